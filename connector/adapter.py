@@ -1,0 +1,131 @@
+"""The seam to remote systems: four verbs, all in batches, because calls are what users pay with.
+
+An adapter knows its vendor's wire and nothing of the engine, the store or other adapters. It is an entry point of the
+group `connector.adapters`; the built-in ones come through the same door. `connector/adapters/jsonl.py` is the one to copy,
+`connector.testing.AdapterContract` is the suite that every adapter passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import entry_points
+from typing import ClassVar, Literal, Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+from connector.model import Cursor, Op, Page, Record, Report, Result, Select, Write
+
+
+class Clock(Protocol):
+    """Where time comes from. Aware UTC; tests pass FrozenClock."""
+
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What one stream can do. Facts of the vendor, not settings of a flow.
+
+    key            the field that names a record
+    needs          fields that every read must select (key, stamp, claim, our key)
+    writes         kinds of write it takes
+    batch          writes in one call at most; the engine sends chunks of at most this many
+    fetch_batch    keys in one `fetch` at most
+    create         exclusive: a second create of the same key is refused by the system, so no look is needed first;
+                   plain: the engine looks first
+    fetch          direct, or indexed: a search index is no proof of absence until `settle_after`
+    settle_after   seconds that a request may still commit after we gave up on it
+    claims         True when a record says who has taken it (`Record.claimed_by`)
+    object         for a guarded or append stream: the stream whose records it writes to (`orders` for `orders.notes`)
+    key_length     how long a key may be on the remote object
+    lengths        longest text by field, where known without asking; `truncate` uses it
+    variants       True when a field's name may carry a variant in brackets
+    """
+
+    name: str
+    key: str
+    needs: tuple[str, ...] = ()
+    writes: frozenset[Op] = frozenset()
+    batch: int = 1
+    fetch_batch: int = 100
+    create: Literal["exclusive", "plain"] = "plain"
+    fetch: Literal["direct", "indexed"] = "direct"
+    settle_after: float = 120.0
+    conditional: Literal["none", "1s", "exact"] = "none"
+    order: Literal["stamp", "none"] = "stamp"
+    claims: bool = False
+    object: str | None = None
+    key_length: int = 255
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    variants: bool = False
+
+
+@runtime_checkable
+class Adapter(Protocol):
+    """One connection to one remote system. Safe to call from several threads.
+
+    Built as `cls(name, settings, clock=clock)`, where `settings` is a validated `cls.Settings`. Building touches no network.
+    Every verb may raise ConnectionFault or Misconfigured for the whole call; `write` may also raise Transient for the
+    whole call (no answer to a batch), and returns RecordFaults in the results of single rows.
+    """
+
+    Settings: ClassVar[type[BaseModel]]
+    streams: Mapping[str, Stream]
+    """By name. May be open-ended (`custom_objects/<Type>`): `__getitem__` answers for names that iteration does not list;
+    KeyError for names that the system cannot have."""
+
+    def check(self, streams: Sequence[str] = ()) -> Report:
+        """One cheap authenticated call; for `streams`, whether they exist and their key field does."""
+        ...
+
+    def read(
+        self, stream: str, since: Cursor | datetime | None, *, select: Select, overlap: float = 60.0
+    ) -> Iterator[Page]:
+        """Records changed since the cursor or instant less `overlap` seconds (None: from the beginning), oldest first.
+
+        Yields at least one page, be it empty; the iterator ends when the stream is read up. One page is one call.
+        """
+        ...
+
+    def fetch(
+        self, stream: str, keys: Sequence[str], *, by: Literal["key", "our_key"] = "key", select: Select
+    ) -> Mapping[str, Record]:
+        """Records by their own key, or by our key on them; those that are missing are left out."""
+        ...
+
+    def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:
+        """One Result per Write, in order. All of one op. Raise = the whole call; return = this row."""
+        ...
+
+    def calls(self) -> int:
+        """Requests sent to the remote system so far, sign-in included."""
+        ...
+
+    def longest_call(self) -> float:
+        """Seconds after which a write has certainly ended: a lease must outlive it."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back. No call follows."""
+        ...
+
+
+def adapters() -> dict[str, type[Adapter]]:
+    """Installed adapters by name. Loads their modules."""
+    return {entry.name: entry.load() for entry in entry_points(group="connector.adapters")}
+
+
+def adapter_names() -> list[str]:
+    """Names of the installed adapters, without loading them."""
+    return sorted(entry.name for entry in entry_points(group="connector.adapters"))
+
+
+def adapter_class(name: str) -> type[Adapter]:
+    """The adapter of this name; KeyError if none is installed. Loads only that one."""
+    for entry in entry_points(group="connector.adapters"):
+        if entry.name == name:
+            loaded: type[Adapter] = entry.load()
+            return loaded
+    raise KeyError(name)

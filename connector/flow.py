@@ -1,0 +1,78 @@
+"""A flow as the engine runs it: source stream → mapping → destination stream, on a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from connector.mapping.spec import LineSpec, Lookup, Mapped
+from connector.model import Record
+
+
+class Mapping(Protocol):
+    """A compiled mapping. Pure: same record, same lines."""
+
+    file: str
+    summary: str
+    version: str
+    """A digest of the file's content; rows remember the one they were settled with."""
+    fields: frozenset[str] | None
+    """Top-level source fields that its expressions read; None: all of them."""
+    lookups: tuple[Lookup, ...]
+    lines: tuple[LineSpec, ...]
+    uses_origin: bool
+
+    def lookup_keys(self, record: Record, *, origin: Record | None = None) -> dict[str, str | list[str] | None]:
+        """By lookup name: the key to fetch, the list of keys, or None when it is null. Raises MappingFault."""
+        ...
+
+    def map(
+        self,
+        record: Record,
+        *,
+        lookups: MappingOf[str, Any] | None = None,
+        origin: Record | None = None,
+        entered: bool = False,
+        main_id: str | None = None,
+    ) -> Mapped:
+        """The lines that this record asks for. `lookups`: name → fields, list of fields, or None.
+
+        `entered`: the record is under care already, so `when` no longer filters (never passed in a flow that answers).
+        `main_id`: the target of the main line; without it lines that use `main.id` come with `values=None`.
+        Raises MappingFault with the place of the expression.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One flow. Durations are seconds. `answers` is the name of the flow whose records this one writes back to."""
+
+    name: str
+    id: str
+    source: tuple[str, str]
+    destination: tuple[str, str]
+    mapping: Mapping
+    every: float = 60.0
+    start: datetime | None = None
+    """Where a flow without a cursor begins; None: from the beginning. Resolved when the configuration is loaded."""
+    overlap: float = 60.0
+    concurrency: int = 8
+    brake: int | None = 1000
+    """New objects an hour; None: no bound."""
+    lease: float = 300.0
+    enabled: bool = True
+    answers: str | None = None
+    moved_from: Sequence[str] = ()
+    where: MappingOf[str, Any] = field(default_factory=dict)
+    sweep_every: float = 600.0
+    sweep_width: float = 1800.0
+    deep_sweep_width: float = 86400.0
+
+    @property
+    def idle_after(self) -> float:
+        """Seconds without a poll after which the watchdog calls the flow unhealthy."""
+        return max(5 * self.every, 60.0)

@@ -1,0 +1,79 @@
+"""What a compiled mapping tells the engine: static facts of its lines, and the lines that one record asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+WritePolicy = Literal["always", "on-create", "until-claimed", "once"]
+
+
+@dataclass(frozen=True, slots=True)
+class LineSpec:
+    """One line of a mapping, as far as it is the same for every record.
+
+    id           `main`, or the id under `also`
+    to           the stream as written (`destination.CaseComment`, `shop.orders`); None: the flow's own destination;
+                 `main`: a later write to the main object
+    policies     every field's write policy (field → policy), the line's own `write` where the field says nothing
+    required     fields that park the record when null
+    once         the line is `write: once`: sent one time, a different later value parks with both
+    needs_main   an expression of it uses `main.id`: it waits for the main line
+    after        ids of lines that must be sent first
+    has_key      it gives its own `key:` (main: another key than the record's; also: the element's key)
+    has_target   it gives a `target:`
+    """
+
+    id: str
+    to: str | None = None
+    policies: Mapping[str, WritePolicy] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()
+    once: bool = False
+    needs_main: bool = False
+    after: tuple[str, ...] = ()
+    has_key: bool = False
+    has_target: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A further record that the mapping reads. `wait` in seconds from when the row was first seen.
+
+    `many`: `keys:` was given: a list of keys, the records come in the same order, missing ones left out.
+    """
+
+    name: str
+    stream: str
+    many: bool = False
+    wait: float = 900.0
+    then: Literal["park", "skip", "null"] = "park"
+    watch: bool = False
+    fields: frozenset[str] | None = None
+
+
+@dataclass(slots=True)
+class Wanted:
+    """One line that a record asks for.
+
+    `key` is the element key ("" where there is none), unescaped. `target` is the natural key where the mapping gives one.
+    `values`: field → JSON value, Decimal, Ref or None (None clears what was sent before); fields to be left alone are
+    absent. None: the line uses `main.id`, which was not given yet.
+    """
+
+    spec: LineSpec
+    key: str
+    target: str | None
+    values: dict[str, Any] | None
+
+
+@dataclass(slots=True)
+class Mapped:
+    """What one record asks for. `filtered` says by which rule it was left out (then there are no lines).
+
+    `route` names the route taken for people and counts (`queue=Returns priority=Low`; "" without routes).
+    """
+
+    lines: list[Wanted]
+    route: str = ""
+    filtered: str | None = None

@@ -1,0 +1,175 @@
+"""The nouns that pass between the seams. Frozen, standard library only, nothing of ours imported but errors.
+
+Stamps are strings in one form, `2026-11-20T10:02:00.000Z` (`connector.stamps` makes them), so that they compare as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from connector.errors import RecordFault
+
+Cursor = str
+"""Where a flow's next read begins. Opaque outside its adapter; it holds time *and* id."""
+
+Op = Literal["create", "update", "append", "delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A remote object by name (a queue, a user, a choice label). The adapter resolves it at write; digests use the name."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as a stream showed it.
+
+    `key` names it within its stream and site (order number, Case Id). `fields` is the decoded document, untouched.
+    `stamp` is its modification time in the one form, or None where the system shows none.
+    `our_key` is our key if the remote object bears one. `claimed_by` says which person has taken it, if any.
+    `own` is true when we wrote it ourselves (an appended comment): it is never mapped. `deleted` when a person removed it.
+    """
+
+    key: str
+    fields: dict[str, Any]
+    stamp: str | None = None
+    site: str = ""
+    our_key: str | None = None
+    claimed_by: str | None = None
+    own: bool = False
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records of one call, oldest first, and the cursor that may be saved in the transaction that stores them.
+
+    `cursor` is None when the saved cursor must stay (a sweep, a page whose records are all newer than the cap).
+    `total` is how many records this read will yield in all, where the system says so (for the progress bar).
+    """
+
+    records: Sequence[Record]
+    cursor: Cursor | None
+    read_at: datetime
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """What a read should bring. `fields` empty: everything. `keys_only`: key and stamp suffice (the sweep).
+
+    `key_prefix` keeps only records that bear one of our keys beginning so. `where` is translated by the adapter.
+    """
+
+    fields: tuple[str, ...] = ()
+    key_prefix: str | None = None
+    where: Mapping[str, Any] = field(default_factory=dict)
+    keys_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write that a line asks for.
+
+    `key` is our key; a create carries it on the remote object, an append in its marker. `target` is the remote id
+    (update, delete) or the object that is appended to. `uncertain` says that an earlier try may have been committed:
+    an append is looked up before it is sent (the engine has waited `settle_after` already).
+    Values of `fields` are JSON values, Decimal, or Ref; None clears the remote field.
+    """
+
+    op: Op
+    key: str
+    fields: Mapping[str, Any]
+    target: str | None = None
+    uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one Write. `target` is the remote id. `error` is set when the row failed.
+
+    `existed`: a create found an object under our key and wrote nothing; the engine then decides as an update.
+    """
+
+    target: str | None = None
+    error: RecordFault | None = None
+    existed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that `check` found wrong at a remote system, and what an administrator must do."""
+
+    message: str
+    remedy: str = ""
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `check` found: facts for people (api version, token lifetime, calls left) and problems."""
+
+    facts: Mapping[str, str] = field(default_factory=dict)
+    problems: Sequence[Problem] = ()
+
+    @property
+    def well(self) -> bool:
+        return not self.problems
+
+
+RowState = Literal["pending", "done", "filtered", "parked", "dropped", "foreign"]
+LineState = Literal["owed", "sent", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One write that a row's record asked for, as the ledger keeps it.
+
+    `digests`: field → keyed digest of the value sent last (b"" stands for null); kept for ever. `target` is the remote id.
+    `uncertain`: since when it may have been committed without our having read the answer.
+    """
+
+    id: str
+    key: str
+    stream: str
+    state: LineState
+    target: str | None = None
+    digests: Mapping[bytes, bytes] = field(default_factory=dict)
+    uncertain: datetime | None = None
+    reason: str = ""
+    field: str = ""
+    remedy: str = ""
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record in one flow, as the ledger keeps it."""
+
+    id: int
+    flow: str
+    site: str
+    key: str
+    rev: int
+    stamp: str | None
+    state: RowState
+    attempts: int
+    due: datetime
+    first_seen: datetime
+    last_seen: datetime
+    entered: bool = False
+    mapping: str = ""
+    route: str = ""
+    reason: str = ""
+    field: str = ""
+    remedy: str = ""
+    uncertain: datetime | None = None
+    leased_until: datetime | None = None
+    lines: Sequence[Line] = ()
+    stored: bool = False

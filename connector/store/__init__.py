@@ -1,0 +1,235 @@
+"""The ledger's seam: about *truth*. One row per flow and record, one line per write. `open_store(url)` opens one.
+
+`connector.testing.StoreContract` is the suite that every store passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+from connector.model import Cursor, Line, Page, Record, Row, RowState
+
+__all__ = ["Books", "Ingested", "LeaseToken", "Leased", "LineSettle", "Moved", "Settle", "Store", "open_store"]
+
+LeaseToken = str
+
+
+@dataclass(slots=True)
+class Leased:
+    """A row held by us until `until`, with what mapping it needs. `record` is None when it is no longer stored."""
+
+    row: int
+    rev: int
+    site: str
+    key: str
+    record: Record | None
+    fields: frozenset[str] | None
+    """The selection under which `record` was read; None: everything."""
+    attempts: int
+    entered: bool
+    uncertain: datetime | None
+    first_seen: datetime
+    lines: dict[tuple[str, str], Line] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Ingested:
+    """What a page did to the ledger. `leased` are the changed rows if a lease was asked for."""
+
+    read: int
+    repeated: int
+    changed: int
+    token: LeaseToken | None
+    leased: list[Leased]
+
+
+@dataclass(slots=True)
+class LineSettle:
+    """A line's new truth. `digests` are merged over the old ones."""
+
+    id: str
+    key: str
+    stream: str
+    state: Literal["owed", "sent", "rejected"]
+    target: str | None = None
+    digests: Mapping[bytes, bytes] | None = None
+    uncertain: datetime | None = None
+    reason: str = ""
+    field: str = ""
+    remedy: str = ""
+
+
+@dataclass(slots=True)
+class Settle:
+    """A leased row's outcome. `state` pending: again at `due`. `created`: new remote objects made (the brake counts them).
+
+    `attempts`: the new count. `uncertain` stays on the row while the outcome of a whole lease is unknown.
+    """
+
+    row: int
+    rev: int
+    state: Literal["pending", "done", "filtered", "parked", "foreign"]
+    due: datetime | None = None
+    attempts: int = 0
+    route: str = ""
+    entered: bool = False
+    reason: str = ""
+    field: str = ""
+    remedy: str = ""
+    uncertain: datetime | None = None
+    lines: Sequence[LineSettle] = ()
+    created: int = 0
+    keep_record: bool = True
+
+
+@dataclass(slots=True)
+class Moved:
+    """What a settle did: rows settled, and rows whose lease or rev had passed to somebody else (nothing of the row's
+    state was written for these; what was sent is recorded on their lines if the lease was still ours)."""
+
+    settled: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """A flow's counters. Both equations hold in every committed state:
+
+    rows = done + filtered + foreign + parked + pending + dropped
+    read = repeated + superseded + settled + open
+    """
+
+    flow: str
+    rows: int
+    done: int
+    filtered: int
+    foreign: int
+    parked: int
+    pending: int
+    dropped: int
+    read: int
+    repeated: int
+    superseded: int
+    settled: int
+    open: int
+
+    @property
+    def balanced(self) -> bool:
+        return (
+            self.rows == self.done + self.filtered + self.foreign + self.parked + self.pending + self.dropped
+            and self.read == self.repeated + self.superseded + self.settled + self.open
+        )
+
+
+class Store(Protocol):
+    """About ten verbs. Every verb is one transaction; each may raise LedgerError.
+
+    Flows are named by their id. Times are aware UTC and come from the caller: the store has no clock.
+    """
+
+    digest_key: bytes
+    """Random per ledger, made once; field digests are keyed with it."""
+
+    def hold(self, what: str) -> AbstractContextManager[None]:
+        """Hold `runner` or `flow:<id>` across processes until the block ends or the process dies; raises Busy."""
+        ...
+
+    def cursor(self, flow: str) -> Cursor | None: ...
+
+    def ingest(
+        self,
+        flow: str,
+        page: Page,
+        now: datetime,
+        *,
+        lease: float | None = None,
+        fields: frozenset[str] | None = None,
+        move: bool = True,
+    ) -> Ingested:
+        """Store what really changed, raise its rev, and move the cursor, in one transaction.
+
+        Equal stamp with other content is a new version, a lower stamp is refused (repeated), equal stamp and content is
+        repeated. With `lease` (seconds) changed rows come back leased, unless another lease on them is alive.
+        """
+        ...
+
+    def lease(self, flow: str, now: datetime, *, seconds: float, limit: int) -> tuple[LeaseToken, list[Leased]]:
+        """Up to `limit` pending rows that are due, oldest due first, committed as held. A lease that had run out, or whose
+        holder is dead, and that was never settled makes the row uncertain from then."""
+        ...
+
+    def settle(self, flow: str, token: LeaseToken, settles: Sequence[Settle], now: datetime, *, mapping: str) -> Moved:
+        """Write outcomes for rows whose lease token and rev still match; lines' truth is written when the token matches
+        even though the rev has moved on (the row then stays pending and due)."""
+        ...
+
+    def row(self, flow: str, site: str, key: str) -> Row | None:
+        """One row with its lines."""
+        ...
+
+    def rows(
+        self,
+        *,
+        flow: str | None = None,
+        state: RowState | None = None,
+        key: str | None = None,
+        target: str | None = None,
+        limit: int = 1000,
+    ) -> Iterator[Row]:
+        """Rows with lines, newest first; `key` matches a record key, `target` a line's remote id."""
+        ...
+
+    def records(self, rows: Iterable[int]) -> Mapping[int, tuple[Record, frozenset[str] | None]]:
+        """Stored records by row id, with the selection they were read under; those pruned are left out."""
+        ...
+
+    def known(self, flow: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str | None]:
+        """Stamps by (site, key), for the sweep: what is not there was never seen."""
+        ...
+
+    def replay(
+        self, now: datetime, *, flow: str | None = None, key: str | None = None, reason: str | None = None
+    ) -> int:
+        """Parked → pending, attempts reset; how many."""
+        ...
+
+    def counts(self) -> Sequence[Books]: ...
+
+    def created(self, flow: str, since: datetime) -> int:
+        """New remote objects that settled rows of this flow made since (the brake)."""
+        ...
+
+    def audit(self, what: str, now: datetime, **facts: str) -> None:
+        """Remember who did what by hand."""
+        ...
+
+    def health(self, scope: str, state: str, now: datetime, message: str = "", remedy: str = "") -> None:
+        """Remember how a connection or flow is (`ok`, `down`, `paused`, …), for `status` in another process."""
+        ...
+
+    def healths(self) -> Mapping[str, tuple[str, datetime, str, str]]:
+        """scope → state, since, message, remedy."""
+        ...
+
+    def prune(self, now: datetime, *, delivered: float, parked: float, audit: float) -> int:
+        """Remove stored records and audit entries older than these seconds; rows, lines and links stay."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def open_store(url: str, *, base: Path | None = None) -> Store:
+    """The ledger at `sqlite:///relative.db` (to `base`) or `sqlite:////absolute.db`. LedgerError says what is wrong."""
+    from connector.store.sqlite import SqliteStore  # one vendor library, one module
+
+    prefix = "sqlite:///"
+    if not url.startswith(prefix) or url == prefix:
+        from connector.errors import LedgerError
+
+        raise LedgerError(f"unknown store {url!r}: write sqlite:///ledger.db or sqlite:////var/lib/connector/ledger.db")
+    return SqliteStore((base or Path()) / url.removeprefix(prefix))
