@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from connector.errors import (
     AuthFailed,
-    ConnectionFault,
     Conflict,
+    ConnectionFault,
     MappingFault,
     Misconfigured,
     RateLimited,

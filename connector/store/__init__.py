@@ -14,7 +14,17 @@ from typing import Literal, Protocol
 
 from connector.model import Cursor, Line, Page, Record, Row, RowState
 
-__all__ = ["Books", "Ingested", "LeaseToken", "Leased", "LineSettle", "Moved", "Settle", "Store", "open_store"]
+__all__ = [
+    "Books",
+    "Ingested",
+    "LeaseToken",
+    "Leased",
+    "LineSettle",
+    "Moved",
+    "Settle",
+    "Store",
+    "open_store",
+]
 
 LeaseToken = str
 
@@ -50,7 +60,7 @@ class Ingested:
 
 @dataclass(slots=True)
 class LineSettle:
-    """A line's new truth. `digests` are merged over the old ones."""
+    """A line's new truth, whole: `digests` are all that the line keeps (the caller merged the old ones)."""
 
     id: str
     key: str

@@ -1,0 +1,39 @@
+"""Turns commerce records that need a person into cases, and carries the decisions back.
+
+These names are what an adapter's author needs; everything else is internal.
+"""
+
+from connector.adapter import Adapter, Clock, Stream
+from connector.errors import (
+    AuthFailed,
+    Conflict,
+    Gone,
+    Misconfigured,
+    RateLimited,
+    Rejected,
+    Transient,
+    Unavailable,
+)
+from connector.model import Page, Problem, Record, Ref, Report, Result, Select, Write
+
+__all__ = [
+    "Adapter",
+    "AuthFailed",
+    "Clock",
+    "Conflict",
+    "Gone",
+    "Misconfigured",
+    "Page",
+    "Problem",
+    "RateLimited",
+    "Record",
+    "Ref",
+    "Rejected",
+    "Report",
+    "Result",
+    "Select",
+    "Stream",
+    "Transient",
+    "Unavailable",
+    "Write",
+]

@@ -1,0 +1,69 @@
+"""Field by field, what a line sent last: keyed digests that tell whether a value changed, and nothing of the value.
+
+They stay for ever, in every ledger, so they are short: 4 bytes for the field's name, 8 for the value, keyed per ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from connector.model import Ref
+
+NULL = b"\0" * 8
+"""The digest of null, so that "we cleared it" and "we never sent it" differ."""
+
+_SORTED = orjson.OPT_SORT_KEYS
+_EXACT = 2**53  # beyond it a float no longer holds every integer
+
+
+def plain(value: Any) -> Any:
+    """What orjson cannot write itself: decimals as their shortest text, references by name."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, Ref):
+        return ["\0ref", value.kind, value.name]
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+@lru_cache(maxsize=4096)
+def name_digest(name: str) -> bytes:
+    """Four bytes for a field's name."""
+    return blake2b(name.encode(), digest_size=4).digest()
+
+
+class Digester:
+    """Digests under one ledger's key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._keyed = blake2b(key=key, digest_size=8)
+
+    def value(self, value: Any) -> bytes:
+        """Eight bytes for a value; NULL for None. 1 and 1.0 and Decimal("1.00") are the same number on the wire."""
+        if value is None:
+            return NULL
+        if type(value) is int and -_EXACT < value < _EXACT:
+            value = float(value)
+        state = self._keyed.copy()
+        state.update(orjson.dumps(value, default=plain, option=_SORTED))
+        return state.digest()
+
+    def fields(self, values: Mapping[str, Any]) -> dict[bytes, bytes]:
+        """Digests of a line's values by name digest."""
+        value = self.value
+        return {name_digest(name): value(given) for name, given in values.items()}
+
+
+def pack(digests: Mapping[bytes, bytes]) -> bytes:
+    """Twelve bytes a field, for the ledger."""
+    return b"".join(name + value for name, value in digests.items())
+
+
+def unpack(blob: bytes) -> dict[bytes, bytes]:
+    """The digests that `pack` was given."""
+    return {blob[at : at + 4]: blob[at + 4 : at + 12] for at in range(0, len(blob), 12)}

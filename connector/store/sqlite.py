@@ -1,0 +1,413 @@
+"""The ledger on SQLite (sqlite-utils; WAL, synchronous FULL, begin immediate). One file, one writer connection a process."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlite_utils import Database
+
+from connector.errors import LedgerError
+from connector.model import Cursor, Page, Record, Row, RowState
+from connector.store import Books, Ingested, Leased, LeaseToken, Moved, Settle
+from connector.store import sqlite_schema as schema
+from connector.store.sqlite_ingest import DELETED, OWN, Intake, add_to_books, ingest_page
+from connector.store.sqlite_lock import Locks
+from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
+from connector.store.sqlite_words import Words
+
+_RUNNER_BYTE = 0
+
+
+def _at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def marks(count: int) -> str:
+    """`?,?,?` for an IN list."""
+    return ",".join("?" * count)
+
+
+class SqliteStore:
+    """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._mutex = threading.RLock()
+        self._holder = secrets.token_hex(6)
+        self._leases = 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise LedgerError(
+                f"cannot open the ledger {path}: {error.strerror}; see `store` in the configuration"
+            ) from error
+        self._locks = Locks(path.with_name(path.name + ".lock"))
+        with self._faults():
+            conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30.0)
+            self._db = Database(conn, execute_plugins=False)
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-16000"):
+                conn.execute(f"PRAGMA {pragma}").close()
+            self._migrate(conn)
+            self.digest_key: bytes = conn.execute("SELECT value FROM meta WHERE name='digest_key'").fetchone()[0]
+        self._conn = conn
+        self._words = Words(conn)
+
+    def _migrate(self, conn: sqlite3.Connection) -> None:
+        known = {"m001_first"}
+        conn.execute("BEGIN IMMEDIATE")
+        try:
+            newer = {migration.name for migration in schema.ledger.applied(self._db)} - known
+            if newer:
+                raise LedgerError(
+                    f"{self.path} was written by a newer version ({', '.join(sorted(newer))}); upgrade first"
+                )
+            schema.ledger.apply(self._db)
+            conn.execute("COMMIT")
+        except BaseException:
+            if conn.in_transaction:
+                conn.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
+            raise  # our mistake, not the file's
+        except sqlite3.Error as error:
+            raise LedgerError(
+                f"ledger {self.path}: {error}; check free disk, rights and that the file is not damaged "
+                "(sqlite3 FILE 'pragma integrity_check')"
+            ) from error
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that has the write lock from its first statement: a deferred one that upgrades never waits."""
+        with self._mutex, self._faults():
+            self._conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._conn
+                self._conn.execute("COMMIT")
+            except BaseException:
+                if self._conn.in_transaction:
+                    self._conn.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        with self._mutex, self._faults():
+            yield self._conn
+
+    def _prepare(self, flow: str, *texts: str) -> int:
+        """Numbers for a flow and for words, given before a transaction begins."""
+        with self._mutex, self._faults():
+            for text in texts:
+                self._words.number(text)
+            return self._words.flow(flow)
+
+    # -- holding, cursors ----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def hold(self, what: str) -> Iterator[None]:
+        offset = _RUNNER_BYTE
+        flow = None
+        if what.startswith("flow:"):
+            flow = self._prepare(what.removeprefix("flow:"))
+            offset = 1 + flow
+        with self._locks.hold(offset, what):
+            if flow is not None:
+                self._take_over(flow)
+            yield
+
+    def _take_over(self, flow: int) -> None:
+        """Rows leased by a holder that is gone are due now: whoever held the flow before us has let go of it, or is dead.
+
+        `due` of a leased row is its lease's end; what was never settled stays marked by its token, which makes the next
+        lease call it uncertain.
+        """
+        with self._write() as db:
+            db.execute(
+                'UPDATE "row" SET due=0, token=? WHERE flow=? AND state=0 AND token IS NOT NULL AND token NOT LIKE ?',
+                (schema.DEAD, flow, self._holder + ".%"),
+            )
+
+    def cursor(self, flow: str) -> Cursor | None:
+        with self._read() as db:
+            found = db.execute("SELECT cursor FROM flow WHERE name=?", (flow,)).fetchone()
+        return found[0] if found else None
+
+    # -- ingest --------------------------------------------------------------------------------------------------------
+
+    def ingest(
+        self,
+        flow: str,
+        page: Page,
+        now: datetime,
+        *,
+        lease: float | None = None,
+        fields: frozenset[str] | None = None,
+        move: bool = True,
+    ) -> Ingested:
+        at = now.timestamp()
+        selection = None if fields is None else orjson.dumps(sorted(fields)).decode()
+        number = self._prepare(flow, *{record.site for record in page.records}, *([selection] if selection else ()))
+        intake = Intake(
+            flow=number,
+            at=at,
+            token=None if lease is None else self._token(),
+            until=at + (lease or 0.0),
+            selection=None if selection is None else self._words.number(selection),
+            fields=fields,
+        )
+        with self._write() as db:
+            done = ingest_page(self._words, db, intake, page.records)
+            if move and page.cursor is not None:
+                db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (page.cursor, at, number))
+        return done
+
+    def _token(self) -> LeaseToken:
+        with self._mutex:
+            self._leases += 1
+            return f"{self._holder}.{self._leases}"
+
+    # -- lease, settle -------------------------------------------------------------------------------------------------
+
+    def lease(self, flow: str, now: datetime, *, seconds: float, limit: int) -> tuple[LeaseToken, list[Leased]]:
+        at, token = now.timestamp(), self._token()
+        number = self._prepare(flow)
+        with self._read() as db:
+            due = 'SELECT 1 FROM "row" WHERE flow=? AND state=0 AND due<=? LIMIT 1'
+            if not db.execute(due, (number, at)).fetchone():
+                return token, []
+        with self._write() as db:
+            rows = db.execute(
+                "SELECT id, rev, site, key, stamp, our_key, flags, attempts, entered, token, due, uncertain, first_seen, "
+                'body, claimed_by, selection FROM "row" LEFT JOIN record ON record."row" = "row".id '
+                "WHERE flow=? AND state=0 AND due<=? ORDER BY due LIMIT ?",
+                (number, at, limit),
+            ).fetchall()
+            leased = []
+            for row in rows:
+                uncertain = row[11]
+                if row[9] is not None and uncertain is None:  # a lease that was never settled
+                    uncertain = row[10] or at  # its end; of a dead holder: now
+                leased.append(self._leased(row, uncertain))
+            db.executemany(
+                'UPDATE "row" SET token=?, due=?, uncertain=? WHERE id=?',
+                [(token, at + seconds, one.uncertain and one.uncertain.timestamp(), one.row) for one in leased],
+            )
+            found = lines_of(self._words, db, [one.row for one in leased])
+            for one in leased:
+                one.lines = {(line.id, line.key): line for line in found.get(one.row, ())}
+        return token, leased
+
+    def _leased(self, row: Sequence[Any], uncertain: float | None) -> Leased:
+        site = self._words.text(row[2])
+        record = None
+        if row[13] is not None:
+            record = self._record(row[3], site, row[4], row[5], row[6], row[13], row[14])
+        return Leased(
+            row=row[0],
+            rev=row[1],
+            site=site,
+            key=row[3],
+            record=record,
+            fields=self._words.selection(row[15]),
+            attempts=row[7],
+            entered=bool(row[8]),
+            uncertain=None if uncertain is None else _at(uncertain),
+            first_seen=_at(row[12]),
+        )
+
+    @staticmethod
+    def _record(
+        key: str,
+        site: str,
+        stamp: str | None,
+        our_key: str | None,
+        flags: int,
+        body: bytes,
+        claimed_by: str | None,
+    ) -> Record:
+        return Record(
+            key,
+            orjson.loads(body),
+            stamp,
+            site,
+            our_key,
+            claimed_by,
+            bool(flags & OWN),
+            bool(flags & DELETED),
+        )
+
+    def settle(self, flow: str, token: LeaseToken, settles: Sequence[Settle], now: datetime, *, mapping: str) -> Moved:
+        routes = {one.route for one in settles if one.route}
+        streams = {line.stream for one in settles for line in one.lines}
+        number = self._prepare(flow, mapping, *routes, *streams)
+        with self._write() as db:
+            moved, books = settle_rows(self._words, db, number, token, settles, now.timestamp(), mapping)
+            add_to_books(db, number, books)
+        return moved
+
+    # -- looking -------------------------------------------------------------------------------------------------------
+
+    def row(self, flow: str, site: str, key: str) -> Row | None:
+        with self._read() as db:
+            rows = list(
+                read_rows(
+                    self._words,
+                    db,
+                    'flow=(SELECT id FROM flow WHERE name=?) AND site=(SELECT id FROM word WHERE text=?) AND "row".key=?',
+                    (flow, site, key),
+                    1,
+                )
+            )
+        return rows[0] if rows else None
+
+    def rows(
+        self,
+        *,
+        flow: str | None = None,
+        state: RowState | None = None,
+        key: str | None = None,
+        target: str | None = None,
+        limit: int = 1000,
+    ) -> Iterator[Row]:
+        wanted, given = ["1"], []
+        if flow is not None:
+            wanted.append("flow=(SELECT id FROM flow WHERE name=?)")
+            given.append(flow)
+        if state is not None:
+            wanted.append(f"state={schema.STATES.index(state)}")
+        if key is not None:
+            wanted.append('"row".key=?')
+            given.append(key)
+        if target is not None:
+            wanted.append('"row".id IN (SELECT "row" FROM line WHERE target=?)')
+            given.append(target)
+        with self._read() as db:
+            yield from read_rows(self._words, db, " AND ".join(wanted), given, limit)
+
+    def records(self, rows: Iterable[int]) -> Mapping[int, tuple[Record, frozenset[str] | None]]:
+        found: dict[int, tuple[Record, frozenset[str] | None]] = {}
+        wanted = list(rows)
+        with self._read() as db:
+            for start in range(0, len(wanted), 500):
+                part = wanted[start : start + 500]
+                for row in db.execute(
+                    "SELECT id, key, site, stamp, our_key, flags, body, claimed_by, selection FROM record "
+                    f'JOIN "row" ON "row".id = record."row" WHERE record."row" IN ({marks(len(part))})',
+                    part,
+                ).fetchall():
+                    record = self._record(row[1], self._words.text(row[2]), *row[3:8])
+                    found[row[0]] = (record, self._words.selection(row[8]))
+        return found
+
+    def known(self, flow: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str | None]:
+        found: dict[tuple[str, str], str | None] = {}
+        with self._read() as db:
+            for start in range(0, len(keys), 500):
+                part = {key for _, key in keys[start : start + 500]}
+                for site, key, stamp in db.execute(
+                    f'SELECT site, key, stamp FROM "row" WHERE key IN ({marks(len(part))}) '
+                    "AND flow=(SELECT id FROM flow WHERE name=?)",
+                    (*part, flow),
+                ).fetchall():
+                    found[(self._words.text(site), key)] = stamp
+        return found
+
+    def counts(self) -> Sequence[Books]:
+        names = ("rows", "done", "filtered", "foreign", "parked", "pending", "dropped", "read", "repeated", "superseded",
+                 "settled", "open")  # fmt: skip
+        quoted = ", ".join(f'"{name}"' for name in names)
+        with self._read() as db:
+            found = db.execute(f"SELECT name, {quoted} FROM flow ORDER BY id").fetchall()
+        return [Books(row[0], **dict(zip(names, row[1:], strict=True))) for row in found]
+
+    def created(self, flow: str, since: datetime) -> int:
+        with self._read() as db:
+            found = db.execute(
+                "SELECT coalesce(sum(n), 0) FROM created WHERE flow=(SELECT id FROM flow WHERE name=?) AND minute>=?",
+                (flow, int(since.timestamp() // 60)),
+            ).fetchone()
+        return int(found[0])
+
+    # -- by hand and by clock ------------------------------------------------------------------------------------------
+
+    def replay(
+        self, now: datetime, *, flow: str | None = None, key: str | None = None, reason: str | None = None
+    ) -> int:
+        wanted, given = ["state=3"], []
+        for clause, value in (
+            ("flow=(SELECT id FROM flow WHERE name=?)", flow),
+            ("key=?", key),
+            ("reason=?", reason),
+        ):
+            if value is not None:
+                wanted.append(clause)
+                given.append(value)
+        with self._write() as db:
+            flows = db.execute(
+                f'SELECT flow, count(*) FROM "row" WHERE {" AND ".join(wanted)} GROUP BY flow',
+                given,
+            ).fetchall()
+            db.execute(
+                'UPDATE "row" SET state=0, due=?, attempts=0, token=NULL, reason=NULL, field=NULL, remedy=NULL '
+                f"WHERE {' AND '.join(wanted)}",
+                (now.timestamp(), *given),
+            )
+            for number, count in flows:
+                db.execute(
+                    'UPDATE flow SET parked=parked-?1, pending=pending+?1, settled=settled-?1, "open"="open"+?1 '
+                    "WHERE id=?2",
+                    (count, number),
+                )
+        return sum(count for _, count in flows)
+
+    def audit(self, what: str, now: datetime, **facts: str) -> None:
+        with self._write() as db:
+            db.execute(
+                "INSERT INTO audit (at, what, facts) VALUES (?,?,?)",
+                (now.timestamp(), what, orjson.dumps(facts).decode()),
+            )
+
+    def health(self, scope: str, state: str, now: datetime, message: str = "", remedy: str = "") -> None:
+        with self._write() as db:
+            db.execute(
+                "INSERT INTO health VALUES (?,?,?,?,?) ON CONFLICT (scope) DO UPDATE SET "
+                "since=iif(state=excluded.state, since, excluded.since), state=excluded.state, "
+                "message=excluded.message, remedy=excluded.remedy",
+                (scope, state, now.timestamp(), message, remedy),
+            )
+
+    def healths(self) -> Mapping[str, tuple[str, datetime, str, str]]:
+        with self._read() as db:
+            found = db.execute("SELECT scope, state, since, message, remedy FROM health ORDER BY scope").fetchall()
+        return {row[0]: (row[1], _at(row[2]), row[3], row[4]) for row in found}
+
+    def prune(self, now: datetime, *, delivered: float, parked: float, audit: float) -> int:
+        at = now.timestamp()
+        with self._write() as db:
+            gone = db.execute(
+                'DELETE FROM record WHERE "row" IN (SELECT record."row" FROM record JOIN "row" ON "row".id=record."row" '
+                "WHERE at < ?1 AND (state IN (1, 2, 4, 5) OR (state = 3 AND at < ?2)) LIMIT 5000)",
+                (at - delivered, at - parked),
+            ).rowcount
+            db.execute("DELETE FROM audit WHERE at < ?", (at - audit,))
+            db.execute("DELETE FROM created WHERE minute < ?", (int((at - 86400) // 60),))
+        return int(gone)
+
+    def close(self) -> None:
+        with self._mutex:
+            self._conn.close()
+            self._locks.close()

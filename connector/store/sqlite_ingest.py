@@ -1,0 +1,208 @@
+"""One page on its way into the SQLite ledger: what is new, what changed, what was only read again."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from connector.model import Record
+from connector.store import Ingested, Leased
+from connector.store.sqlite_rows import lines_of
+from connector.store.sqlite_schema import DEAD, DROPPED, PENDING, STATES
+from connector.store.sqlite_words import Words
+
+OWN, DELETED = 1, 2
+
+_INSERT = (
+    'INSERT INTO "row" (id, flow, site, key, rev, stamp, content, our_key, flags, state, due, token, first_seen, last_seen) '
+    "VALUES (?,?,?,?,1,?,?,?,?,0,?,?,?,?)"
+)
+_UPDATE = (
+    'UPDATE "row" SET rev=?, stamp=?, content=?, our_key=?, flags=?, state=?, due=?, token=?, uncertain=?, attempts=0, '
+    "last_seen=?, reason=NULL, field=NULL, remedy=NULL WHERE id=?"
+)
+_KNOWN = (
+    "SELECT site, key, id, rev, stamp, content, state, due, token, uncertain, entered, first_seen "
+    'FROM "row" WHERE flow=? AND key IN ({})'
+)
+
+
+@dataclass(slots=True)
+class Intake:
+    """A page and the circumstances of its arrival. `until` is the lease's end; `token` None: lease nothing."""
+
+    flow: int
+    at: float
+    token: str | None
+    until: float
+    selection: int | None
+    fields: frozenset[str] | None
+    new: list[tuple[Any, ...]] = field(default_factory=list)
+    changed: list[tuple[Any, ...]] = field(default_factory=list)
+    bodies: list[tuple[Any, ...]] = field(default_factory=list)
+    leased: list[Leased] = field(default_factory=list)
+    books: dict[str, int] = field(default_factory=dict)
+    repeated: int = 0
+
+    def count(self, name: str, by: int = 1) -> None:
+        self.books[name] = self.books.get(name, 0) + by
+
+
+def content_digest(record: Record, body: bytes) -> bytes:
+    """What makes two reads of one stamp the same version: the document, who has taken it, whether it was deleted."""
+    state = blake2b(body, digest_size=16)
+    if record.claimed_by or record.deleted or record.our_key:
+        state.update(orjson.dumps([record.claimed_by, record.deleted, record.our_key]))
+    return state.digest()
+
+
+def ingest_page(words: Words, db: sqlite3.Connection, intake: Intake, records: Sequence[Record]) -> Ingested:
+    """Store what really changed; the caller moves the cursor in the same transaction."""
+    chosen = _newest(records, intake)
+    known = _known(words, db, intake.flow, [key for _, key in chosen])
+    next_id = int(db.execute('SELECT coalesce(max(id), 0) FROM "row"').fetchone()[0]) + 1
+    older: list[Leased] = []
+    for place, record in chosen.items():
+        body = orjson.dumps(record.fields)
+        old = known.get(place)
+        if old is None:
+            _add(words, intake, next_id, record, body)
+            next_id += 1
+        elif _is_new(old, record, digest := content_digest(record, body)):
+            leased = _change(intake, old, record, body, digest)
+            if leased:
+                older.append(leased)
+        else:
+            intake.repeated += 1
+    _write(db, intake, len(records))
+    found = lines_of(words, db, [one.row for one in older])
+    for one in older:
+        one.lines = {(line.id, line.key): line for line in found.get(one.row, ())}
+    intake.leased.extend(older)
+    return Ingested(len(records), intake.repeated, len(records) - intake.repeated, intake.token, intake.leased)
+
+
+def _newest(records: Sequence[Record], intake: Intake) -> dict[tuple[str, str], Record]:
+    """One version of each record of the page: offset paging over a moving set shows some twice."""
+    chosen: dict[tuple[str, str], Record] = {}
+    for record in records:
+        place = (record.site, record.key)
+        other = chosen.get(place)
+        if other is not None:
+            intake.repeated += 1
+            if record.stamp is not None and other.stamp is not None and record.stamp < other.stamp:
+                continue
+        chosen[place] = record
+    return chosen
+
+
+def _known(
+    words: Words, db: sqlite3.Connection, flow: int, keys: Sequence[str]
+) -> dict[tuple[str, str], tuple[Any, ...]]:
+    found: dict[tuple[str, str], tuple[Any, ...]] = {}
+    for start in range(0, len(keys), 500):
+        part = keys[start : start + 500]
+        for row in db.execute(_KNOWN.format(",".join("?" * len(part))), (flow, *part)).fetchall():
+            found[(words.text(row[0]), row[1])] = row[2:]
+    return found
+
+
+def _is_new(old: tuple[Any, ...], record: Record, digest: bytes) -> bool:
+    stamp, content = old[2], old[3]
+    if record.stamp is not None and stamp is not None and record.stamp != stamp:
+        return bool(record.stamp > stamp)  # a lower stamp is an older version that surfaced late
+    return bool(digest != content)
+
+
+def _flags(record: Record) -> int:
+    return (OWN if record.own else 0) | (DELETED if record.deleted else 0)
+
+
+def _add(words: Words, intake: Intake, number: int, record: Record, body: bytes) -> None:
+    at = intake.at
+    due = at if intake.token is None else intake.until
+    intake.new.append(
+        (number, intake.flow, words.number(record.site), record.key, record.stamp, content_digest(record, body),
+         record.our_key, _flags(record), due, intake.token, at, at)
+    )  # fmt: skip
+    intake.bodies.append((number, body, record.claimed_by, intake.selection, at))
+    intake.count("rows")
+    intake.count("pending")
+    intake.count("open")
+    if intake.token is not None:
+        intake.leased.append(
+            Leased(number, 1, record.site, record.key, record, intake.fields, 0, False, None, datetime.fromtimestamp(at, UTC))
+        )  # fmt: skip
+
+
+def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, digest: bytes) -> Leased | None:
+    """A new version of a known row; leased with the page unless another lease on it is alive."""
+    number, rev, _, _, state, due, token, uncertain, entered, first_seen = old
+    at = intake.at
+    alive = token is not None and due > at and token != DEAD
+    if token is not None and not alive and uncertain is None:
+        uncertain = due or at  # its lease ran out and was never settled
+    leased = None
+    if state == DROPPED:
+        intake.count("settled")
+        new_state, due, token = DROPPED, at, None
+    else:
+        new_state = PENDING
+        if state == PENDING:
+            intake.count("superseded")
+        else:
+            intake.count("open")
+            intake.count(STATES[state], -1)
+            intake.count("pending")
+        if not alive:
+            token, due = intake.token, (at if intake.token is None else intake.until)
+            if intake.token is not None:
+                leased = Leased(
+                    number, rev + 1, record.site, record.key, record, intake.fields, 0, bool(entered),
+                    None if uncertain is None else datetime.fromtimestamp(uncertain, UTC),
+                    datetime.fromtimestamp(first_seen, UTC),
+                )  # fmt: skip
+    intake.changed.append(
+        (
+            rev + 1,
+            record.stamp,
+            digest,
+            record.our_key,
+            _flags(record),
+            new_state,
+            due,
+            token,
+            uncertain,
+            at,
+            number,
+        )
+    )
+    intake.bodies.append((number, body, record.claimed_by, intake.selection, at))
+    return leased
+
+
+def _write(db: sqlite3.Connection, intake: Intake, read: int) -> None:
+    if intake.new:
+        db.executemany(_INSERT, intake.new)
+    if intake.changed:
+        db.executemany(_UPDATE, intake.changed)
+    if intake.bodies:
+        db.executemany("INSERT OR REPLACE INTO record VALUES (?,?,?,?,?)", intake.bodies)
+    if read:
+        intake.count("read", read)
+        intake.count("repeated", intake.repeated)
+    add_to_books(db, intake.flow, intake.books)
+
+
+def add_to_books(db: sqlite3.Connection, flow: int, deltas: dict[str, int]) -> None:
+    """Move a flow's counters; the names are the columns of `flow`."""
+    moved = {name: by for name, by in deltas.items() if by}
+    if moved:
+        sets = ", ".join(f'"{name}"="{name}"+?' for name in moved)
+        db.execute(f"UPDATE flow SET {sets} WHERE id=?", (*moved.values(), flow))

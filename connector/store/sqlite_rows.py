@@ -1,0 +1,169 @@
+"""Rows and lines of the SQLite ledger: reading them for people, and settling them in one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from connector.digests import pack, unpack
+from connector.model import Line, Row
+from connector.store import Moved, Settle
+from connector.store.sqlite_schema import LINE_STATES, PENDING, STATES
+from connector.store.sqlite_words import Words
+
+_LINES = (
+    'SELECT "row", id, key, stream, state, target, digests, uncertain, reason, field, remedy, sent_at FROM line '
+    'WHERE "row" IN ({})'
+)
+_ROWS = (
+    'SELECT "row".id, flow.name, site, "row".key, rev, stamp, state, attempts, due, first_seen, last_seen, entered, '
+    'mapping, route, reason, field, remedy, uncertain, token, record."row" IS NOT NULL '
+    'FROM "row" JOIN flow ON flow.id = "row".flow LEFT JOIN record ON record."row" = "row".id '
+    'WHERE {} ORDER BY "row".id DESC LIMIT ?'
+)
+_SETTLE = (
+    'UPDATE "row" SET state=?, due=?, token=NULL, attempts=?, entered=max(entered, ?), mapping=?, route=?, reason=?, field=?, '
+    "remedy=?, uncertain=? WHERE id=?"
+)
+_LINE = (
+    "INSERT INTO line VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET stream=excluded.stream, "
+    "state=excluded.state, target=excluded.target, digests=excluded.digests, uncertain=excluded.uncertain, "
+    "sent_at=coalesce(excluded.sent_at, sent_at), reason=excluded.reason, field=excluded.field, remedy=excluded.remedy"
+)
+
+
+def at_time(seconds: float | None) -> datetime | None:
+    """An aware time, or None."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def lines_of(words: Words, db: sqlite3.Connection, rows: Sequence[int]) -> dict[int, list[Line]]:
+    """Lines by row id."""
+    found: dict[int, list[Line]] = {}
+    for start in range(0, len(rows), 500):
+        part = rows[start : start + 500]
+        for row in db.execute(_LINES.format(",".join("?" * len(part))), part).fetchall():
+            found.setdefault(row[0], []).append(
+                Line(
+                    id=row[1],
+                    key=row[2],
+                    stream=words.text(row[3]),
+                    state=LINE_STATES[row[4]],
+                    target=row[5],
+                    digests=unpack(row[6]),
+                    uncertain=at_time(row[7]),
+                    reason=row[8] or "",
+                    field=row[9] or "",
+                    remedy=row[10] or "",
+                    sent_at=at_time(row[11]),
+                )
+            )
+    return found
+
+
+def read_rows(words: Words, db: sqlite3.Connection, where: str, given: Sequence[Any], limit: int) -> Iterator[Row]:
+    """Rows with their lines, newest first."""
+    rows = db.execute(_ROWS.format(where), (*given, limit)).fetchall()
+    lines = lines_of(words, db, [row[0] for row in rows])
+    for row in rows:
+        due = datetime.fromtimestamp(row[8], UTC)
+        yield Row(
+            id=row[0],
+            flow=row[1],
+            site=words.text(row[2]),
+            key=row[3],
+            rev=row[4],
+            stamp=row[5],
+            state=STATES[row[6]],
+            attempts=row[7],
+            due=due,
+            first_seen=datetime.fromtimestamp(row[9], UTC),
+            last_seen=datetime.fromtimestamp(row[10], UTC),
+            entered=bool(row[11]),
+            mapping=words.text(row[12]),
+            route=words.text(row[13]),
+            reason=row[14] or "",
+            field=row[15] or "",
+            remedy=row[16] or "",
+            uncertain=at_time(row[17]),
+            leased_until=due if row[18] is not None and row[6] == PENDING else None,
+            lines=tuple(lines.get(row[0], ())),
+            stored=bool(row[19]),
+        )
+
+
+def settle_rows(
+    words: Words,
+    db: sqlite3.Connection,
+    flow: int,
+    token: str,
+    settles: Sequence[Settle],
+    at: float,
+    mapping: str,
+) -> tuple[Moved, dict[str, int]]:
+    """Write outcomes where lease token and rev still match; returns what the books move by."""
+    held = _held(db, token, [one.row for one in settles])
+    rows: list[tuple[Any, ...]] = []
+    lines: list[tuple[Any, ...]] = []
+    forgotten: list[tuple[int]] = []
+    books: dict[str, int] = {}
+    created = lost = 0
+    for one in settles:
+        rev = held.get(one.row)
+        if rev is None:  # the lease has passed to somebody else, who will look before sending again
+            lost += 1
+            continue
+        created += one.created
+        lines.extend(_line(words, one.row, line, at) for line in one.lines)
+        uncertain = one.uncertain.timestamp() if one.uncertain else None
+        if rev != one.rev:  # a newer version came during the delivery: it is due now, whatever became of this one
+            lost += 1
+            rows.append((PENDING, at, 0, one.entered, None, None, None, None, None, uncertain, one.row))
+            continue
+        state = STATES.index(one.state)
+        if state != PENDING:
+            _count(books, one.state)
+            if not one.keep_record:
+                forgotten.append((one.row,))
+        due = at if one.due is None else one.due.timestamp()
+        rows.append(
+            (state, due, one.attempts, one.entered, words.number(mapping), words.number(one.route) if one.route else None,
+             one.reason or None, one.field or None, one.remedy or None, uncertain, one.row)
+        )  # fmt: skip
+    db.executemany(_SETTLE, rows)
+    db.executemany(_LINE, lines)
+    db.executemany('DELETE FROM record WHERE "row"=?', forgotten)
+    if created:
+        db.execute(
+            "INSERT INTO created VALUES (?,?,?) ON CONFLICT DO UPDATE SET n=n+excluded.n",
+            (flow, int(at // 60), created),
+        )
+    return Moved(len(settles) - lost, lost), books
+
+
+def _held(db: sqlite3.Connection, token: str, rows: Sequence[int]) -> dict[int, int]:
+    held: dict[int, int] = {}
+    for start in range(0, len(rows), 500):
+        part = rows[start : start + 500]
+        held.update(
+            db.execute(
+                f'SELECT id, rev FROM "row" WHERE token=? AND id IN ({",".join("?" * len(part))})',
+                (token, *part),
+            ).fetchall()
+        )
+    return held
+
+
+def _line(words: Words, row: int, line: Any, at: float) -> tuple[Any, ...]:
+    return (
+        row, line.id, line.key, words.number(line.stream), LINE_STATES.index(line.state), line.target,
+        pack(line.digests or {}), line.uncertain.timestamp() if line.uncertain else None,
+        at if line.state == "sent" else None, line.reason or None, line.field or None, line.remedy or None,
+    )  # fmt: skip
+
+
+def _count(books: dict[str, int], state: str) -> None:
+    for name, by in (("pending", -1), (state, 1), ("open", -1), ("settled", 1)):
+        books[name] = books.get(name, 0) + by

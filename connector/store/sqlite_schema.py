@@ -1,0 +1,63 @@
+"""Layout of the SQLite ledger, as forward-only migrations; each runs in one transaction with the row that records it.
+
+Layout decides speed: stored records stand in a table of their own, written once and never touched by lease or settle;
+rows come in time order; books are counters moved in the same transaction as the rows; long words that repeat (sites,
+streams, routes, selections, mapping versions) are interned in `word`.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+from connector.model import LineState, RowState
+
+ledger = Migrations("ledger")
+
+PENDING, DONE, FILTERED, PARKED, DROPPED, FOREIGN = range(6)
+STATES: tuple[RowState, ...] = ("pending", "done", "filtered", "parked", "dropped", "foreign")
+OWED, SENT, REJECTED = range(3)
+DEAD = "dead"
+"""The token of a row whose holder is gone: due now, and uncertain."""
+LINE_STATES: tuple[LineState, ...] = ("owed", "sent", "rejected")
+
+SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE flow (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cursor TEXT, cursor_at REAL, polled_at REAL,
+  done INTEGER NOT NULL DEFAULT 0, filtered INTEGER NOT NULL DEFAULT 0, "foreign" INTEGER NOT NULL DEFAULT 0,
+  parked INTEGER NOT NULL DEFAULT 0, pending INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0,
+  "rows" INTEGER NOT NULL DEFAULT 0, "read" INTEGER NOT NULL DEFAULT 0, repeated INTEGER NOT NULL DEFAULT 0,
+  superseded INTEGER NOT NULL DEFAULT 0, settled INTEGER NOT NULL DEFAULT 0, "open" INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE "row" (
+  id INTEGER PRIMARY KEY, flow INTEGER NOT NULL, site INTEGER NOT NULL, key TEXT NOT NULL,
+  rev INTEGER NOT NULL, stamp TEXT, content BLOB NOT NULL, our_key TEXT, flags INTEGER NOT NULL DEFAULT 0,
+  state INTEGER NOT NULL, due REAL NOT NULL, token TEXT, attempts INTEGER NOT NULL DEFAULT 0,
+  uncertain REAL, entered INTEGER NOT NULL DEFAULT 0, mapping INTEGER, route INTEGER,
+  first_seen REAL NOT NULL, last_seen REAL NOT NULL, reason TEXT, field TEXT, remedy TEXT);
+CREATE UNIQUE INDEX row_key ON "row" (key, flow, site);
+CREATE INDEX row_due ON "row" (flow, due) WHERE state = 0;
+CREATE INDEX row_parked ON "row" (flow, id) WHERE state = 3;
+CREATE TABLE record (
+  "row" INTEGER PRIMARY KEY, body BLOB NOT NULL, claimed_by TEXT, selection INTEGER, at REAL NOT NULL);
+CREATE INDEX record_at ON record (at);
+CREATE TABLE line (
+  "row" INTEGER NOT NULL, id TEXT NOT NULL, key TEXT NOT NULL, stream INTEGER NOT NULL, state INTEGER NOT NULL,
+  target TEXT, digests BLOB NOT NULL, uncertain REAL, sent_at REAL, reason TEXT, field TEXT, remedy TEXT,
+  PRIMARY KEY ("row", id, key)) WITHOUT ROWID;
+CREATE INDEX line_target ON line (target) WHERE target IS NOT NULL;
+CREATE TABLE created (flow INTEGER NOT NULL, minute INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (flow, minute))
+  WITHOUT ROWID;
+CREATE TABLE audit (id INTEGER PRIMARY KEY, at REAL NOT NULL, what TEXT NOT NULL, facts TEXT NOT NULL);
+CREATE TABLE health (
+  scope TEXT PRIMARY KEY, state TEXT NOT NULL, since REAL NOT NULL, message TEXT NOT NULL, remedy TEXT NOT NULL)
+  WITHOUT ROWID;
+"""
+
+
+@ledger()
+def m001_first(db: Database) -> None:
+    for statement in SCHEMA.split(";\n"):
+        if statement.strip():
+            db.conn.execute(statement)
+    db.conn.execute("INSERT INTO meta VALUES ('digest_key', randomblob(32))")
