@@ -1,0 +1,89 @@
+"""What must not be printed: `Secret`, a text that cannot be shown by accident, and `redact` for texts of others."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from typing import Any, NoReturn
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+MASK = "***"
+
+
+class Secret:
+    """A password, key or token. Shown as `***` everywhere; `reveal()` is the one way to the text.
+
+    As a pydantic field it is made from a text; a dump keeps it, a JSON dump shows the mask.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself; call it where it is sent, never where it is stored or shown."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return MASK
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(("Secret", self._text))
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled: pass its reference (${ENV} or ${file:…}) instead")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        made = core_schema.no_info_after_validator_function(cls, core_schema.str_schema(min_length=1))
+        return core_schema.json_or_python_schema(
+            json_schema=made,
+            python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), made]),
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda secret: MASK, when_used="json"),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1, "format": "password", "writeOnly": True}
+
+
+_SECRETS = re.compile(
+    r"""
+      (?P<scheme>\b(?:Bearer|Basic|OAuth)\s+)[A-Za-z0-9._~+/=!-]{6,}
+    | (?P<name>["']?\b(?:client_secret|client_assertion|assertion|access_token|refresh_token|id_token|signature
+        |password|passwd|secret|token|api_?key|sessionId|session_id|authorization)["']?\s*[:=]\s*["']?)(?!\*\*\*)[^\s"'&,;<>}]+
+    | \beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){0,2}
+    | \b00D[A-Za-z0-9]{12,15}![A-Za-z0-9._]{8,}
+    | -----BEGIN[^-]*-----.*?(?:-----END[^-]*-----|\Z)
+    | (?P<url>://)[^/\s:@]+:[^/\s@]+@
+    | [A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+
+    """,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+
+
+def redact(text: str, *, longest: int = 300) -> str:
+    """The text of a remote system or library without tokens, passwords, keys and mail addresses, on one line, cut."""
+
+    def mask(match: re.Match[str]) -> str:
+        return (match["scheme"] or match["name"] or match["url"] or "") + MASK
+
+    text = " ".join(_SECRETS.sub(mask, text[: 20 * longest]).split())
+    return text if len(text) <= longest else text[: longest - 1] + "…"
