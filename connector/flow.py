@@ -24,6 +24,8 @@ class Mapping(Protocol):
     lookups: tuple[Lookup, ...]
     lines: tuple[LineSpec, ...]
     uses_origin: bool
+    origin_fields: frozenset[str] | None
+    """Top-level fields of the origin that its expressions read; None: all of them."""
 
     def lookup_keys(self, record: Record, *, origin: Record | None = None) -> dict[str, str | list[str] | None]:
         """By lookup name: the key to fetch, the list of keys, or None when it is null. Raises MappingFault."""

@@ -91,6 +91,21 @@ def hashed(key: str) -> bool:
     return _HASHED.search(key) is not None
 
 
+def beginning(key: str, flow: str) -> tuple[str, str] | None:
+    """Site and the beginning of the record id of a cut key of this flow; None: another flow's."""
+    cut = key[:-34]
+    if not cut.startswith(prefix(flow)):
+        return None
+    site, _, record = cut.removeprefix(prefix(flow)).partition(":")
+    record = record.partition(":")[0]
+    for end in range(len(record), -1, -1):  # the cut may stand within an escape or a UTF-8 sequence
+        try:
+            return unescape(site), unescape(record[:end])
+        except (ValueError, UnicodeDecodeError):
+            continue
+    return None
+
+
 def parse(key: str) -> Key | None:
     """The parts of a key of ours, or None: somebody else's text, or cut (`hashed`)."""
     parts = key.lower().split(":")

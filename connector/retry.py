@@ -26,6 +26,7 @@ class Policy:
     longest: float = 3600.0
     attempts: int = 12
     conflicts: int = 5
+    conflict: float = 1.0
     outage: float = 30.0
     """First pause of a connection that is down; doubles to `outage_longest`."""
     outage_longest: float = 300.0
@@ -79,7 +80,9 @@ def decide(error: RemoteError | MappingFault, attempts: int, now: datetime, poli
             return Park(f"still failing after {attempts + 1} attempts: {error}")
         case Conflict() if attempts + 1 >= policy.conflicts:
             return Park(f"changed under our hands {attempts + 1} times: {error}")
-        case Transient() | Conflict():
+        case Conflict():  # somebody else was quicker: read again soon
+            return Retry(now + timedelta(seconds=backoff(policy.conflict, policy.longest, attempts)))
+        case Transient():
             return Retry(now + timedelta(seconds=backoff(policy.first, policy.longest, attempts)))
         case RecordFault() | MappingFault():
             return Park(str(error))

@@ -188,10 +188,12 @@ class Store(Protocol):
         flow: str | None = None,
         state: RowState | None = None,
         key: str | None = None,
+        key_prefix: str | None = None,
         target: str | None = None,
         limit: int = 1000,
     ) -> Iterator[Row]:
-        """Rows with lines, newest first; `key` matches a record key, `target` a line's remote id."""
+        """Rows with lines, newest first; `key` matches a record key, `key_prefix` its beginning, `target` a line's
+        remote id."""
         ...
 
     def records(self, rows: Iterable[int]) -> Mapping[int, tuple[Record, frozenset[str] | None]]:

@@ -280,6 +280,7 @@ class SqliteStore:
         flow: str | None = None,
         state: RowState | None = None,
         key: str | None = None,
+        key_prefix: str | None = None,
         target: str | None = None,
         limit: int = 1000,
     ) -> Iterator[Row]:
@@ -292,6 +293,9 @@ class SqliteStore:
         if key is not None:
             wanted.append('"row".key=?')
             given.append(key)
+        if key_prefix:
+            wanted.append('"row".key>=? AND "row".key<?')
+            given += [key_prefix, key_prefix + "\U0010ffff"]
         if target is not None:
             wanted.append('"row".id IN (SELECT "row" FROM line WHERE target=?)')
             given.append(target)

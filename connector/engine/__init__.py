@@ -1,0 +1,331 @@
+"""Pull, push, settle: no HTTP, no SQL, no clock of its own, no scheduler.
+
+`Engine.run_pass` does one pass of one flow: pages are stored with the cursor in one transaction and leased by it, chunks
+are delivered by up to `concurrency` threads while the next page is read, then what else is due is delivered.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
+from functools import reduce
+
+from connector.adapter import Adapter, Clock
+from connector.digests import Digester
+from connector.engine.brake import Brake
+from connector.engine.deliver import Delivery, Workshop
+from connector.engine.fetch import fetch_all, stop
+from connector.engine.health import Health, Tell, scope_of
+from connector.engine.looking import Looking
+from connector.engine.places import Place, Places
+from connector.engine.pull import Presence, read_ahead, select_for
+from connector.engine.report import Change, DryRun, PassReport, PlannedWrite, Preview, Progress, Tally
+from connector.engine.targets import Targets
+from connector.errors import ConnectionFault, Misconfigured, RecordFault
+from connector.flow import Flow
+from connector.model import Page, Record, Select
+from connector.retry import Policy
+from connector.store import Leased, LeaseToken, Store
+
+__all__ = ["Change", "DryRun", "Engine", "PassReport", "PlannedWrite", "Preview", "Progress"]
+
+OnProgress = Callable[[Progress], None]
+
+
+class Engine:
+    """All flows of one ledger. Its methods may be called from several threads, one pass of a flow at a time (Busy)."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        connections: Mapping[str, Adapter],
+        flows: Mapping[str, Flow],
+        clock: Clock,
+        policy: Policy,
+        tell: Tell,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self.store, self.flows, self.clock, self._policy, self._tell = store, flows, clock, policy, tell
+        self._stop = stop or threading.Event()
+        self.places = Places(connections)
+        self.health = Health(store=store, clock=clock, policy=policy, tell=tell)
+        self._digester = Digester(store.digest_key)
+        self._targets = Targets()
+        self._brakes: dict[str, Brake] = {}
+        self._presence: dict[str, Presence] = {}
+
+    # -- parts of a flow -----------------------------------------------------------------------------------------------
+
+    def answered(self, flow: Flow) -> Flow | None:
+        """The flow that this one answers."""
+        return self.flows[flow.answers] if flow.answers else None
+
+    def selection(self, flow: Flow) -> Select:
+        """What this flow reads of its source."""
+        asked = [other.mapping.origin_fields for other in self.flows.values() if other.answers == flow.name]
+        none: frozenset[str] | None = frozenset()
+        together = reduce(lambda a, b: None if a is None or b is None else a | b, asked, none)
+        return select_for(flow, self.places.source(flow), self.answered(flow), together)
+
+    def workshop(self, flow: Flow) -> Workshop:
+        brake = self._brakes.get(flow.id)
+        if brake is None or brake.limit != flow.brake:
+            brake = self._brakes[flow.id] = Brake(flow.id, flow.brake, self.store, self.clock)
+        return Workshop(
+            flow=flow,
+            answered=self.answered(flow),
+            places=self.places,
+            store=self.store,
+            clock=self.clock,
+            policy=self._policy,
+            health=self.health,
+            digester=self._digester,
+            brake=brake,
+            targets=self._targets,
+            tell=self._tell,
+            stopping=self._stop.is_set,
+        )
+
+    def _calls(self, flow: Flow) -> dict[str, int]:
+        names = {flow.source[0], flow.destination[0]}
+        return {name: self.places.connections[name].calls() for name in names}
+
+    # -- one pass ------------------------------------------------------------------------------------------------------
+
+    def run_pass(self, name: str, *, progress: OnProgress | None = None) -> PassReport:
+        """Pull, push and settle one flow until nothing is due or nothing moves. Raises Busy and LedgerError."""
+        flow = self.flows[name]
+        started, before = self.clock.now(), self._calls(flow)
+        tally = Tally()
+        with self.store.hold(f"flow:{flow.id}"):
+            run = _Pass(self, self.workshop(flow), tally, progress)
+            if not run.blocked(f"flow:{flow.id}"):
+                run.run()
+        return self._report(flow, tally, started, before)
+
+    def _report(self, flow: Flow, tally: Tally, started: datetime, before: Mapping[str, int]) -> PassReport:
+        for (reason, field, remedy), rows in tally.parked.items():
+            self._tell("parked", flow=flow.name, rows=rows, reason=reason, field=field, remedy=remedy)
+        counts = dict(tally.counts)
+        counts.pop("deleted", None)
+        calls = {name: after - before[name] for name, after in self._calls(flow).items()}
+        seconds = (self.clock.now() - started).total_seconds()
+        return PassReport(flow.name, **counts, calls=calls, seconds=seconds, problem=tally.problem)
+
+    def sweep(self, name: str, *, width: float) -> PassReport:
+        """Re-read keys and stamps of the last `width` seconds and take in what surfaced late; the cursor stays."""
+        flow = self.flows[name]
+        started, before = self.clock.now(), self._calls(flow)
+        tally = Tally()
+        with self.store.hold(f"flow:{flow.id}"):
+            run = _Pass(self, self.workshop(flow), tally, None)
+            if not run.blocked(f"flow:{flow.id}") and self.store.cursor(flow.id) is not None:
+                run.sweep(width)
+        return self._report(flow, tally, started, before)
+
+    # -- looking without sending ---------------------------------------------------------------------------------------
+
+    def dry_run(self, name: str, *, progress: OnProgress | None = None) -> DryRun:
+        """Read from the flow's cursor, map on real data and count by outcome and route; sends and stores nothing."""
+        flow = self.flows[name]
+        before = self._calls(flow)
+        looking = Looking(self.workshop(flow), self.selection(flow))
+        result = looking.dry_run(self.store.cursor(flow.id) or flow.start, progress)
+        calls = {name: after - before[name] for name, after in self._calls(flow).items()}
+        return DryRun(flow.name, *result, calls=calls, problem=looking.problem)
+
+    def preview(self, name: str, records: Sequence[Record], *, live: bool = True) -> list[Preview]:
+        """What would be written for these records, with a diff against the live objects; nothing is sent."""
+        flow = self.flows[name]
+        return Looking(self.workshop(flow), self.selection(flow)).preview(records, live=live)
+
+    def record(self, name: str, key: str) -> Record | None:
+        """One record of a flow's source, fetched. Raises RemoteError."""
+        flow = self.flows[name]
+        place = self.places.source(flow)
+        return place.adapter.fetch(place.name, [key], by="key", select=self.selection(flow)).get(key)
+
+    def presence(self, flow: Flow) -> Presence:
+        return self._presence.setdefault(flow.id, Presence())
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+
+class _Pass:
+    """One pass under way. Deliveries run in a pool; leasing, ingesting and reading happen in the calling thread."""
+
+    def __init__(self, engine: Engine, shop: Workshop, tally: Tally, progress: OnProgress | None) -> None:
+        self._engine, self._shop, self._tally, self._progress = engine, shop, tally, progress
+        self._flow = shop.flow
+        self._source: Place = shop.places.source(shop.flow)
+        self._running: set[Future[int]] = set()
+        self._stuck = False
+        self._total: int | None = None
+        self._chunk = max(1, shop.places.at(*shop.flow.destination).stream.batch)
+
+    def blocked(self, scope: str) -> bool:
+        """Whether this scope must be left alone for now; the report then names the standing problem."""
+        if self._shop.health.until(scope) is None:
+            return False
+        problem = self._shop.health.problem(scope)
+        if problem is not None:
+            self._tally.stopped_by(problem)
+        return True
+
+    def run(self) -> None:
+        flow, health = self._flow, self._shop.health
+        destination = f"connection:{flow.destination[0]}"
+        with ThreadPoolExecutor(max_workers=max(1, flow.concurrency), thread_name_prefix=flow.id) as pool:
+            if not self.blocked(f"connection:{flow.source[0]}"):
+                self._pull(pool)
+            if not self.blocked(destination) and not self.blocked(f"flow:{flow.id}"):
+                self._push(pool)
+            self._wait_all()
+        if self._tally.problem is None:
+            health.works(f"flow:{flow.id}")
+
+    def _can_deliver(self) -> bool:
+        """The destination is well: pages may be leased as they come. Else they are stored, and one chunk probes."""
+        health, flow = self._shop.health, self._flow
+        return not (health.probing(f"connection:{flow.destination[0]}") or health.probing(f"flow:{flow.id}"))
+
+    # -- pull ----------------------------------------------------------------------------------------------------------
+
+    def _pull(self, pool: ThreadPoolExecutor) -> None:
+        shop, flow, place = self._shop, self._flow, self._source
+        select = self._engine.selection(flow)
+        since = shop.store.cursor(flow.id) or flow.start
+        pages = read_ahead(place, since, select, flow.overlap)
+        try:
+            for page in pages:
+                shop.health.works(f"connection:{place.connection}")
+                self._engine.presence(flow).check(list(page.records), select.fields, place.full)
+                self._total = self._total or page.total
+                self._take_in(pool, page, select)
+                if shop.stopping():
+                    return
+        except (ConnectionFault, Misconfigured, RecordFault) as problem:
+            stopped = stop(place, flow.id, shop.health, problem)
+            self._tally.stopped_by(stopped.problem)
+        finally:
+            pages.close()  # type: ignore[attr-defined]
+
+    def _take_in(self, pool: ThreadPoolExecutor, page: Page, select: Select, *, move: bool = True) -> None:
+        """Store a page and hand its changed rows on; waits for a free worker first, so memory stays flat."""
+        shop, flow = self._shop, self._flow
+        deliver = self._can_deliver() and not shop.stopping()
+        if deliver:
+            self._wait_below(flow.concurrency)
+        now = shop.clock.now()
+        fields = frozenset(select.fields) if select.fields else None
+        done = shop.store.ingest(flow.id, page, now, lease=flow.lease if deliver else None, fields=fields, move=move)
+        self._tally.add(read=done.read, repeated=done.repeated, changed=done.changed)
+        if done.token is not None and done.leased:
+            for start in range(0, len(done.leased), self._chunk):
+                part = done.leased[start : start + self._chunk]
+                if start:
+                    self._wait_below(flow.concurrency)
+                self._submit(pool, done.token, part, now)
+        self._tell_progress()
+
+    def sweep(self, width: float) -> None:
+        """Keys and stamps first; only records that the ledger does not know, or knows older, are fetched and taken in."""
+        shop, flow, place = self._shop, self._flow, self._source
+        select = self._engine.selection(flow)
+        keys_only = Select(fields=place.stream.needs, key_prefix=select.key_prefix, where=select.where, keys_only=True)
+        since = shop.clock.now() - timedelta(seconds=width)
+        try:
+            with ThreadPoolExecutor(max_workers=max(1, flow.concurrency), thread_name_prefix=flow.id) as pool:
+                for page in place.adapter.read(place.name, since, select=keys_only, overlap=0.0):
+                    late = self._unknown(page)
+                    if late:
+                        found = fetch_all(place, late, flow=flow.id, health=shop.health, fields=select.fields or None)
+                        shop.tell("sweep_found", flow=flow.name, records=len(found))
+                        taken = Page(list(found.values()), None, page.read_at)
+                        self._take_in(pool, taken, select, move=False)
+                    if shop.stopping():
+                        break
+                self._wait_all()
+        except (ConnectionFault, Misconfigured, RecordFault) as problem:
+            self._tally.stopped_by(problem)
+            shop.health.broken(scope_of(place.connection, flow.id, problem), problem)
+
+    def _unknown(self, page: Page) -> list[str]:
+        known = self._shop.store.known(self._flow.id, [(record.site, record.key) for record in page.records])
+        late = []
+        for record in page.records:
+            place = (record.site, record.key)
+            stamp = known.get(place)
+            if place not in known or (record.stamp is not None and (stamp is None or record.stamp > stamp)):
+                late.append(record.key)
+        return late
+
+    # -- push ----------------------------------------------------------------------------------------------------------
+
+    def _push(self, pool: ThreadPoolExecutor) -> None:
+        """What is due: a chunk at a time while a connection is being probed, else up to `concurrency`; again only
+        while there is progress, so that a row due at once cannot spin."""
+        shop, flow = self._shop, self._flow
+        while not shop.stopping() and not self._stuck:
+            probing = not self._can_deliver()
+            self._wait_below(1 if probing else flow.concurrency)
+            if self.blocked(f"connection:{flow.destination[0]}") or self.blocked(f"flow:{flow.id}"):
+                return
+            now = shop.clock.now()
+            token, leased = shop.store.lease(flow.id, now, seconds=flow.lease, limit=self._chunk)
+            if not leased:
+                if not self._running:
+                    return
+                self._wait_below(1)
+                continue
+            for part in _alone(leased, self._chunk):
+                self._submit(pool, token, part, now)
+
+    # -- workers -------------------------------------------------------------------------------------------------------
+
+    def _submit(self, pool: ThreadPoolExecutor, token: LeaseToken, leased: Sequence[Leased], now: datetime) -> None:
+        until = now + timedelta(seconds=self._flow.lease)
+        delivery = Delivery(self._shop, token, leased, until, self._tally)
+        self._running.add(pool.submit(delivery.run))
+
+    def _wait_below(self, count: int) -> None:
+        """Wait until fewer than `count` deliveries run; raises what a delivery raised."""
+        while len(self._running) >= max(1, count):
+            done, self._running = wait(self._running, return_when=FIRST_COMPLETED)
+            self._collect(done)
+            self._tell_progress()
+        done = {future for future in self._running if future.done()}
+        self._running -= done
+        self._collect(done)
+
+    def _collect(self, done: set[Future[int]]) -> None:
+        for future in done:
+            if future.result() == 0:
+                self._stuck = True
+
+    def _wait_all(self) -> None:
+        self._wait_below(1)
+
+    def _tell_progress(self) -> None:
+        if self._progress is not None:
+            counts = self._tally.counts
+            delivered = counts["done"] + counts["filtered"] + counts["foreign"]
+            self._progress(Progress(self._flow.name, counts["read"], delivered, counts["parked"], self._total))
+
+
+def _alone(leased: Sequence[Leased], chunk: int) -> list[Sequence[Leased]]:
+    """Rows that failed before go in chunks of their own, smaller with every attempt, so that one that spoils its chunk
+    ends up by itself and the others pass."""
+    parts: list[Sequence[Leased]] = []
+    by_attempts: dict[int, list[Leased]] = {}
+    for one in leased:
+        by_attempts.setdefault(one.attempts, []).append(one)
+    for attempts, rows in by_attempts.items():
+        size = max(1, chunk >> (2 * min(attempts, 8)))
+        parts.extend(rows[start : start + size] for start in range(0, len(rows), size))
+    return parts

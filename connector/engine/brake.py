@@ -1,0 +1,49 @@
+"""Bounds new objects an hour, so that a wrong mapping cannot flood a case system."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from datetime import datetime, timedelta
+
+from connector.adapter import Clock
+from connector.store import Store
+
+HOUR = timedelta(hours=1)
+
+
+class Brake:
+    """New objects of one flow in the last hour; starts from what the ledger knows, so a restart does not release it."""
+
+    def __init__(self, flow: str, limit: int | None, store: Store, clock: Clock) -> None:
+        self.limit = limit
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._made: deque[tuple[datetime, int]] = deque()
+        self._sum = 0
+        if limit is not None:
+            now = clock.now()
+            self._add(now, store.created(flow, now - HOUR))
+
+    def _add(self, now: datetime, count: int) -> None:
+        if count:
+            self._made.append((now, count))
+            self._sum += count
+
+    def take(self, wanted: int) -> int:
+        """How many of `wanted` new objects may be made now; these are counted."""
+        if self.limit is None:
+            return wanted
+        now = self._clock.now()
+        with self._lock:
+            while self._made and self._made[0][0] <= now - HOUR:
+                self._sum -= self._made.popleft()[1]
+            granted = max(0, min(wanted, self.limit - self._sum))
+            self._add(now, granted)
+            return granted
+
+    def give_back(self, count: int) -> None:
+        """Objects that were not made after all."""
+        if self.limit is not None and count:
+            with self._lock:
+                self._add(self._clock.now(), -count)

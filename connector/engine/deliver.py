@@ -1,0 +1,145 @@
+"""One chunk of leased rows: enriched, mapped late, planned, sent in waves, settled in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector.adapter import Clock
+from connector.digests import Digester
+from connector.engine.brake import Brake
+from connector.engine.enrich import Enrichment
+from connector.engine.fetch import Stopped
+from connector.engine.health import Health, Tell
+from connector.engine.outcome import settle_work
+from connector.engine.places import Places
+from connector.engine.plan import Step, Work, prepare
+from connector.engine.planner import Planner
+from connector.engine.report import Tally
+from connector.engine.send import Sender
+from connector.engine.targets import Targets
+from connector.errors import MappingFault, RemoteError
+from connector.flow import Flow
+from connector.retry import Policy
+from connector.store import Leased, LeaseToken, Settle, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What every delivery of one flow works with."""
+
+    flow: Flow
+    answered: Flow | None
+    places: Places
+    store: Store
+    clock: Clock
+    policy: Policy
+    health: Health
+    digester: Digester
+    brake: Brake
+    targets: Targets
+    tell: Tell
+    stopping: Callable[[], bool]
+
+
+class Delivery:
+    """Delivers one chunk. Raises LedgerError only; every remote fault ends in a settle."""
+
+    def __init__(
+        self, shop: Workshop, token: LeaseToken, leased: Sequence[Leased], until: datetime, tally: Tally
+    ) -> None:
+        self._shop, self._token, self._until, self._tally = shop, token, until, tally
+        self._works = [Work(one, one.record) for one in leased]
+        self._planner = Planner(shop.flow, shop.answered, shop.places)
+
+    def run(self) -> int:
+        """Rows that reached an outcome in this delivery (they will not be due again at once)."""
+        shop = self._shop
+        try:
+            enrichment = Enrichment(shop.flow, shop.answered, shop.places, shop.store, shop.clock, shop.health)
+            enrichment.run(self._works)
+            self._plan()
+            self._send()
+        except Stopped as stopped:
+            self._snooze(stopped.problem, stopped.until)
+        finally:
+            shop.targets.give_back(self)
+        return self._settle()
+
+    def _plan(self) -> None:
+        for work in self._works:
+            if work.settle is None:
+                try:
+                    self._planner.map(work)
+                except MappingFault as fault:
+                    work.settle = self._parked(work, fault)
+        for work in self._works:
+            for step in work.steps:
+                busy = step.wanted.target is not None or (self._shop.answered is not None and not step.create)
+                if busy and step.target and not self._shop.targets.take(self, step.place, step.target):
+                    step.state, step.due = "owed", self._shop.clock.now() + timedelta(seconds=1)
+
+    def _parked(self, work: Work, fault: MappingFault) -> Settle:
+        leased = work.leased
+        return Settle(
+            leased.row, leased.rev, "parked", attempts=leased.attempts, entered=leased.entered, reason=str(fault),
+            field=fault.field, remedy=fault.remedy, uncertain=leased.uncertain,
+        )  # fmt: skip
+
+    def _send(self) -> None:
+        """Waves: each sends what waits for nothing any more, until a wave has nothing to send."""
+        sender = Sender(self._shop, self._until, self._tally)
+        while True:
+            wave = [step for work in self._works if work.settle is None for step in self._next(work)]
+            if not wave:
+                return
+            sender.send(wave)
+
+    def _next(self, work: Work) -> list[Step]:
+        """Steps of a row that may go now; those whose main or predecessor failed stay waiting and are owed."""
+        unfinished = {step.wanted.spec.id for step in work.steps if step.state not in ("sent", "unchanged")}
+        for step in work.steps:
+            if step.state == "waiting" and self._free(step, unfinished):
+                try:
+                    self._planner.complete(step)
+                    prepare(step, self._shop.digester)
+                except MappingFault as fault:
+                    step.state, step.error = "failed", fault
+        return [step for step in work.steps if step.state == "ready"]
+
+    @staticmethod
+    def _free(step: Step, unfinished: set[str]) -> bool:
+        """Whether all that this line waits for has been sent; lines that the record does not ask for hold nobody up."""
+        spec = step.wanted.spec
+        return not unfinished & {*spec.after, *(("main",) if spec.needs_main or spec.to == "main" else ())}
+
+    def _snooze(self, problem: RemoteError, until: datetime) -> None:
+        """A whole connection or flow stopped: what was not tried waits, and burns no attempt."""
+        self._tally.stopped_by(problem)
+        for work in self._works:
+            if work.settle is None and not work.steps:
+                leased = work.leased
+                work.settle = Settle(
+                    leased.row, leased.rev, "pending", due=until, attempts=leased.attempts, entered=leased.entered,
+                    uncertain=leased.uncertain,
+                )  # fmt: skip
+            for step in work.steps:
+                if step.state in ("waiting", "ready"):
+                    step.state, step.due = "owed", until
+
+    def _settle(self) -> int:
+        shop = self._shop
+        now = shop.clock.now()
+        settles = [work.settle or settle_work(work, now, shop.policy) for work in self._works]
+        moved = shop.store.settle(shop.flow.id, self._token, settles, now, mapping=shop.flow.mapping.version)
+        counts: dict[str, int] = {}
+        for settle in settles:
+            name = "waiting" if settle.state == "pending" else settle.state
+            counts[name] = counts.get(name, 0) + 1
+            if settle.state == "parked":
+                self._tally.park(settle.reason, settle.field, settle.remedy)
+        self._tally.add(**counts)
+        if moved.lost:
+            shop.tell("lease_lost", flow=shop.flow.name, rows=moved.lost)
+        return sum(1 for settle in settles if settle.state != "pending" or (settle.due or now) > now)

@@ -1,0 +1,206 @@
+"""What a row needs before it can be mapped: its record, the origin it answers, the records it looks up. All in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from connector import keys
+from connector.adapter import Clock
+from connector.engine.fetch import fetch_all
+from connector.engine.health import Health
+from connector.engine.places import Place, Places
+from connector.engine.plan import Work
+from connector.errors import MappingFault
+from connector.flow import Flow
+from connector.mapping.spec import Lookup
+from connector.model import Record
+from connector.store import Settle, Store
+
+SHORTEST_WAIT = timedelta(seconds=15)
+
+
+class Enrichment:
+    """Completes the rows of one chunk; rows whose outcome is known already get their settle."""
+
+    def __init__(
+        self, flow: Flow, answered: Flow | None, places: Places, store: Store, clock: Clock, health: Health
+    ) -> None:
+        self._flow, self._answered, self._places = flow, answered, places
+        self._store, self._clock, self._health = store, clock, health
+
+    def run(self, works: Sequence[Work]) -> None:
+        self._records(works)
+        if self._answered is not None:
+            self._origins(works)
+        if self._flow.mapping.lookups:
+            self._look_up([work for work in works if work.settle is None])
+
+    def _fetch(self, place: Place, wanted: Iterable[str], fields: frozenset[str] | None) -> dict[str, Record]:
+        return fetch_all(place, wanted, flow=self._flow.id, health=self._health, fields=fields)
+
+    # -- the record itself ---------------------------------------------------------------------------------------------
+
+    def _records(self, works: Sequence[Work]) -> None:
+        needs = self._flow.mapping.fields
+        short = [work for work in works if work.record is None or not _covers(work.leased.fields, needs)]
+        if short:
+            place = self._places.source(self._flow)
+            found = self._fetch(place, [work.leased.key for work in short], needs)
+            for work in short:
+                work.record = found.get(work.leased.key)
+                if work.record is None:
+                    work.settle = _park(
+                        work, f"{place.full} no longer has this record", "retry when it is back, or leave it parked"
+                    )
+        for work in works:
+            if work.record is not None and (work.record.own or work.record.deleted):
+                reason = "we wrote it ourselves" if work.record.own else "deleted at its source"
+                leased = work.leased
+                work.settle = Settle(
+                    leased.row, leased.rev, "filtered", reason=reason, entered=leased.entered, keep_record=False
+                )
+
+    # -- the origin of an answer ---------------------------------------------------------------------------------------
+
+    def _origins(self, works: Sequence[Work]) -> None:
+        assert self._answered is not None
+        wanted: dict[int, list[Work]] = {}
+        missing: list[tuple[Work, str, str]] = []
+        for work in works:
+            if work.settle is not None or work.record is None:
+                continue
+            name = self._origin_name(work.record.our_key)
+            if name is None:
+                leased = work.leased
+                work.settle = Settle(
+                    leased.row, leased.rev, "foreign", reason="bears no key of the answered flow", keep_record=False
+                )
+                continue
+            site, key = name
+            work.origin = Record(key=key, fields={}, site=site)
+            if self._flow.mapping.uses_origin:
+                row = self._store.row(self._answered.id, site, key)
+                if row is not None and row.stored:
+                    wanted.setdefault(row.id, []).append(work)
+                else:
+                    missing.append((work, site, key))
+        stored = self._store.records(wanted)
+        for number, those in wanted.items():
+            record, fields = stored.get(number, (None, None))
+            for work in those:
+                if record is not None and _covers(fields, self._flow.mapping.origin_fields):
+                    work.origin = record
+                elif work.origin is not None:
+                    missing.append((work, work.origin.site, work.origin.key))
+        self._fetch_origins(missing)
+
+    def _fetch_origins(self, missing: Sequence[tuple[Work, str, str]]) -> None:
+        """Records are pruned, keys are not: what is needed again is fetched again, one call a batch."""
+        if not missing:
+            return
+        assert self._answered is not None
+        place = self._places.source(self._answered)
+        found = self._fetch(place, [key for _, _, key in missing], self._flow.mapping.origin_fields)
+        for work, site, key in missing:
+            record = found.get(key)
+            if record is None:
+                work.settle = _park(
+                    work, f"the record that it answers, {key}, is not at {place.full}", "restore it, then retry"
+                )
+            else:
+                work.origin = Record(record.key, record.fields, record.stamp, site, record.our_key)
+
+    def _origin_name(self, our_key: str | None) -> tuple[str, str] | None:
+        """Site and key of the origin, read from our key on the remote object; None: none of ours."""
+        if not our_key:
+            return None
+        assert self._answered is not None
+        ours = {self._answered.id, *self._answered.moved_from}
+        parsed = keys.parse(our_key)
+        if parsed is not None:
+            return (parsed.site, parsed.record) if parsed.flow in ours and not parsed.line else None
+        if not keys.hashed(our_key):
+            return None
+        return self._cut_name(our_key.lower(), ours)
+
+    def _cut_name(self, our_key: str, ours: set[str]) -> tuple[str, str] | None:
+        """The origin of a key that was cut: the whole key is made again for the rows whose key begins so."""
+        for flow in ours:
+            begins = keys.beginning(our_key, flow)
+            if begins is None:
+                continue
+            for row in self._store.rows(flow=flow, key_prefix=begins[1], limit=10_000):
+                if keys.make(flow, row.site, row.key, longest=len(our_key)) == our_key:
+                    return row.site, row.key
+        return None
+
+    # -- lookups -------------------------------------------------------------------------------------------------------
+
+    def _look_up(self, works: Sequence[Work]) -> None:
+        asked: dict[int, dict[str, str | list[str] | None]] = {}
+        for work in works:
+            assert work.record is not None
+            try:
+                asked[id(work)] = self._flow.mapping.lookup_keys(work.record, origin=work.origin)
+            except MappingFault as fault:
+                work.settle = _park(work, str(fault), fault.remedy, fault.field)
+        for lookup in self._flow.mapping.lookups:
+            rows = [work for work in works if work.settle is None]
+            wanted = [key for work in rows for key in _as_list(asked[id(work)][lookup.name])]
+            place = self._places.named(self._flow, lookup.stream)
+            found = self._fetch(place, wanted, lookup.fields) if wanted else {}
+            for work in rows:
+                self._take(work, lookup, asked[id(work)][lookup.name], found)
+
+    def _take(self, work: Work, lookup: Lookup, key: str | list[str] | None, found: dict[str, Record]) -> None:
+        if isinstance(key, list):
+            work.lookups[lookup.name] = [found[one].fields for one in key if one in found]
+        elif key is None:
+            work.lookups[lookup.name] = None
+        elif key in found:
+            work.lookups[lookup.name] = found[key].fields
+        else:
+            self._missing(work, lookup, key)
+
+    def _missing(self, work: Work, lookup: Lookup, key: str) -> None:
+        leased, now = work.leased, self._clock.now()
+        end = leased.first_seen + timedelta(seconds=lookup.wait)
+        if now < end:
+            pause = max(SHORTEST_WAIT, (now - leased.first_seen) / 2)
+            work.settle = Settle(
+                leased.row, leased.rev, "pending", due=min(end, now + pause), attempts=leased.attempts,
+                entered=leased.entered, uncertain=leased.uncertain,
+                reason=f"waits for lookup {lookup.name!r}: {lookup.stream} has no {key} yet",
+            )  # fmt: skip
+        elif lookup.then == "null":
+            work.lookups[lookup.name] = None
+        elif lookup.then == "skip":
+            work.settle = Settle(
+                leased.row,
+                leased.rev,
+                "filtered",
+                reason=f"lookup {lookup.name!r} found nothing",
+                entered=leased.entered,
+            )
+        else:
+            work.settle = _park(
+                work, f"lookup {lookup.name!r}: {lookup.stream} has no {key}", "correct the record, then retry"
+            )
+
+
+def _as_list(key: str | list[str] | None) -> list[str]:
+    return [] if key is None else key if isinstance(key, list) else [key]
+
+
+def _covers(read: frozenset[str] | None, needs: frozenset[str] | None) -> bool:
+    """Whether a record read under one selection has what another needs: a field that was not read is not null."""
+    return read is None or (needs is not None and needs <= read)
+
+
+def _park(work: Work, reason: str, remedy: str, field: str = "") -> Settle:
+    leased = work.leased
+    return Settle(
+        leased.row, leased.rev, "parked", attempts=leased.attempts, entered=leased.entered, reason=reason, field=field,
+        remedy=remedy, uncertain=leased.uncertain,
+    )  # fmt: skip

@@ -1,0 +1,124 @@
+"""Looking without sending: what a pass would do on real data, and what one record would write."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from connector.engine.deliver import Workshop
+from connector.engine.enrich import Enrichment
+from connector.engine.fetch import Stopped, fetch_all
+from connector.engine.plan import Step, Work, prepare
+from connector.engine.planner import Planner
+from connector.engine.report import Change, PlannedWrite, Preview, Progress
+from connector.errors import MappingFault, RemoteError
+from connector.model import Cursor, Record, Select
+from connector.store import Leased
+
+_OUTCOMES = {"filtered": "filtered", "foreign": "foreign", "parked": "parked", "pending": "waiting"}
+
+
+class Looking:
+    """Plans records of one flow as a delivery would, and stops before the first byte."""
+
+    def __init__(self, shop: Workshop, select: Select) -> None:
+        self._shop, self._select = shop, select
+        self._planner = Planner(shop.flow, shop.answered, shop.places)
+        self.problem: RemoteError | None = None
+
+    def dry_run(
+        self, since: Cursor | datetime | None, progress: Callable[[Progress], None] | None
+    ) -> tuple[int, Mapping[str, int], Mapping[str, int], Mapping[str, int]]:
+        """Records read, and counts by outcome, by route, and by reason of those that would not be written."""
+        shop = self._shop
+        outcomes: Counter[str] = Counter()
+        routes: Counter[str] = Counter()
+        reasons: Counter[str] = Counter()
+        read = 0
+        place = shop.places.source(shop.flow)
+        try:
+            for page in place.adapter.read(place.name, since, select=self._select, overlap=shop.flow.overlap):
+                read += len(page.records)
+                for preview in self.preview(list(page.records), live=False):
+                    outcomes[preview.outcome] += 1
+                    if preview.outcome in ("write", "unchanged"):
+                        routes[preview.route] += 1
+                    else:
+                        reasons[preview.reason] += 1
+                if progress is not None:
+                    progress(Progress(shop.flow.name, read, read, outcomes["parked"], page.total))
+                if shop.stopping():
+                    break
+        except RemoteError as problem:
+            self.problem = problem
+        return read, outcomes, routes, reasons
+
+    def preview(self, records: Sequence[Record], *, live: bool) -> list[Preview]:
+        """What each record would write. With `live`, the objects as they are now stand beside it."""
+        works = [Work(self._leased(record), record) for record in records]
+        shop = self._shop
+        try:
+            Enrichment(shop.flow, shop.answered, shop.places, shop.store, shop.clock, shop.health).run(works)
+        except Stopped as stopped:
+            raise stopped.problem from stopped
+        return [self._preview(work, live=live) for work in works]
+
+    def _leased(self, record: Record) -> Leased:
+        """The row as the ledger has it, or as it would be when it came for the first time."""
+        shop, now = self._shop, self._shop.clock.now()
+        fields = frozenset(self._select.fields) if self._select.fields else None
+        row = shop.store.row(shop.flow.id, record.site, record.key)
+        if row is None:
+            return Leased(0, 0, record.site, record.key, record, fields, 0, False, None, now)
+        lines = {(line.id, line.key): line for line in row.lines}
+        return Leased(
+            row.id, row.rev, row.site, row.key, record, fields, 0, row.entered, row.uncertain, row.first_seen, lines
+        )
+
+    def _preview(self, work: Work, *, live: bool) -> Preview:
+        flow, leased = self._shop.flow.name, work.leased
+        try:
+            if work.settle is None:
+                self._planner.map(work)
+            if work.settle is not None:
+                outcome = _OUTCOMES[work.settle.state]
+                return Preview(flow, leased.site, leased.key, outcome, work.settle.reason, work.settle.route)
+            writes = [self._write(step, live=live) for step in work.steps]
+        except MappingFault as fault:
+            return Preview(flow, leased.site, leased.key, "parked", str(fault))
+        route = work.mapped.route if work.mapped else ""
+        due = [write for write in writes if write is not None]
+        return Preview(flow, leased.site, leased.key, "write" if due else "unchanged", "", route, due)
+
+    def _write(self, step: Step, *, live: bool) -> PlannedWrite | None:
+        spec = step.wanted.spec
+        note = ""
+        if step.wanted.values is None:
+            main = next((other.target for other in step.work.steps if other.wanted.spec.id == "main"), None)
+            if main is None:
+                return PlannedWrite(spec.id, step.place.full, "create", step.key, None, (), "waits for the main object")
+            self._planner.complete(step)
+        prepare(step, self._shop.digester)
+        if step.state == "unchanged":
+            return None
+        op = "append" if step.append else "create" if step.create else "update"
+        held = self._live(step) if live and not step.append else None
+        if op == "create" and held is not None:
+            op, note = "update", "an object stands under this key already"
+        fields: dict[str, Any] = {**step.sending, **step.claimable}
+        if step.claimable and held is not None and held.claimed_by is not None:
+            note = f"{', '.join(step.claimable)} left alone: somebody has taken it"
+            fields = dict(step.sending)
+        changes = [Change(name, held.fields.get(name) if held else None, value) for name, value in fields.items()]
+        return PlannedWrite(spec.id, step.place.full, op, step.key, step.target, changes, note)
+
+    def _live(self, step: Step) -> Record | None:
+        by = "our_key" if step.target is None else "key"
+        wanted = step.target or step.key
+        found = fetch_all(
+            step.place, [wanted], flow=self._shop.flow.id, health=self._shop.health,
+            fields=step.wanted.values or (), by="our_key" if by == "our_key" else "key",
+        )  # fmt: skip
+        return found.get(wanted)

@@ -1,0 +1,78 @@
+"""From a row's steps to its settle: what the ledger shall say. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from connector.engine.plan import Step, Work
+from connector.errors import MappingFault, RecordFault
+from connector.model import LineState
+from connector.retry import Park, Policy, Retry, decide
+from connector.store import LineSettle, Settle
+
+
+def settle_work(work: Work, now: datetime, policy: Policy) -> Settle:
+    """Done when all lines are; pending while one may still succeed; parked when one never will."""
+    leased = work.leased
+    lines: list[LineSettle] = []
+    retry: datetime | None = None
+    wait: datetime | None = None
+    parked: tuple[str, str, str] | None = None
+    attempts = leased.attempts
+    for step in work.steps:
+        state: LineState = "owed"
+        reason = field = remedy = ""
+        if step.state in ("sent", "unchanged"):
+            state = "sent"
+        elif step.error is not None:
+            outcome = decide(step.error, leased.attempts, now, policy)
+            reason, field, remedy = _words(step.error, outcome)
+            if isinstance(outcome, Park):
+                state = "rejected"
+                parked = parked or (reason, field, remedy)
+            else:
+                assert isinstance(outcome, Retry), "faults of a whole connection never reach a step"
+                attempts = leased.attempts + 1
+                retry = max(retry or outcome.at, outcome.at, step.due or outcome.at)
+        else:
+            again = step.due or now
+            wait = again if wait is None else max(wait, again)
+        if step.state == "unchanged" and step.before is not None and step.before.state == "sent" and not step.created:
+            continue  # nothing about this line has changed
+        lines.append(_line(step, state, reason, field, remedy))
+    entered = leased.entered or bool(work.steps)
+    settle = Settle(
+        leased.row, leased.rev, "done", attempts=attempts, route=work.mapped.route if work.mapped else "",
+        entered=entered, lines=lines, created=sum(step.created for step in work.steps),
+    )  # fmt: skip
+    due = retry if retry is not None else wait
+    if retry is None and parked is None and wait is None:
+        settle.attempts = 0
+    elif parked is not None and retry is None:
+        # lines that wait for the refused one cannot go; a person decides first
+        settle.state, (settle.reason, settle.field, settle.remedy) = "parked", parked
+    else:
+        settle.state, settle.due = "pending", due
+        settle.reason = next((line.reason for line in lines if line.reason), "")
+    return settle
+
+
+def _line(step: Step, state: LineState, reason: str, field: str, remedy: str) -> LineSettle:
+    before = step.before
+    return LineSettle(
+        id=step.wanted.spec.id,
+        key=step.wanted.key,
+        stream=step.place.full,
+        state=state,
+        target=step.target or (before.target if before else None),
+        digests=step.digests or (before.digests if before else {}),
+        uncertain=None if state == "sent" else step.uncertain,
+        reason=reason,
+        field=field,
+        remedy=remedy,
+    )
+
+
+def _words(error: RecordFault | MappingFault, outcome: Retry | Park | object) -> tuple[str, str, str]:
+    reason = outcome.reason if isinstance(outcome, Park) else str(error)
+    return reason, getattr(error, "field", ""), error.remedy

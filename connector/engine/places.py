@@ -1,0 +1,61 @@
+"""Streams by name: from what a mapping or a flow writes to the adapter that serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connector.adapter import Adapter, Stream
+from connector.errors import Misconfigured
+from connector.flow import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One stream of one connection."""
+
+    connection: str
+    name: str
+    adapter: Adapter
+    stream: Stream
+
+    @property
+    def full(self) -> str:
+        return f"{self.connection}.{self.name}"
+
+
+class Places:
+    """Resolves stream names; what it found is kept, since facts of a stream do not change."""
+
+    def __init__(self, connections: Mapping[str, Adapter]) -> None:
+        self.connections = connections
+        self._known: dict[tuple[str, str], Place] = {}
+
+    def at(self, connection: str, name: str) -> Place:
+        """Misconfigured when the system has no such stream."""
+        known = self._known.get((connection, name))
+        if known is None:
+            adapter = self.connections[connection]
+            try:
+                stream = adapter.streams[name]
+            except KeyError as error:
+                raise Misconfigured(
+                    f"connection {connection} has no stream {name!r}",
+                    remedy=f"known: {', '.join(sorted(adapter.streams))}",
+                ) from error
+            known = self._known[(connection, name)] = Place(connection, name, adapter, stream)
+        return known
+
+    def source(self, flow: Flow) -> Place:
+        return self.at(*flow.source)
+
+    def named(self, flow: Flow, text: str | None) -> Place:
+        """A stream as a mapping of this flow writes it: `destination.Case`, `shop.orders.notes`; None: its destination."""
+        if text is None or text == "main":
+            return self.at(*flow.destination)
+        connection, _, name = text.partition(".")
+        if connection == "destination":
+            connection = flow.destination[0]
+        elif connection == "source":
+            connection = flow.source[0]
+        return self.at(connection, name)

@@ -1,0 +1,131 @@
+"""What a line needs sent, field by field: pure, no call is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from connector.digests import NULL, Digester, name_digest
+from connector.engine.places import Place
+from connector.errors import MappingFault, RecordFault
+from connector.mapping.spec import Mapped, Wanted
+from connector.model import Line, Record
+from connector.store import Leased, Settle
+
+StepState = Literal["waiting", "ready", "sent", "unchanged", "failed", "owed"]
+
+
+@dataclass(slots=True)
+class Step:
+    """One line of one row on its way.
+
+    waiting     for main or another line
+    ready       may be sent
+    sent        the remote system took it
+    unchanged   nothing to send
+    failed      `error` says why
+    owed        not tried in this delivery (its row waits); `due` says until when
+    """
+
+    work: Work
+    wanted: Wanted
+    place: Place
+    key: str
+    before: Line | None
+    target: str | None
+    state: StepState = "waiting"
+    create: bool = False
+    append: bool = False
+    sending: dict[str, Any] = field(default_factory=dict)
+    claimable: dict[str, Any] = field(default_factory=dict)
+    digests: dict[bytes, bytes] = field(default_factory=dict)
+    uncertain: datetime | None = None
+    error: RecordFault | MappingFault | None = None
+    due: datetime | None = None
+    created: bool = False
+    looked: bool = False
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return (self.wanted.spec.id, self.wanted.key)
+
+
+@dataclass(slots=True)
+class Work:
+    """One leased row on its way through a delivery. `settle` is set as soon as its outcome is known."""
+
+    leased: Leased
+    record: Record | None
+    origin: Record | None = None
+    lookups: dict[str, Any] = field(default_factory=dict)
+    mapped: Mapped | None = None
+    steps: list[Step] = field(default_factory=list)
+    settle: Settle | None = None
+
+
+def prepare(step: Step, digester: Digester) -> None:
+    """Decide whether a step creates, updates, appends or has nothing to do, and with which fields.
+
+    Sets `sending` (goes for certain) and `claimable` (until-claimed fields: go if nobody has taken the object).
+    MappingFault when a `once` value changed after it was sent.
+    """
+    values = step.wanted.values
+    assert values is not None, "a step is prepared when its values are known"
+    before, spec = step.before, step.wanted.spec
+    step.digests = dict(before.digests) if before else {}
+    if step.append:
+        step.state = "unchanged" if before and before.state == "sent" else "ready"
+        step.sending = {name: value for name, value in values.items() if value is not None}
+        return
+    step.create = step.target is None
+    if spec.once and before and before.state == "sent":
+        _refuse_change(step, values, digester)
+        step.state = "unchanged"
+        return
+    if step.create:
+        step.sending = {name: value for name, value in values.items() if value is not None}
+    else:
+        _difference(step, values, digester)
+    step.state = "ready" if step.create or step.sending or step.claimable else "unchanged"
+
+
+def _difference(step: Step, values: Mapping[str, Any], digester: Digester) -> None:
+    """Only fields whose wanted value differs from what was sent last; after an unread answer, all of them."""
+    policies = step.wanted.spec.policies
+    for name, value in values.items():
+        policy = policies.get(name, "always")
+        if policy == "on-create":
+            continue
+        last = step.digests.get(name_digest(name))
+        if value is None and (last is None or last == NULL):
+            continue  # null clears only what was sent before
+        same = last is not None and last == digester.value(value)
+        if policy == "once" and last is not None:
+            if not same:
+                _refuse_change(step, {name: value}, digester)
+            continue
+        if same and step.uncertain is None:
+            continue
+        (step.claimable if policy == "until-claimed" else step.sending)[name] = value
+
+
+def _refuse_change(step: Step, values: Mapping[str, Any], digester: Digester) -> None:
+    for name, value in values.items():
+        last = step.digests.get(name_digest(name))
+        if last is not None and last != digester.value(value):
+            raise MappingFault(
+                f"line {step.wanted.spec.id!r} is sent once, and {name} has changed since: now {value!r}, the first value "
+                f"stands at {step.place.full} {step.target or (step.before.target if step.before else '')}",
+                field=name,
+                remedy="decide by hand which one is right; the first one stays as it is",
+            )
+
+
+def sent_digests(step: Step, sent: Mapping[str, Any], digester: Digester) -> None:
+    """Remember what was sent, over what was sent before."""
+    value = digester.value
+    digests = step.digests
+    for name, given in sent.items():
+        digests[name_digest(name)] = value(given)

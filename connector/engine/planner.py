@@ -1,0 +1,116 @@
+"""From a mapped record to steps: which stream, which key, which object each line writes to."""
+
+from __future__ import annotations
+
+from connector import keys
+from connector.engine.places import Place, Places
+from connector.engine.plan import Step, Work
+from connector.errors import MappingFault
+from connector.flow import Flow
+from connector.mapping.spec import Wanted
+from connector.store import Settle
+
+
+class Planner:
+    """Plans rows of one flow. `answered` is the flow that it answers, if any."""
+
+    def __init__(self, flow: Flow, answered: Flow | None, places: Places) -> None:
+        self._flow, self._answered, self._places = flow, answered, places
+        self._placed: dict[str | None, Place] = {}
+
+    def place(self, to: str | None) -> Place:
+        known = self._placed.get(to)
+        if known is None:
+            known = self._placed[to] = self._places.named(self._flow, to)
+        return known
+
+    def map(self, work: Work) -> None:
+        """Map one row and lay out its steps; sets `settle` when the mapping leaves it out. Raises MappingFault."""
+        leased, record = work.leased, work.record
+        assert record is not None, "enrichment gives every row a record or an outcome"
+        answers = self._answered is not None
+        work.mapped = self._flow.mapping.map(
+            record,
+            lookups=work.lookups,
+            origin=work.origin,
+            entered=not answers and (leased.entered or leased.uncertain is not None),
+        )
+        if work.mapped.filtered is not None:
+            work.settle = Settle(
+                leased.row, leased.rev, "filtered", route=work.mapped.route, reason=work.mapped.filtered,
+                entered=leased.entered, keep_record=leased.entered,
+            )  # fmt: skip
+            return
+        seen: set[tuple[str, str]] = set()
+        for wanted in work.mapped.lines:
+            step = self._step(work, wanted)
+            if step.name in seen:
+                raise MappingFault(
+                    f"line {wanted.spec.id!r} is asked for twice under the key {wanted.key!r}",
+                    remedy="give each element a key of its own",
+                )
+            seen.add(step.name)
+            work.steps.append(step)
+
+    def _step(self, work: Work, wanted: Wanted) -> Step:
+        place = self.place(wanted.spec.to)
+        before = work.leased.lines.get((wanted.spec.id, wanted.key))
+        step = Step(work, wanted, place, self._key(work, wanted, place), before, None)
+        step.append = "append" in place.stream.writes
+        step.target = self._target(work, wanted, place) or (before.target if before and not step.append else None)
+        if step.append and step.target is None:
+            raise MappingFault(
+                f"line {wanted.spec.id!r} appends to {place.full}, but nothing says to which object",
+                remedy="give the line a `target:`",
+            )
+        if before is not None and before.uncertain is not None:
+            step.uncertain = before.uncertain
+        elif work.leased.uncertain is not None and not (step.append and before and before.state == "sent"):
+            step.uncertain = work.leased.uncertain
+        if before is not None and before.state == "rejected" and work.leased.attempts > 0:
+            # its other lines are tried again; this one was refused for good in this same version
+            step.state, step.error = "failed", _rejected_before(before.reason, before.field, before.remedy)
+        return step
+
+    def _target(self, work: Work, wanted: Wanted, place: Place) -> str | None:
+        if wanted.target is not None:
+            return wanted.target
+        if self._answered is None or work.origin is None or (wanted.spec.has_key and wanted.spec.id == "main"):
+            return None
+        source = self._places.source(self._answered)
+        of = place.stream.object or place.name
+        if place.connection == source.connection and of == source.name:
+            return work.origin.key
+        return None
+
+    def _key(self, work: Work, wanted: Wanted, place: Place) -> str:
+        leased, spec = work.leased, wanted.spec
+        site, record = (work.origin.site, work.origin.key) if work.origin else (leased.site, leased.key)
+        longest = place.stream.key_length
+        if spec.id == "main":
+            return keys.make(self._flow.id, site, wanted.key if spec.has_key else record, longest=longest)
+        return keys.make(self._flow.id, site, record, spec.id, wanted.key, longest=longest)
+
+    def complete(self, step: Step) -> None:
+        """Values of a line that waited for its main object. Raises MappingFault."""
+        if step.wanted.values is not None and step.wanted.spec.to != "main":
+            return
+        work = step.work
+        main = next((other for other in work.steps if other.wanted.spec.id == "main"), None)
+        if main is None or main.target is None or work.record is None or work.mapped is None:
+            raise MappingFault(f"line {step.wanted.spec.id!r} uses main.id, but there is no main object")
+        if step.wanted.spec.to == "main":
+            step.target = main.target
+        if step.wanted.values is None:
+            again = self._flow.mapping.map(
+                work.record, lookups=work.lookups, origin=work.origin, entered=True, main_id=main.target
+            )
+            for wanted in again.lines:
+                if (wanted.spec.id, wanted.key) == step.name:
+                    step.wanted = wanted
+                    return
+            raise MappingFault(f"line {step.wanted.spec.id!r} vanished once main.id was known")
+
+
+def _rejected_before(reason: str, field: str, remedy: str) -> MappingFault:
+    return MappingFault(reason or "refused before", field=field, remedy=remedy)

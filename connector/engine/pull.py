@@ -1,0 +1,95 @@
+"""Reading one flow's source: the next page is asked for while the last one is being delivered."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from connector.engine.places import Place
+from connector.errors import Misconfigured
+from connector.flow import Flow
+from connector.model import Cursor, Page, Record, Select
+
+_AHEAD = 2
+
+
+def select_for(flow: Flow, place: Place, answered: Flow | None, origin_fields: frozenset[str] | None) -> Select:
+    """What a read must bring: what the mapping uses, what the flows that answer this one use of it, what the stream needs.
+
+    A flow that answers reads only records that bear a key of the answered flow.
+    """
+    used = flow.mapping.fields
+    fields: tuple[str, ...] = ()
+    if used is not None and origin_fields is not None:
+        fields = tuple(sorted(used | origin_fields | set(place.stream.needs)))
+    prefix = None
+    if answered is not None and not answered.moved_from:
+        from connector.keys import prefix as key_prefix
+
+        prefix = key_prefix(answered.id)
+    return Select(fields=fields, key_prefix=prefix, where=flow.where)
+
+
+def read_ahead(place: Place, since: Cursor | Any, select: Select, overlap: float) -> Iterator[Page]:
+    """Pages of a read, fetched by a thread of their own. Closing the iterator ends the thread after its call."""
+    pages: queue.Queue[Page | BaseException | None] = queue.Queue(_AHEAD)
+    ended = threading.Event()
+
+    def put(what: Page | BaseException | None) -> bool:
+        while not ended.is_set():
+            try:
+                pages.put(what, timeout=0.2)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def pull() -> None:
+        try:
+            for page in place.adapter.read(place.name, since, select=select, overlap=overlap):
+                if not put(page):
+                    return
+            put(None)
+        except BaseException as error:  # noqa: BLE001 - handed to the reading thread, which raises it
+            put(error)
+
+    thread = threading.Thread(target=pull, name=f"read-{place.full}", daemon=True)
+    thread.start()
+    try:
+        while (page := pages.get()) is not None:
+            if isinstance(page, BaseException):
+                raise page
+            yield page
+    finally:
+        ended.set()
+        thread.join()
+
+
+class Presence:
+    """Notices a selected attribute that a whole page suddenly lacks: a lost permission looks just like that, and
+    mapping it as null would clear the field on every case. Source: OCAPI settings trim what a client may not read."""
+
+    ENOUGH = 100
+    USUAL = 0.5
+    PAGE = 20
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+        self._records = 0
+
+    def check(self, page: list[Record], fields: tuple[str, ...], stream: str) -> None:
+        """Misconfigured when an attribute that most records had is missing in all of a page."""
+        here = Counter(name for record in page for name in fields if record.fields.get(name) is not None)
+        if len(page) >= self.PAGE and self._records >= self.ENOUGH:
+            for name in fields:
+                if not here[name] and self._seen[name] >= self.USUAL * self._records:
+                    raise Misconfigured(
+                        f"{name} is missing in all {len(page)} records of a page of {stream}; "
+                        f"{self._seen[name]} of the {self._records} before had it",
+                        remedy=f"give the client permission to read {name} again; nothing of this page was taken in",
+                    )
+        self._seen.update(here)
+        self._records += len(page)

@@ -1,0 +1,119 @@
+"""What a pass tells about itself: numbers for logs and progress bars, nothing of a customer."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.errors import RemoteError
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A pass under way. `total` is how many records it will read, where the source says so."""
+
+    flow: str
+    read: int
+    delivered: int
+    parked: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PassReport:
+    """One pass of one flow. `waiting`: rows still owed something (retry, outage, brake, look-up); `problem`: what stopped it."""
+
+    flow: str
+    read: int = 0
+    repeated: int = 0
+    changed: int = 0
+    done: int = 0
+    filtered: int = 0
+    foreign: int = 0
+    parked: int = 0
+    waiting: int = 0
+    created: int = 0
+    updated: int = 0
+    appended: int = 0
+    unchanged: int = 0
+    calls: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    problem: RemoteError | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Nothing new was read and nothing was delivered."""
+        return not (self.changed or self.done or self.parked or self.filtered or self.waiting or self.problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field of a write: what the live object holds (None where it was not looked at or is empty) and what would go."""
+
+    field: str
+    live: Any
+    wanted: Any
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWrite:
+    """One write that a record asks for now."""
+
+    line: str
+    stream: str
+    op: str
+    key: str
+    target: str | None
+    changes: Sequence[Change]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would become of one record, with nothing sent. `outcome`: write, unchanged, filtered, foreign, waiting or parked."""
+
+    flow: str
+    site: str
+    key: str
+    outcome: str
+    reason: str = ""
+    route: str = ""
+    writes: Sequence[PlannedWrite] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a pass would do on real data: counts by outcome and by route; nothing was sent or stored."""
+
+    flow: str
+    read: int
+    outcomes: Mapping[str, int]
+    routes: Mapping[str, int]
+    reasons: Mapping[str, int]
+    calls: Mapping[str, int] = field(default_factory=dict)
+    problem: RemoteError | None = None
+
+
+class Tally:
+    """Counters of one pass, moved by several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.counts: Counter[str] = Counter()
+        self.parked: Counter[tuple[str, str, str]] = Counter()
+        self.problem: RemoteError | None = None
+
+    def add(self, **counts: int) -> None:
+        with self._lock:
+            self.counts.update(counts)
+
+    def park(self, reason: str, field_name: str, remedy: str) -> None:
+        with self._lock:
+            self.parked[(reason, field_name, remedy)] += 1
+
+    def stopped_by(self, problem: RemoteError) -> None:
+        with self._lock:
+            self.problem = self.problem or problem

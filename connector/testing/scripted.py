@@ -1,0 +1,233 @@
+"""A remote system in memory that behaves: it keeps what is written, refuses what a real one refuses, and fails by script.
+
+Streams are declared by their facts (`connector.adapter.Stream`), so one class plays an exclusive case system, a shop with
+plain creates, and an append stream. `fail` scripts faults, before or after the commit; `during` lets a person act while a
+write is under way.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel
+
+from connector.adapter import Clock, Stream
+from connector.errors import Gone, RecordFault, RemoteError
+from connector.model import Cursor, Page, Record, Report, Result, Select, Write
+from connector.stamps import parse, stamp
+
+
+class NoSettings(BaseModel):
+    """A scripted system needs none."""
+
+
+@dataclass(slots=True)
+class _Script:
+    verb: str
+    error: RemoteError
+    times: int
+    committed: bool
+    when: Callable[[Write], bool] | None
+
+
+class ScriptedAdapter:
+    """Satisfies connector.adapter.Adapter.
+
+    `objects[stream][key]` are the Records held; `log` lists (verb, stream, count) of every call that was made;
+    `appended[stream][target]` lists (our key, fields) in order; `created[our key]` counts creates that were committed.
+    """
+
+    Settings: ClassVar[type[BaseModel]] = NoSettings
+
+    def __init__(self, clock: Clock, streams: Sequence[Stream], *, page: int = 200, site: str = "") -> None:
+        self.clock, self.page, self.site = clock, page, site
+        self.streams: Mapping[str, Stream] = {stream.name: stream for stream in streams}
+        self.objects: dict[str, dict[str, Record]] = defaultdict(dict)
+        self.appended: dict[str, dict[str, list[tuple[str, dict[str, Any]]]]] = defaultdict(lambda: defaultdict(list))
+        self.created: dict[str, int] = defaultdict(int)
+        self.log: list[tuple[str, str, int]] = []
+        self.sent: list[tuple[str, Write]] = []
+        self.deadline = 10.0
+        self._scripts: list[_Script] = []
+        self._during: list[Callable[[str, Sequence[Write]], None]] = []
+        self._number = 0
+        self._lock = threading.RLock()
+
+    # -- what tests do -------------------------------------------------------------------------------------------------
+
+    def put(self, stream: str, key: str, *, at: datetime | None = None, **fields: Any) -> Record:
+        """A person or the shop saves a record: fields merge over those it has, its stamp is now."""
+        with self._lock:
+            old = self.objects[stream].get(key)
+            merged = {**(old.fields if old else {}), **fields}
+            moment = stamp(at or self.clock.now()) if self.streams[stream].order == "stamp" else None
+            record = Record(
+                key,
+                merged,
+                moment,
+                self.site,
+                old.our_key if old else None,
+                merged.get("claimed_by"),
+            )
+            self.objects[stream][key] = record
+            return record
+
+    def remove(self, stream: str, key: str) -> None:
+        """A person deletes an object."""
+        with self._lock:
+            del self.objects[stream][key]
+
+    def by_our_key(self, stream: str) -> dict[str, Record]:
+        """Objects that bear a key of ours, by that key."""
+        return {record.our_key: record for record in self.objects[stream].values() if record.our_key}
+
+    def fail(
+        self,
+        verb: Literal["check", "read", "fetch", "write"],
+        error: RemoteError,
+        *,
+        times: int = 1,
+        committed: bool = False,
+        when: Callable[[Write], bool] | None = None,
+    ) -> None:
+        """Raise `error` for the next `times` calls of a verb; `committed`: after the write took effect.
+
+        With `when` the call succeeds and the error is returned for the rows that it picks.
+        """
+        self._scripts.append(_Script(verb, error, times, committed, when))
+
+    def during(self, act: Callable[[str, Sequence[Write]], None]) -> None:
+        """Call `act(stream, batch)` once, in the middle of the next write, after it was committed."""
+        self._during.append(act)
+
+    def count(self, verb: str) -> int:
+        """Calls of one verb so far."""
+        return sum(1 for name, _, _ in self.log if name == verb)
+
+    # -- the four verbs ------------------------------------------------------------------------------------------------
+
+    def check(self, streams: Sequence[str] = ()) -> Report:
+        self.log.append(("check", "", 0))
+        self._maybe_raise("check", committed=False)
+        return Report({"system": "scripted"})
+
+    def read(
+        self, stream: str, since: Cursor | datetime | None, *, select: Select, overlap: float = 60.0
+    ) -> Iterator[Page]:
+        begin = self._begin(since, overlap)
+        place = ("", "")
+        while True:
+            self.log.append(("read", stream, 0))
+            self._maybe_raise("read", committed=False)
+            with self._lock:
+                found = sorted(
+                    (record.stamp or "", record.key)
+                    for record in self.objects[stream].values()
+                    if (record.stamp or "") >= begin
+                    and (record.stamp or "", record.key) > place
+                    and (select.key_prefix is None or (record.our_key or "").startswith(select.key_prefix))
+                )
+                here = found[: self.page]
+                records = [self._shown(self.objects[stream][key], select) for _, key in here]
+            place = here[-1] if here else place
+            cursor = place[0] or begin or stamp(self.clock.now())
+            yield Page(records, json.dumps([cursor]), self.clock.now(), len(found))
+            if len(found) <= self.page:
+                return
+
+    @staticmethod
+    def _begin(since: Cursor | datetime | None, overlap: float) -> str:
+        if since is None:
+            return ""
+        at = parse(json.loads(since)[0]) if isinstance(since, str) else since
+        return stamp(at - timedelta(seconds=overlap))
+
+    @staticmethod
+    def _shown(record: Record, select: Select) -> Record:
+        if select.keys_only:
+            return replace(record, fields={})
+        if not select.fields:
+            return record
+        return replace(record, fields={name: record.fields[name] for name in select.fields if name in record.fields})
+
+    def fetch(
+        self, stream: str, keys: Sequence[str], *, by: Literal["key", "our_key"] = "key", select: Select
+    ) -> Mapping[str, Record]:
+        self.log.append(("fetch", stream, len(keys)))
+        self._maybe_raise("fetch", committed=False)
+        with self._lock:
+            held = self.by_our_key(stream) if by == "our_key" else self.objects[stream]
+            return {key: self._shown(held[key], select) for key in keys if key in held}
+
+    def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:
+        assert len({write.op for write in batch}) == 1, "a batch is of one kind"
+        assert len(batch) <= self.streams[stream].batch, "the engine keeps to the stream's batch"
+        self.log.append(("write", stream, len(batch)))
+        self._maybe_raise("write", committed=False)
+        with self._lock:
+            results = [self._row_fault(write) or self._commit(stream, write) for write in batch]
+            self.sent.extend((stream, write) for write in batch)
+        for act in [self._during.pop(0)] if self._during else []:
+            act(stream, batch)
+        self._maybe_raise("write", committed=True)
+        return results
+
+    def calls(self) -> int:
+        return len(self.log)
+
+    def longest_call(self) -> float:
+        return self.deadline
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    # -- how writes take effect ----------------------------------------------------------------------------------------
+
+    def _commit(self, stream: str, write: Write) -> Result:
+        if write.op == "append":
+            assert write.target is not None
+            notes = self.appended[stream][write.target]
+            if any(key == write.key for key, _ in notes) and write.uncertain:
+                return Result(write.key, existed=True)
+            notes.append((write.key, dict(write.fields)))
+            return Result(f"{write.target}/{len(notes)}")
+        if write.op == "create":
+            return self._create(stream, write)
+        if write.target is None or write.target not in self.objects[stream]:
+            return Result(write.target, Gone(f"{stream} {write.target} is gone", code="404"))
+        record = self.put(stream, write.target, **write.fields)
+        return Result(record.key)
+
+    def _create(self, stream: str, write: Write) -> Result:
+        held = self.by_our_key(stream).get(write.key)
+        if held is not None and self.streams[stream].create == "exclusive":
+            return Result(held.key, existed=True)
+        self._number += 1
+        key = f"{stream}-{self._number}" if self.streams[stream].create == "exclusive" else write.key
+        self.created[write.key] += 1
+        record = self.put(stream, key, **write.fields)
+        self.objects[stream][key] = replace(record, our_key=write.key)
+        return Result(key)
+
+    # -- scripted faults -----------------------------------------------------------------------------------------------
+
+    def _maybe_raise(self, verb: str, *, committed: bool) -> None:
+        with self._lock:
+            for script in self._scripts:
+                if script.verb == verb and script.when is None and script.committed == committed and script.times > 0:
+                    script.times -= 1
+                    raise script.error
+
+    def _row_fault(self, write: Write) -> Result | None:
+        for script in self._scripts:
+            if script.verb == "write" and script.when is not None and script.times > 0 and script.when(write):
+                script.times -= 1
+                assert isinstance(script.error, RecordFault), "only faults of a record are returned for a row"
+                return Result(write.target, script.error)
+        return None
