@@ -1,0 +1,178 @@
+"""`connector parked`: what waits for a person, by cause; and back on its way."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from dataclasses import field as made
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from connector.cli.root import Session, with_config
+from connector.cli.table import plural, text
+
+if TYPE_CHECKING:
+    from connector.config import Config
+    from connector.model import Row
+
+_MOST = 1_000_000
+
+
+@dataclass(slots=True)
+class Cause:
+    """Rows of one flow that parked for the same reason. `name` is short, stable, and made of the cause itself."""
+
+    flow: str
+    reason: str
+    field: str
+    remedy: str
+    keys: list[str] = made(default_factory=list)
+    count: int = 0
+    oldest: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        told = "\0".join((self.flow, self.reason, self.field))
+        return hashlib.blake2b(told.encode(), digest_size=3).hexdigest()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    """List, show and retry what waits for a person.
+
+    \b
+    Example:
+      connector parked list
+    """
+
+
+@command.command("list")
+@click.option("--flow", metavar="FLOW", help="Only this flow.")
+@with_config
+def list_parked(session: Session, flow: str | None) -> int:
+    """One line for each cause, however many records it stopped.
+
+    \b
+    Example:
+      connector parked list
+    """
+    config = session.load()
+    found = causes(config, flow)
+    if not found:
+        click.echo("nothing is parked")
+    for cause in found:
+        where = f" (field {cause.field})" if cause.field else ""
+        shown = ", ".join(cause.keys) + (", …" if cause.count > len(cause.keys) else "")
+        click.echo(
+            f"{cause.name}  {_named(config, cause.flow)}: {plural(cause.count, 'record')}: {cause.reason}{where}"
+        )
+        click.echo(f"        {shown}; oldest {text(cause.oldest)}")
+        if cause.remedy:
+            click.echo(f"        to do: {cause.remedy}")
+    if found:
+        click.echo("then: connector parked retry --cause NAME")
+    return 0
+
+
+@command.command("show")
+@click.argument("name", metavar="CAUSE|KEY")
+@click.option("--limit", default=20, show_default=True, help="Show at most so many records.")
+@with_config
+def show(session: Session, name: str, limit: int) -> int:
+    """Everything about the parked records of one cause, or about one parked record.
+
+    \b
+    Example:
+      connector parked show 00001301
+    """
+    config = session.load()
+    from connector.cli.explain import explained
+    from connector.cli.status import ledger
+
+    names = {flow.id: each for each, flow in config.flows.items()}
+    cause = {each.name: each for each in causes(config, None)}.get(name)
+    with ledger(config) as store:
+        if cause is None:
+            rows = list(store.rows(state="parked", key=name))
+        else:
+            every = store.rows(flow=cause.flow, state="parked", limit=_MOST)
+            rows = [row for row in every if (row.reason, row.field) == (cause.reason, cause.field)]
+    for row in rows[:limit]:
+        for line in explained(row, names):
+            click.echo(line)
+    if len(rows) > limit:
+        click.echo(f"… and {len(rows) - limit:,} more: --limit")
+    if not rows:
+        click.echo(f"{name}: neither a cause of `connector parked list` nor the key of a parked record", err=True)
+    return 0 if rows else 1
+
+
+@command.command("retry")
+@click.option("--flow", metavar="FLOW", help="Only this flow.")
+@click.option("--cause", metavar="NAME", help="The cause, as `parked list` names it.")
+@click.option("--key", metavar="KEY", help="One record.")
+@click.option("--all", "everything", is_flag=True, help="Whatever is parked.")
+@with_config
+def retry(session: Session, flow: str | None, cause: str | None, key: str | None, everything: bool) -> int:
+    """Put parked records back on their way: the next pass maps them again, with the mapping as it is then.
+
+    \b
+    Example:
+      connector parked retry --key 00001301
+      connector parked retry --all
+    """
+    if not (flow or cause or key or everything):
+        raise click.UsageError("say which: --cause NAME, --key KEY, --flow FLOW or --all")
+    config = session.load()
+    chosen, reason = _flow_id(config, flow), None
+    if cause:
+        known = {each.name: each for each in causes(config, flow)}
+        if cause not in known:
+            raise click.UsageError(f"no cause {cause!r}; `connector parked list` shows them")
+        chosen, reason = known[cause].flow, known[cause].reason
+    from connector.cli.status import ledger
+
+    now = datetime.now(UTC)
+    with ledger(config) as store:
+        count = store.replay(now, flow=chosen, key=key, reason=reason)
+        asked = {"flow": chosen or "", "key": key or "", "reason": reason or "", "rows": str(count)}
+        store.audit("parked retry", now, by=f"uid {os.getuid()}", **asked)
+    click.echo(f"{plural(count, 'record')} will be tried again in the next pass")
+    return 0 if count else 1
+
+
+def causes(config: Config, flow: str | None) -> list[Cause]:
+    """What is parked, by cause, the most frequent first."""
+    from connector.cli.status import ledger
+
+    with ledger(config) as store:
+        found = _causes(store.rows(flow=_flow_id(config, flow), state="parked", limit=_MOST))
+    return sorted(found.values(), key=lambda cause: -cause.count)
+
+
+def _causes(rows: Iterable[Row]) -> Mapping[tuple[str, str, str], Cause]:
+    found: dict[tuple[str, str, str], Cause] = {}
+    for row in rows:
+        cause = found.setdefault((row.flow, row.reason, row.field), Cause(row.flow, row.reason, row.field, row.remedy))
+        cause.count += 1
+        if len(cause.keys) < 3:
+            cause.keys.append(row.key)
+        cause.oldest = min(cause.oldest or row.last_seen, row.last_seen)
+    return found
+
+
+def _flow_id(config: Config, flow: str | None) -> str | None:
+    if flow is None:
+        return None
+    from connector.cli.sync import chosen_flows
+
+    chosen_flows(config.flows, [flow])
+    return config.flows[flow].id
+
+
+def _named(config: Config, flow_id: str) -> str:
+    return next((name for name, flow in config.flows.items() if flow.id == flow_id), flow_id)

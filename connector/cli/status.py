@@ -1,0 +1,91 @@
+"""`connector status`: the books, and who works with whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from connector.cli.root import Session, with_config
+from connector.cli.table import table, text
+
+if TYPE_CHECKING:
+    from connector.config import Config
+    from connector.store import Books, Store
+
+
+@click.command()
+@with_config
+def command(session: Session) -> int:
+    """Show the books of every flow, with both equations, and the health of every connection.
+
+    Reads the ledger only: it works beside a running daemon and touches no network. Exits with 1 if a flow's books do not
+    balance, which must never be.
+
+    \b
+    Example:
+      connector status
+    """
+    config = session.load()
+    with ledger(config) as store:
+        books, healths = store.counts(), store.healths()
+    names = {flow.id: name for name, flow in config.flows.items()}
+    _show_books(config, books, names)
+    click.echo("")
+    _show_health(config, healths, names)
+    return 0 if all(each.balanced for each in books) else 1
+
+
+@contextmanager
+def ledger(config: Config) -> Iterator[Store]:
+    """The ledger alone, for commands that need no remote system."""
+    from connector.store import open_store
+
+    store = open_store(config.store, base=config.folder)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _show_books(config: Config, books: Sequence[Books], names: Mapping[str, str]) -> None:
+    known = {each.flow: each for each in books}
+    for name, flow in config.flows.items():
+        off = "" if flow.enabled else "  (off)"
+        each = known.pop(flow.id, None)
+        if each is None:
+            click.echo(f"{name}{off}: not run yet")
+            continue
+        _show_flow(name + off, each)
+    for each in known.values():
+        _show_flow(f"{each.flow}  (not configured)", each)
+    if any(each.parked for each in books):
+        click.echo("look further: connector parked list")
+
+
+def _show_flow(name: str, books: Books) -> None:
+    click.echo(name)
+    for total, parts in (
+        ("rows", ("done", "filtered", "foreign", "parked", "pending", "dropped")),
+        ("read", ("repeated", "superseded", "settled", "open")),
+    ):
+        counts = [getattr(books, part) for part in parts]
+        right = getattr(books, total) == sum(counts)
+        sums = " + ".join(f"{count:,} {part}" for part, count in zip(parts, counts, strict=True))
+        click.echo(f"  {getattr(books, total):,} {total} = {sums}" + ("" if right else "  DOES NOT BALANCE"))
+
+
+def _show_health(config: Config, healths: Mapping[str, tuple[str, object, str, str]], names: Mapping[str, str]) -> None:
+    rows = []
+    scopes = [f"connection:{name}" for name in config.connections] + [f"flow:{each}" for each in names]
+    for scope in scopes:
+        kind, _, name = scope.partition(":")
+        if kind == "flow" and scope not in healths:
+            continue
+        state, since, message, remedy = healths.get(scope, ("not asked yet", None, "", ""))
+        shown = names.get(name, name) if kind == "flow" else name
+        rows.append((kind, shown, state, since, f"{message} {remedy}".strip() if state != "ok" else ""))
+    for line in table(["", "name", "state", "since", "why"], [(*row[:4], text(row[4])) for row in rows]):
+        click.echo(line)

@@ -1,0 +1,224 @@
+"""Flows of the configuration, compiled: streams found, mapping read, defaults filled in, ownership of fields checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from connector.adapter import Adapter, Clock, Stream
+from connector.config.owners import owner_faults
+from connector.config.schema import File, FlowPart
+from connector.document import Document, did_you_mean, load
+from connector.errors import ConfigFault, Fault
+from connector.flow import Flow
+from connector.flow import Mapping as CompiledMapping
+from connector.mapping import compile_mapping
+
+StreamName = tuple[str, str]
+FlowPath = tuple[str, str]
+
+
+class Opens(Protocol):
+    """A configured connection."""
+
+    def open(self, clock: Clock) -> Adapter: ...
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is at hand while flows are read."""
+
+    document: Document
+    adapters: Mapping[str, Adapter]
+    known: Sequence[str]
+    faults: list[Fault]
+    mappings: dict[str, Document]
+
+    def fault(self, path: tuple[str | int, ...], message: str, remedy: str = "", *, key: bool = False) -> None:
+        self.faults.append(self.document.fault(path, message, remedy, key=key))
+
+
+def build_flows(
+    document: Document,
+    file: File | None,
+    connections: Mapping[str, Opens],
+    *,
+    known: Sequence[str],
+    now: datetime,
+    clock: Clock,
+    faults: list[Fault],
+) -> dict[str, Flow]:
+    """Every flow that can be built; what is wrong goes into `faults`. `known`: all connections' names, faulty ones too."""
+    if file is None:
+        return {}
+    adapters = {name: connection.open(clock) for name, connection in connections.items()}
+    try:
+        reading = _Reading(document, adapters, known, faults, {})
+        flows = {}
+        for name, part in file.flows.items():
+            flow = _flow(reading, name, part, file, now)
+            if flow is not None:
+                flows[name] = flow
+        _identities(reading, file)
+        faults += owner_faults(document, flows, adapters)
+        return flows
+    finally:
+        for adapter in adapters.values():
+            adapter.close()
+
+
+def _flow(reading: _Reading, name: str, part: FlowPart, file: File, now: datetime) -> Flow | None:
+    path: FlowPath = ("flows", name)
+    source = _stream(reading, (*path, "from"), part.source)
+    destination = _stream(reading, (*path, "to"), part.destination)
+    if destination and not destination[1].writes:
+        reading.fault((*path, "to"), f"stream '{part.destination}' cannot be written to")
+    answered = _answered(reading, path, part, file)
+    lengths = destination[1].lengths if destination else {}
+    compiled = _mapping(reading, path, part, lengths)
+    if compiled is not None:
+        _mapping_streams(reading, part, *compiled)
+    if source is None or destination is None or compiled is None:
+        return None
+    defaults = file.defaults
+    begin = (answered.start if answered else part.start) or defaults.start
+    return Flow(
+        name=name,
+        id=part.id or name,
+        source=source[0],
+        destination=destination[0],
+        mapping=compiled[0],
+        start=begin.resolve(now),
+        enabled=part.enabled,
+        answers=part.answers,
+        moved_from=tuple(part.moved_from),
+        where=part.where,
+        every=part.every or defaults.every,
+        overlap=defaults.overlap if part.overlap is None else part.overlap,
+        concurrency=part.concurrency or defaults.concurrency,
+        brake=(part.brake or defaults.brake).per_hour,
+        lease=part.lease or defaults.lease,
+        sweep_every=part.sweep.every or defaults.sweep.every,
+        sweep_width=part.sweep.width or defaults.sweep.width,
+        deep_sweep_width=part.sweep.nightly or defaults.sweep.nightly,
+    )
+
+
+def _stream(reading: _Reading, path: tuple[str | int, ...], text: str) -> tuple[StreamName, Stream] | None:
+    """`connection.stream` as written at `path` of the configuration."""
+    connection, _, name = text.partition(".")
+    if connection not in reading.known:
+        reading.fault(path, f"unknown connection '{connection}'", did_you_mean(connection, reading.known))
+        return None
+    adapter = reading.adapters.get(connection)
+    if adapter is None:  # its settings are faulty: said already
+        return None
+    try:
+        return (connection, name), adapter.streams[name]
+    except KeyError:
+        message = f"connection '{connection}' has no stream '{name}'"
+        reading.fault(path, message, did_you_mean(name, adapter.streams))
+        return None
+
+
+def _answered(reading: _Reading, path: FlowPath, part: FlowPart, file: File) -> FlowPart | None:
+    """The flow that this one answers, which must read where this one writes and write where this one reads."""
+    if part.answers is None:
+        return None
+    at = (*path, "answers")
+    answered = file.flows.get(part.answers)
+    if answered is None:
+        named = reading.document.data.get("flows") or {}
+        if part.answers not in named:
+            reading.fault(at, f"unknown flow '{part.answers}'", did_you_mean(part.answers, named))
+        return None
+    if part.answers == path[1]:
+        reading.fault(at, "a flow cannot answer itself", "name the flow whose records this one writes back to")
+        return None
+    if answered.answers is not None:
+        reading.fault(at, f"'{part.answers}' answers another flow itself", "name the flow that read the records first")
+    if part.start is not None:
+        message = "an answering flow starts with the flow it answers"
+        reading.fault((*path, "start"), message, f"remove start: here; '{part.answers}' says it", key=True)
+    if part.source != answered.destination:
+        message = f"reads {part.source}, but '{part.answers}' writes to {answered.destination}"
+        reading.fault((*path, "from"), message, f"write from: {answered.destination}")
+    if part.destination.partition(".")[0] != answered.source.partition(".")[0]:
+        message = f"writes to {part.destination}, but '{part.answers}' reads {answered.source}"
+        reading.fault((*path, "to"), message, f"write to: {answered.source}")
+    return answered
+
+
+def _mapping(
+    reading: _Reading, path: FlowPath, part: FlowPart, lengths: Mapping[str, int]
+) -> tuple[CompiledMapping, Document] | None:
+    at = (*path, "mapping")
+    file = str(Path(reading.document.file).parent / part.mapping)
+    if not Path(file).is_file():
+        near = load(file).faults
+        remedy = near[0].remedy if near else ""
+        reading.fault(at, f"mapping {part.mapping} does not exist", remedy or "paths are relative to this file")
+        return None
+    document = reading.mappings.setdefault(file, load(file))
+    try:
+        return compile_mapping(document, lengths=lengths, answers=part.answers is not None), document
+    except ConfigFault as fault:
+        reading.faults.extend(fault.faults)
+        return None
+
+
+def _mapping_streams(reading: _Reading, part: FlowPart, mapping: CompiledMapping, document: Document) -> None:
+    """Every stream that the mapping names must exist, and take writes where a line writes to it."""
+    places = {each.get("id"): at for at, each in enumerate(document.data.get("also") or []) if isinstance(each, dict)}
+    for line in mapping.lines:
+        if line.to is None or line.to == "main":
+            continue
+        path: tuple[str | int, ...] = ("also", places[line.id], "to") if line.id in places else ("to",)
+        stream = _mapped_stream(reading, part, document, path, line.to)
+        if stream is not None and not stream.writes:
+            reading.faults.append(document.fault(path, f"stream '{line.to}' cannot be written to"))
+    for lookup in mapping.lookups:
+        _mapped_stream(reading, part, document, ("lookups", lookup.name, "stream"), lookup.stream)
+
+
+def _mapped_stream(
+    reading: _Reading, part: FlowPart, document: Document, path: tuple[str | int, ...], text: str
+) -> Stream | None:
+    connection, name = resolve_stream(text, part.source, part.destination)
+    if connection not in reading.known:
+        known = ["source", "destination", *reading.known]
+        reading.faults.append(
+            document.fault(path, f"unknown connection '{connection}'", did_you_mean(connection, known))
+        )
+        return None
+    adapter = reading.adapters.get(connection)
+    if adapter is None:
+        return None
+    try:
+        return adapter.streams[name]
+    except KeyError:
+        message = f"connection '{connection}' has no stream '{name}'"
+        reading.faults.append(document.fault(path, message, did_you_mean(name, adapter.streams)))
+        return None
+
+
+def resolve_stream(text: str, source: str, destination: str) -> StreamName:
+    """`source.x` and `destination.x` after the flow's own connections, `connection.x` as it stands."""
+    connection, _, name = text.partition(".")
+    own = {"source": source, "destination": destination}.get(connection)
+    return (own.partition(".")[0] if own else connection), name
+
+
+def _identities(reading: _Reading, file: File) -> None:
+    """Ids name rows and begin keys: one flow each, for ever."""
+    seen: dict[str, str] = {}
+    for name, part in file.flows.items():
+        for at, each in enumerate([part.id or name, *part.moved_from]):
+            path: tuple[str | int, ...] = ("flows", name, "moved_from", at - 1) if at else ("flows", name, "id")
+            if each in seen:
+                message = f"flow id '{each}' belongs to '{seen[each]}' already"
+                reading.fault(path, message, "give one of them another id:")
+            seen.setdefault(each, name)

@@ -1,0 +1,136 @@
+"""What people write in a configuration, read into plain values: `60s`, `1000/h`, `7d`, `127.0.0.1:8080`.
+
+Each reader raises ValueError with what is wrong and an example of what is right.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
+
+from connector import stamps
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)\Z")
+_SIZES = {"": 1, "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kKMG]?B)?\Z")
+_RATE = re.compile(r"(\d+)/h\Z")
+_LISTEN = re.compile(r"(?:\[([0-9a-fA-F:]+)\]|([^:\[\]]+)):(\d{1,5})\Z")
+_LONGEST = 400 * 366 * 86400.0
+
+
+def duration(value: Any) -> float:
+    """Seconds of `500ms`, `60s`, `15m`, `2h` or `7d`."""
+    match = _DURATION.match(value) if isinstance(value, str) else None
+    if not match:
+        raise ValueError("not a duration; write a number with its unit: 500ms, 60s, 15m, 2h or 7d")
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if seconds > _LONGEST:
+        raise ValueError("longer than 400 years; write a number with its unit: 60s, 15m, 2h or 7d")
+    return seconds
+
+
+def some_time(value: Any) -> float:
+    """A duration above zero."""
+    if (seconds := duration(value)) <= 0:
+        raise ValueError("must be longer than zero, for example 60s")
+    return seconds
+
+
+def size(value: Any) -> int:
+    """Bytes of `500kB`, `10MB`, `1GB` or a plain number of bytes."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    match = _SIZE.match(value) if isinstance(value, str) else None
+    if not match:
+        raise ValueError("not a size; write for example 500kB, 10MB or 1GB")
+    return int(float(match[1]) * _SIZES[match[2] or ""])
+
+
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """New objects an hour; None: no bound."""
+
+    per_hour: int | None
+
+
+def brake(value: Any) -> Brake:
+    """`1000/h`, or `none`."""
+    if isinstance(value, Brake):
+        return value
+    if value == "none":
+        return Brake(None)
+    match = _RATE.match(value) if isinstance(value, str) else None
+    if not match or int(match[1]) == 0:
+        raise ValueError("not a brake; write new objects an hour, for example 1000/h, or none")
+    return Brake(int(match[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a flow without a cursor begins: `beginning`, an instant, or so many seconds before now (0: now)."""
+
+    at: Literal["beginning"] | datetime | float
+
+    def resolve(self, now: datetime) -> datetime | None:
+        """The instant, None for the beginning."""
+        if isinstance(self.at, datetime):
+            return self.at
+        return None if isinstance(self.at, str) else now - timedelta(seconds=self.at)
+
+
+def start(value: Any) -> Start:
+    """`beginning`, `now`, an instant (`2026-11-01T00:00:00Z`) or a duration before now (`7d`)."""
+    if isinstance(value, Start):
+        return value
+    if value == "beginning":
+        return Start("beginning")
+    if value == "now":
+        return Start(0.0)
+    if isinstance(value, str) and _DURATION.match(value):
+        return Start(duration(value))
+    try:
+        return Start(stamps.parse(value))
+    except (ValueError, AttributeError, TypeError):
+        raise ValueError("not a start; write beginning, now, 7d or 2026-11-01T00:00:00Z") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen; port 0 lets the machine choose."""
+
+    host: str
+    port: int
+
+
+def listen(value: Any) -> Address | None:
+    """`host:port`, or `none` for no web server."""
+    if isinstance(value, Address):
+        return value
+    if value == "none":
+        return None
+    match = _LISTEN.match(value) if isinstance(value, str) else None
+    if not match or int(match[3]) > 65535:
+        raise ValueError("not an address; write for example 127.0.0.1:8080, [::1]:8080 or none")
+    return Address(match[1] or match[2], int(match[3]))
+
+
+def time_of_day(value: Any) -> tuple[int, int]:
+    """Hour and minute of `02:30`, UTC."""
+    match = re.match(r"([01]\d|2[0-3]):([0-5]\d)\Z", value) if isinstance(value, str) else None
+    if not match:
+        raise ValueError("not a time of day; write for example 02:30 (UTC)")
+    return int(match[1]), int(match[2])
+
+
+Duration = Annotated[float, BeforeValidator(duration)]
+Interval = Annotated[float, BeforeValidator(some_time)]
+Size = Annotated[int, BeforeValidator(size)]
+BrakeValue = Annotated[Brake, BeforeValidator(brake)]
+StartValue = Annotated[Start, BeforeValidator(start)]
+Listen = Annotated[Address | None, BeforeValidator(listen)]
+TimeOfDay = Annotated[tuple[int, int], BeforeValidator(time_of_day)]

@@ -1,0 +1,71 @@
+"""A configuration brought to life: ledger opened, connections built, engine over both. No network yet."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from connector.adapter import Adapter, Clock
+from connector.config import Config, SystemClock
+from connector.document import did_you_mean
+from connector.engine import Engine
+from connector.errors import ConfigFault, Fault, Place
+from connector.store import Store, open_store
+from connector.telemetry import Tell
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Everything that a command or the daemon works with. Set `stop` to end a pass between two calls."""
+
+    config: Config
+    store: Store
+    connections: Mapping[str, Adapter]
+    engine: Engine
+    clock: Clock
+    stop: threading.Event
+    tell: Tell
+
+
+@contextmanager
+def assembled(config: Config, *, tell: Tell, clock: Clock | None = None) -> Iterator[Assembly]:
+    """Open it, give it, close it. LedgerError says what is wrong with the ledger."""
+    clock = clock or SystemClock()
+    stop = threading.Event()
+    with ExitStack() as stack:
+        store = open_store(config.store, base=config.folder)
+        stack.callback(store.close)
+        connections = {}
+        for name, connection in config.connections.items():
+            connections[name] = connection.open(clock)
+            stack.callback(connections[name].close)
+        engine = Engine(
+            store=store,
+            connections=connections,
+            flows=config.flows,
+            clock=clock,
+            policy=config.policy,
+            tell=tell,
+            stop=stop,
+        )
+        yield Assembly(config, store, connections, engine, clock, stop, tell)
+
+
+def refuse_lost_flows(assembly: Assembly) -> None:
+    """An id that still owns rows must be configured: without it their keys would be made again under another name."""
+    config = assembly.config
+    known = {flow.id for flow in config.flows.values()}
+    known |= {each for flow in config.flows.values() for each in flow.moved_from}
+    faults = [
+        Fault(
+            Place(str(config.path)),
+            f"the ledger holds {books.rows} records of flow id '{books.flow}', which is not configured",
+            f"give the flow `id: {books.flow}`, or keep it with `enabled: false`. {did_you_mean(books.flow, known)}",
+        )
+        for books in assembly.store.counts()
+        if books.rows and books.flow not in known
+    ]
+    if faults:
+        raise ConfigFault(faults)

@@ -1,0 +1,92 @@
+"""`connector run`: the process from its first line to its exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from connector.config import Config
+from connector.runner.assembly import Assembly, assembled, refuse_lost_flows
+from connector.runner.embedded import EmbeddedRunner
+from connector.runner.pulse import Pulse
+from connector.runner.signals import Signals
+from connector.telemetry import Tell
+
+
+class Vitals:
+    """What /healthz and /readyz answer from."""
+
+    def __init__(self, assembly: Assembly, pulse: Pulse) -> None:
+        self._assembly, self._pulse = assembly, pulse
+
+    def unhealthy(self) -> Mapping[str, float]:
+        return self._pulse.unhealthy()
+
+    def ready(self) -> tuple[bool, Mapping[str, Any]]:
+        healths = self._assembly.store.healths()
+        connections = {}
+        for name in self._assembly.connections:
+            state, since, message, remedy = healths.get(f"connection:{name}", ("unknown", None, "", ""))
+            connections[name] = {"state": state, "since": since, "message": message, "remedy": remedy}
+        flows = {name: "on" if flow.enabled else "off" for name, flow in self._assembly.config.flows.items()}
+        stopping = self._assembly.stop.is_set()
+        return not stopping, {"stopping": stopping, "ledger": "open", "flows": flows, "connections": connections}
+
+
+def serve(config: Config, signals: Signals, tell: Tell) -> int:
+    """Run until a signal comes. 0: everything in flight ended. Raises Busy when another daemon has this ledger."""
+    with ExitStack() as stack:
+        assembly = stack.enter_context(assembled(config, tell=tell))
+        stack.enter_context(assembly.store.hold("runner"))
+        refuse_lost_flows(assembly)
+        flows = config.flows
+        keep = config.keep
+
+        def prune() -> int:
+            now = assembly.clock.now()
+            return assembly.store.prune(now, delivered=keep.delivered_records, parked=keep.parked, audit=keep.audit)
+
+        runner = EmbeddedRunner(
+            passes=assembly.engine,
+            flows=flows,
+            timings=config.daemon,
+            tell=tell,
+            stop=assembly.stop,
+            prune=prune,
+        )
+        address = _listen(stack, config, Vitals(assembly, runner.pulse))
+        for name, flow in flows.items():
+            if not flow.enabled:
+                tell("flow_disabled", flow=name)
+        enabled = sum(flow.enabled for flow in flows.values())
+        tell("started", flows=enabled, connections=len(config.connections), listen=address, store=config.store)
+        runner.start()
+        signals.wait()
+        return _stop(runner, config.daemon.stop_grace, signals, tell)
+
+
+def _listen(stack: ExitStack, config: Config, vitals: Vitals) -> str:
+    """Start the web server, if one is wanted; where it listens."""
+    if config.web.listen is None:
+        return "none"
+    from connector.web.server import WebServer  # a daemon without pages needs no web server
+
+    return stack.enter_context(WebServer(config.web.listen, vitals)).address
+
+
+def _stop(runner: EmbeddedRunner, grace: float, signals: Signals, tell: Tell) -> int:
+    """Let passes end; 0 when all did, else the process ends here with 1."""
+    began = time.monotonic()
+    tell("stopping", signal=signals.name, grace=round(grace))
+    left = runner.drain(grace)
+    if left:
+        why = f"not ended within {grace:g} s: {', '.join(left)}"
+        tell("stopped_hard", flows=len(left), why=why)
+        logging.shutdown()
+        os._exit(1)  # threads are still at work: closing the ledger under them would be worse than ending now
+    tell("stopped", seconds=round(time.monotonic() - began, 1))
+    return 0

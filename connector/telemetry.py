@@ -1,0 +1,212 @@
+"""What the daemon says: events with stable names, as JSON for machines and as sentences for people.
+
+`EVENTS` is the whole list, with level, sentence and remedy; docs/events.md holds the same and a test holds them together.
+Facts are keys, counts, names and reasons, never a customer's data. Everything goes to one stream (standard error), so that
+what a command prints stays clean.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, TextIO
+
+import orjson
+
+Format = Literal["auto", "json", "text"]
+Level = Literal["debug", "info", "warning", "error"]
+Tell = Callable[..., None]
+"""`tell(event, **facts)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that can happen. `text` is the sentence, with facts in braces; `remedy` is for whoever is on duty."""
+
+    name: str
+    level: Level
+    text: str
+    remedy: str = "nothing to do"
+
+
+_ALL = (
+    # the process
+    Event("starting", "info", "reading {config}"),
+    Event("started", "info", "{flows} flows on {connections} connections; health at http://{listen}/healthz"),
+    Event(
+        "flow_disabled",
+        "info",
+        "{flow} is switched off; its pending rows stay",
+        "set `enabled: true` to start it",
+    ),
+    Event("stopping", "info", "{signal}: finishing what is in flight, at most {grace} s"),
+    Event("stopped", "info", "all passes ended after {seconds} s"),
+    Event(
+        "stopped_hard",
+        "error",
+        "stopped with {flows} still in flight: {why}",
+        "nothing is lost: the next start looks such writes up before it repeats them; raise `stop_grace` if this recurs",
+    ),
+    # polls
+    Event(
+        "poll",
+        "info",
+        "{flow}: {read} read, {changed} changed, {done} done, {filtered} filtered, {parked} parked, {waiting} waiting; "
+        "{created} created, {updated} updated, {appended} appended in {seconds} s",
+    ),
+    Event("poll_idle", "debug", "{flow}: nothing new"),
+    Event(
+        "poll_failed",
+        "error",
+        "{flow}: the pass ended by itself: {error}",
+        "a ledger fault (disk full, read-only) says what to do; anything else is a defect: report it with this line",
+    ),
+    Event("poll_failed_again", "debug", "{flow}: the same as before: {error}"),
+    Event("poll_recovered", "info", "{flow} polls again after {failures} failed passes"),
+    Event("poll_busy", "info", "{flow} is held by another process: {error}", "wait for the other command to end"),
+    Event("misfire", "debug", "{flow} was due while its last pass still ran; it runs again right after"),
+    # remote systems
+    Event(
+        "connection_down",
+        "warning",
+        "{connection} does not work: {error}: {reason}",
+        "see `remedy` of the line; records wait and burn no attempt; said once until it heals",
+    ),
+    Event("connection_up", "info", "{connection} works again after {down_s} s"),
+    Event(
+        "flow_paused",
+        "error",
+        "{flow} is paused: {reason}",
+        "an administrator changes what `remedy` names; the flow resumes by itself",
+    ),
+    Event("flow_resumed", "info", "{flow} goes on after {down_s} s"),
+    # records
+    Event(
+        "parked",
+        "warning",
+        "{flow}: {count} parked: {reason}",
+        "`connector parked list`, then change what the remedy names and `connector parked retry`",
+    ),
+    Event(
+        "brake",
+        "warning",
+        "{flow} has made {created} new objects within the hour, its brake is {limit}: the rest waits",
+        "if the mapping is right, raise `brake` of the flow; if not, set `enabled: false` and correct it",
+    ),
+    Event("brake_released", "info", "{flow} makes new objects again"),
+    Event(
+        "uncertain",
+        "info",
+        "{flow}: {count} writes may or may not have arrived; they are looked up before anything is repeated",
+    ),
+    Event(
+        "lease_lost",
+        "warning",
+        "{flow}: {count} rows had passed to another worker when their outcome came; it was not written over theirs",
+        "if it recurs, raise `lease`: deliveries take longer than rows are held",
+    ),
+    Event(
+        "permission_lost",
+        "error",
+        "{flow}: no record of a whole page has {fields} any more",
+        "give the integration user read access to these attributes again; values sent before are left alone",
+    ),
+    # upkeep
+    Event("sweep", "debug", "{flow}: {read} keys compared over {width} s, {found} found"),
+    Event("sweep_found", "info", "{flow}: the sweep found {found} records that no poll had shown"),
+    Event("pruned", "info", "{records} stored records older than `keep` removed; rows and links stay"),
+    Event("prune_failed", "error", "the ledger could not be pruned: {error}", "the message says what to do"),
+    Event(
+        "flow_unhealthy",
+        "error",
+        "{flow} has not polled for {seconds} s",
+        "/healthz answers 503 now, so that the container is started again; keep the lines before this one",
+    ),
+    Event("flow_healthy", "info", "{flow} polls again"),
+)
+
+EVENTS: Mapping[str, Event] = {event.name: event for event in _ALL}
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_LOGGER = logging.getLogger("connector")
+
+
+def tell(event: str, **facts: object) -> None:
+    """Say that `event` happened. A `remedy` among the facts takes the place of the registered one."""
+    known = EVENTS.get(event)
+    if known is None:  # a name outside the list is a defect (a test finds it), but no reason to stop a delivery
+        _LOGGER.warning("unregistered event %s", event, extra={"event": event, "facts": facts, "remedy": ""})
+        return
+    level = _LEVELS[known.level]
+    if not _LOGGER.isEnabledFor(level):
+        return
+    remedy = str(facts.pop("remedy", None) or (known.remedy if level > logging.INFO else ""))
+    text = known.text.format_map(_Facts(facts))
+    _LOGGER.log(level, "%s", text, extra={"event": event, "facts": facts, "remedy": remedy})
+
+
+def set_up(*, format: Format = "auto", level: Level = "info", stream: TextIO | None = None) -> None:  # noqa: A002
+    """Send events and the warnings of libraries to `stream` (standard error). `auto`: text on a terminal, else JSON."""
+    out = stream or sys.stderr
+    as_text = format == "text" or (format == "auto" and out.isatty())
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(TextLines() if as_text else JsonLines())
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        if isinstance(old.formatter, (TextLines, JsonLines)):
+            root.removeHandler(old)
+    root.addHandler(handler)
+    # Libraries log URLs and bodies below WARNING: never wanted, whatever our own level is.
+    root.setLevel(logging.WARNING)
+    _LOGGER.setLevel(_LEVELS[level])
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: at, level, event, text, the facts, remedy."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "at": _at(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "event": getattr(record, "event", "library"),
+            "text": record.getMessage(),
+        }
+        if line["event"] == "library":
+            line["logger"] = record.name
+        facts: Mapping[str, object] = getattr(record, "facts", {})
+        line.update((name, value) for name, value in facts.items() if name not in line)
+        if remedy := getattr(record, "remedy", ""):
+            line["remedy"] = remedy
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+class TextLines(logging.Formatter):
+    """`10:02:00 INFO  poll  orders-to-cases: 12 read, …`, and the remedy on a line of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event = getattr(record, "event", record.name)
+        text = f"{_at(record):%H:%M:%S} {record.levelname:<7} {event:<16} {record.getMessage()}"
+        if remedy := getattr(record, "remedy", ""):
+            text += f"\n{' ' * 34}{remedy}"
+        facts: Mapping[str, object] = getattr(record, "facts", {})
+        if trace := facts.get("trace"):
+            text += f"\n{trace}"
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return text
+
+
+class _Facts(dict[str, object]):
+    """Facts for a sentence; one that was not given reads as `?` instead of losing the line."""
+
+    def __missing__(self, name: str) -> str:
+        return "?"
+
+
+def _at(record: logging.LogRecord) -> datetime:
+    return datetime.fromtimestamp(record.created, UTC)

@@ -1,0 +1,1 @@
+"""The daemon's web pages: /healthz and /readyz."""
