@@ -1,0 +1,43 @@
+"""The working parts of one connection, put together. Importing this loads simple-salesforce."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from connector.adapter import Clock, Stream
+from connector.adapters.salesforce.budget import Gauge
+from connector.adapters.salesforce.checking import Checker, Describer
+from connector.adapters.salesforce.client import Client
+from connector.adapters.salesforce.reading import Reader
+from connector.adapters.salesforce.references import References
+from connector.adapters.salesforce.settings import Settings
+from connector.adapters.salesforce.signin import SignIn
+from connector.adapters.salesforce.writing import Writer
+from connector.http import Http
+
+
+class Parts:
+    """Client, reader, writer and checker over one session and one token."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        http: Http,
+        gauge: Gauge,
+        sign_in: SignIn,
+        streams: Mapping[str, Stream],
+    ) -> None:
+        self.client = Client(http, http.session(gauge.hear), sign_in, url=settings.url, version=settings.version)
+        describe = Describer(self.client)
+        self.references = References(self.client.rows)
+        self.reader = Reader(self.client, settings, clock, gauge, sign_in, describe)
+        self.writer = Writer(
+            self.client,
+            self.references,
+            clock,
+            key_field=settings.key_field,
+            batch=settings.batch,
+            ids_by_key=self.reader.ids_by_key,
+        )
+        self.checker = Checker(self.client, settings, streams, gauge, sign_in, describe)

@@ -1,0 +1,143 @@
+"""Reading: changed rows in pages by keyset, and rows by their Id or by our key.
+
+A page is one query; the next one begins behind the last row of this one, so that neither a kept result on the server
+(two days at most) nor a restart matters. Source: SOQL Reference, "ORDER BY", "LIMIT"; REST API Developer Guide, "Query".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from connector import stamps
+from connector.adapter import Clock, Stream
+from connector.adapters.salesforce import cursor, soql
+from connector.adapters.salesforce.budget import Gauge
+from connector.adapters.salesforce.client import Client
+from connector.adapters.salesforce.cursor import Position
+from connector.adapters.salesforce.records import nested, same_id, stamp_of, to_record
+from connector.adapters.salesforce.settings import Settings
+from connector.adapters.salesforce.signin import SignIn
+from connector.errors import Misconfigured
+from connector.http import Response
+from connector.model import Cursor, Page, Record, Select
+
+_RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?\Z")
+
+
+class Reader:
+    """The reading half of one connection. Safe for threads."""
+
+    def __init__(
+        self,
+        client: Client,
+        settings: Settings,
+        clock: Clock,
+        gauge: Gauge,
+        sign_in: SignIn,
+        describe: Callable[[str], dict[str, Any]],
+    ) -> None:
+        self._client, self._settings, self._clock = client, settings, clock
+        self._gauge, self._sign_in, self._describe = gauge, sign_in, describe
+
+    def pages(self, stream: Stream, since: Cursor | datetime | None, select: Select, overlap: float) -> Iterator[Page]:
+        """Rows changed since, oldest first, one query a page; at least one page."""
+        saved = cursor.parse(since) if isinstance(since, str) else None
+        at = cursor.begin(since, overlap)
+        names = self._columns(stream, select)
+        conditions = self._conditions(stream, select)
+        limit = self._settings.page
+        while True:
+            self._gauge.check()
+            began = self._clock.now()
+            query = soql.page(stream.name, names, start=at, conditions=conditions, limit=limit)
+            answer = self._client.call("GET", "query", intent="read", params={"q": query})
+            found = answer.json()
+            rows: list[dict[str, Any]] = found["records"]
+            ended = not rows or (found["done"] and len(rows) < limit)
+            cap = self._cap(answer, began)
+            reached = _position(rows[-1]) if rows else None
+            at = reached or at
+            to_save = cursor.to_save((cap or reached) if ended else reached, cap, saved)
+            saved = to_save or saved
+            yield Page(self._records(stream, rows, names), to_save.text() if to_save else None, began)
+            if ended:
+                return
+
+    def fetch(
+        self, stream: Stream, keys: Sequence[str], by: Literal["key", "our_key"], select: Select
+    ) -> dict[str, Record]:
+        """Rows by Id or by our key; those that are missing are left out. Of several with one key, the oldest."""
+        self._gauge.check()
+        names = self._columns(stream, select)
+        wanted = list(dict.fromkeys(keys))
+        if by == "our_key":
+            queries = soql.among(stream.name, names, self._key_field(stream), wanted)
+        else:
+            wanted = [key for key in wanted if _RECORD_ID.match(key)]
+            queries = soql.among(stream.name, names, "Id", wanted)
+        found: dict[str, Record] = {}
+        for query in queries:
+            for record in self._records(stream, self._client.rows(query), names):
+                found.setdefault(same_id(record.key) if by == "key" else record.our_key or "", record)
+        named = ((key, same_id(key) if by == "key" else key) for key in wanted)
+        return {key: found[name] for key, name in named if name in found}
+
+    def ids_by_key(self, stream: Stream, keys: Sequence[str]) -> dict[str, str]:
+        """Our key → Id, for keys that exist. Not held back by the budget: it ends a write."""
+        key_field = self._key_field(stream)
+        found: dict[str, str] = {}
+        for query in soql.among(stream.name, ["Id", key_field], key_field, keys):
+            for row in self._client.rows(query):
+                found.setdefault(row[key_field], row["Id"])
+        return found
+
+    def _key_field(self, stream: Stream) -> str:
+        if not stream.writes:
+            raise Misconfigured(
+                f"{stream.name} carries no key of ours", remedy="use another stream, or the record's Id"
+            )
+        return self._settings.key_field
+
+    def _columns(self, stream: Stream, select: Select) -> list[str]:
+        """What is selected: what the stream needs, then what was asked for; nothing asked for: every field."""
+        if select.keys_only:
+            return soql.columns([name for name in stream.needs if name not in ("Owner", "OwnerId")])
+        asked = select.fields or tuple(
+            field["name"] for field in self._describe(stream.name)["fields"] if field.get("type") != "base64"
+        )
+        return soql.columns([*stream.needs, *asked])
+
+    def _conditions(self, stream: Stream, select: Select) -> list[str]:
+        out = soql.conditions(select.where)
+        if select.key_prefix is not None:
+            key_field = self._key_field(stream)
+            out.append(
+                f"{key_field} LIKE {soql.prefix(select.key_prefix)}" if select.key_prefix else f"{key_field} != null"
+            )
+        return out
+
+    def _records(self, stream: Stream, rows: list[dict[str, Any]], names: Sequence[str]) -> list[Record]:
+        relations, nobody = nested(names), self._nobody()
+        key_field, claims = self._settings.key_field, stream.claims
+        return [to_record(row, key_field=key_field, relations=relations, nobody=nobody, claims=claims) for row in rows]
+
+    def _nobody(self) -> frozenset[str]:
+        """Owners that are no person: those configured, and the user that we work as."""
+        named = [*self._settings.unclaimed_owners, *([self._sign_in.user] if self._sign_in.user else [])]
+        return frozenset(same_id(name) if _RECORD_ID.match(name) else name for name in named)
+
+    def _cap(self, answer: Response, began: datetime) -> Position | None:
+        """Up to when the query has certainly seen everything that was committed: the server's clock when it began."""
+        if answer.date is None:
+            return None
+        took = self._clock.now() - began
+        return Position(stamps.stamp(answer.date - took - timedelta(seconds=self._settings.margin)))
+
+
+def _position(row: dict[str, Any]) -> Position:
+    stamp = stamp_of(row["SystemModstamp"])
+    assert stamp is not None, "every row has a SystemModstamp"
+    return Position(stamp, row["Id"])

@@ -1,0 +1,69 @@
+"""What an org's objects can do as streams. Any object's API name is a stream; Case is known in more detail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from connector.adapter import Stream
+from connector.adapters.salesforce.settings import API_NAME, Settings
+from connector.model import Op
+
+CASE_LENGTHS: Mapping[str, int] = {
+    "Subject": 255,
+    "Description": 32_000,
+    "Status": 255,
+    "Origin": 255,
+    "Reason": 255,
+    "Type": 255,
+    "Priority": 255,
+    "SuppliedName": 80,
+    "SuppliedEmail": 80,
+    "SuppliedPhone": 40,
+    "SuppliedCompany": 80,
+    "Comments": 4_000,
+}
+"""Object Reference, "Case"."""
+READ_ONLY = frozenset({"CaseComment", "CaseHistory", "ContentVersion", "EmailMessage", "FeedItem", "Group", "User"})
+"""Objects that cannot carry a key field of ours, so that a second create could not be told from the first."""
+
+
+class Streams(Mapping[str, Stream]):
+    """Answers for every name that could be an object's; lists the one that every org has."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._made: dict[str, Stream] = {}
+
+    def __getitem__(self, name: str) -> Stream:
+        stream = self._made.get(name)
+        if stream is None:
+            if not re.match(API_NAME, name):
+                raise KeyError(name)
+            stream = self._made[name] = self._make(name)
+        return stream
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("Case",))
+
+    def __len__(self) -> int:
+        return 1
+
+    def _make(self, name: str) -> Stream:
+        settings = self._settings
+        keyed = name not in READ_ONLY
+        needs = ["Id", "SystemModstamp", *([settings.key_field] if keyed else [])]
+        writes: frozenset[Op] = frozenset({"create", "update"}) if keyed else frozenset()
+        return Stream(
+            name,
+            key="Id",
+            needs=tuple([*needs, "OwnerId", "Owner"] if name == "Case" else needs),
+            writes=writes,
+            batch=settings.batch,
+            fetch_batch=200,
+            create="exclusive" if keyed else "plain",
+            fetch="direct",
+            settle_after=settings.settle_after,
+            claims=name == "Case",
+            lengths=CASE_LENGTHS if name == "Case" else {},
+        )

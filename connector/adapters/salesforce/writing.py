@@ -1,0 +1,280 @@
+"""Writing: creates under our key and updates by Id, in collections of 200, each row's own result read.
+
+Upsert is never used: repeating a create would put its first values back over a person's hand. A create whose key exists
+already is answered with the record that bears it. Source: REST API Developer Guide, "sObject Collections".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from connector.adapter import Clock, Stream
+from connector.adapters.salesforce.client import Client
+from connector.adapters.salesforce.codes import USED_UP
+from connector.adapters.salesforce.faults import KeyTaken, MissingColumn, StaleReference, Tangled, row_fault
+from connector.adapters.salesforce.records import same_id
+from connector.adapters.salesforce.references import References
+from connector.errors import (
+    Conflict,
+    ConnectionFault,
+    Misconfigured,
+    RateLimited,
+    RecordFault,
+    Rejected,
+    RemoteError,
+    Transient,
+)
+from connector.model import Op, Ref, Result, Write
+
+HEADERS = {"Sforce-Auto-Assign": "FALSE"}
+"""Without it Salesforce runs the assignment rules on every write, updates included, and takes cases from agents."""
+_APART = 50
+_USED_UP_PAUSE = timedelta(minutes=15)
+
+
+class Writer:
+    """The writing half of one connection. Safe for threads."""
+
+    def __init__(
+        self,
+        client: Client,
+        references: References,
+        clock: Clock,
+        *,
+        key_field: str,
+        batch: int,
+        ids_by_key: Callable[[Stream, Sequence[str]], dict[str, str]],
+    ) -> None:
+        self._client, self._references, self._clock = client, references, clock
+        self._key_field, self._batch, self._ids_by_key = key_field, batch, ids_by_key
+
+    def write(self, stream: Stream, batch: Sequence[Write], op: Op) -> list[Result]:
+        """One Result per Write, in order. Raises for a whole call of which no row's outcome is known."""
+        rows, places = _coalesced(batch, op)
+        results: list[Result] = []
+        for chunk in _chunks(rows, self._batch):
+            try:
+                results += self._chunk(stream, chunk, op)
+            except RemoteError as error:
+                if not results:
+                    raise
+                results += _for_each(chunk, error)
+        return results if places is None else [results[place] for place in places]
+
+    def _chunk(self, stream: Stream, rows: Sequence[Write], op: Op) -> list[Result]:
+        """Rows that fit one call; then those that refer to old ids, failed with others, or whose key exists, once more."""
+        results = self._send(stream, rows, op)
+        if all(result.error is None for result in results):
+            return results
+        self._raise_if_all_the_same(results)
+        for kind, again in (
+            (StaleReference, self._refer_anew),
+            (Tangled, self._apart),
+            (KeyTaken, self._link),
+        ):
+            at = [place for place, result in enumerate(results) if isinstance(result.error, kind)]
+            if not at:
+                continue
+            try:
+                done = again(stream, [rows[place] for place in at], op, [results[place] for place in at])
+            except RemoteError as error:
+                if len(at) == len(rows):
+                    raise
+                done = _for_each(at, error)
+            for place, result in zip(at, done, strict=True):
+                results[place] = result
+        return results
+
+    def _send(self, stream: Stream, rows: Sequence[Write], op: Op) -> list[Result]:
+        """One call."""
+        try:
+            body = self._body(stream, rows, op)
+        except orjson.JSONEncodeError:
+            return self._send_what_can_be(stream, rows, op)
+        create = op == "create"
+        try:
+            answer = self._client.call(
+                "POST" if create else "PATCH",
+                "composite/sobjects",
+                intent="once" if create else "update",
+                body=body,
+                headers=HEADERS,
+            )
+        except Tangled as error:
+            return [Result(error=error)] * len(rows)
+        found = answer.json()
+        if not isinstance(found, list) or len(found) != len(rows):
+            raise Transient(f"{answer.where} did not answer every row", uncertain=True, code="ROWS")
+        return [
+            Result(row["id"])
+            if row.get("success") is True
+            else Result(
+                error=row_fault(
+                    row.get("errors") or (), sent=write.fields, key_field=self._key_field, update=not create
+                )
+            )
+            for row, write in zip(found, rows, strict=True)
+        ]
+
+    def _body(self, stream: Stream, rows: Sequence[Write], op: Op) -> bytes:
+        kind = {"type": stream.name}
+        if op == "create":
+            key_field = self._key_field
+            records = [{"attributes": kind, **row.fields, key_field: row.key} for row in rows]
+        else:
+            records = [{"attributes": kind, **row.fields, "id": row.target} for row in rows]
+        return self._dumps({"allOrNone": False, "records": records})
+
+    def _dumps(self, value: Any) -> bytes:
+        # orjson would write a Ref as an object of its fields: pass it to our hook instead
+        return orjson.dumps(value, default=self._value, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+
+    def _value(self, value: Any) -> Any:
+        """What JSON has no word for. A Decimal keeps its digits; a reference becomes the id that it stands for."""
+        if type(value) is Decimal and value.is_finite():
+            return orjson.Fragment(format(value, "f"))
+        if type(value) is Ref and (known := self._references.known(value)) is not None:
+            return known
+        raise TypeError(type(value).__name__)
+
+    def _send_what_can_be(self, stream: Stream, rows: Sequence[Write], op: Op) -> list[Result]:
+        """Resolve references that are new, and set aside rows that name nobody or cannot be written as JSON."""
+        unknown = self._references.resolve(ref for row in rows for ref in _refs(row))
+        results: list[Result | None] = []
+        for row in rows:
+            fault = next((unknown[ref] for ref in _refs(row) if ref in unknown), None)
+            results.append(Result(error=fault or self._unwritable(row)) if fault or self._unwritable(row) else None)
+        good = [row for row, result in zip(rows, results, strict=True) if result is None]
+        sent = iter(self._send(stream, good, op) if good else ())
+        return [result or next(sent) for result in results]
+
+    def _unwritable(self, row: Write) -> Rejected | None:
+        for name, value in row.fields.items():
+            try:
+                self._dumps(value)
+            except orjson.JSONEncodeError:
+                return Rejected(
+                    f"{name}: a {type(value).__name__} that cannot be written as JSON",
+                    field=name,
+                    code="JSON",
+                    remedy="correct the mapping: texts, numbers, true, false and null can be sent",
+                )
+        return None
+
+    def _raise_if_all_the_same(self, results: Sequence[Result]) -> None:
+        """What every row suffers from is not the rows' fault."""
+        errors = [result.error for result in results]
+        first = errors[0]
+        if first is None:
+            return
+        if all(isinstance(error, MissingColumn) for error in errors):
+            raise Misconfigured(str(first), code=first.code, remedy=first.remedy)
+        if all(error is not None and error.code in USED_UP for error in errors):
+            raise RateLimited(
+                str(first),
+                until=self._clock.now() + _USED_UP_PAUSE,
+                code=first.code,
+                remedy="ask the org's administrator to make room, or to raise the limit",
+            )
+
+    def _refer_anew(self, stream: Stream, rows: Sequence[Write], op: Op, before: Sequence[Result]) -> list[Result]:
+        """An id was refused: if one of the row's names means another id by now, send the row again."""
+        refs = dict.fromkeys(ref for row in rows for ref in _refs(row))
+        if not refs:
+            return list(before)
+        old = {ref: self._references.known(ref) for ref in refs}
+        self._references.forget()
+        self._references.resolve(refs)
+        moved = {ref for ref in refs if self._references.known(ref) != old[ref]}
+        at = [place for place, row in enumerate(rows) if any(ref in moved for ref in _refs(row))]
+        results = list(before)
+        if at:
+            for place, result in zip(at, self._send(stream, [rows[place] for place in at], op), strict=True):
+                results[place] = result
+        return results
+
+    def _apart(self, stream: Stream, rows: Sequence[Write], op: Op, before: Sequence[Result]) -> list[Result]:
+        """ "Too many batch retries": rows drag one another down, so send 50 at a time, then one by one."""
+        size = _APART if len(rows) > _APART else 1
+        results: list[Result] = []
+        down: RemoteError | None = None
+        for chunk in _chunks(rows, size):
+            if down is not None:
+                results += _for_each(chunk, Transient(f"not sent: {down}", code=down.code))
+                continue
+            try:
+                results += self._send(stream, chunk, op)
+            except RemoteError as error:
+                results += _for_each(chunk, error)
+                down = error if isinstance(error, ConnectionFault) else None
+        still = [place for place, result in enumerate(results) if isinstance(result.error, Tangled)]
+        if size > 1 and still:
+            alone = self._apart(stream, [rows[place] for place in still[:_APART]], op, ())
+            for place, result in zip(still, alone, strict=False):
+                results[place] = result
+        return results
+
+    def _link(self, stream: Stream, rows: Sequence[Write], op: Op, before: Sequence[Result]) -> list[Result]:
+        """Find the records that bear our keys already. The id in the error's text is not used: texts change."""
+        ids = self._ids_by_key(stream, [row.key for row in rows])
+        return [
+            Result(ids[row.key], existed=True) if row.key in ids else Result(error=_not_found(result.error))
+            for row, result in zip(rows, before, strict=True)
+        ]
+
+
+def _not_found(error: RecordFault | None) -> RecordFault:
+    if isinstance(error, KeyTaken) and not error.certain:
+        return Rejected(
+            "DUPLICATE_VALUE: another record has one of this row's values, and the field is unique",
+            code="DUPLICATE_VALUE",
+            remedy="look for unique fields in the mapping, or drop the other record in Salesforce",
+        )
+    return Conflict(
+        "Salesforce says that our key exists, but shows no record with it",
+        code="DUPLICATE_VALUE",
+        remedy="give the integration user access to all records of the object (View All)",
+    )
+
+
+def _refs(row: Write) -> Iterator[Ref]:
+    return (value for value in row.fields.values() if type(value) is Ref)
+
+
+def _coalesced(batch: Sequence[Write], op: Op) -> tuple[Sequence[Write], list[int] | None]:
+    """Rows of one object made one, later fields over earlier ones: twice in a call is an error. With each write's place."""
+    if op == "create":
+        names = [write.key for write in batch]
+    else:
+        names = [same_id(write.target or "") for write in batch]
+        if not all(names):
+            raise ValueError("an update needs the target's Id")
+    if len(set(names)) == len(names):
+        return batch, None
+    rows: dict[str, Write] = {}
+    for name, write in zip(names, batch, strict=True):
+        first = rows.get(name)
+        rows[name] = (
+            write
+            if first is None
+            else Write(op, first.key, {**first.fields, **write.fields}, first.target, write.uncertain)
+        )
+    place = {name: at for at, name in enumerate(rows)}
+    return list(rows.values()), [place[name] for name in names]
+
+
+def _chunks(rows: Sequence[Write], size: int) -> Iterator[Sequence[Write]]:
+    return (rows[at : at + size] for at in range(0, len(rows), size))
+
+
+def _for_each(rows: Sequence[Any], error: RemoteError) -> list[Result]:
+    """What a failed call means for rows whose neighbours' outcome is known already."""
+    if isinstance(error, RecordFault):
+        return [Result(error=error)] * len(rows)
+    uncertain = isinstance(error, ConnectionFault) and error.uncertain
+    return [Result(error=Transient(str(error), uncertain=uncertain, code=error.code, remedy=error.remedy))] * len(rows)
