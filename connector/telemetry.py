@@ -182,7 +182,10 @@ class JsonLines(logging.Formatter):
             line["remedy"] = remedy
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        try:
+            return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        except TypeError:  # a fact that JSON cannot hold: the line matters more than its form
+            return orjson.dumps({name: str(value) for name, value in line.items()}).decode()
 
 
 class TextLines(logging.Formatter):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -105,5 +105,4 @@ def with_config(function: F) -> F:
 
     option = click.option("--config", expose_value=False, callback=remember, metavar="PATH",
                           help="The configuration file (default: config.yaml).")  # fmt: skip
-    with_session: F = option(click.pass_obj(function))
-    return with_session
+    return cast("F", option(click.pass_obj(function)))

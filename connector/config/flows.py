@@ -15,7 +15,6 @@ from connector.document import Document, did_you_mean, load
 from connector.errors import ConfigFault, Fault
 from connector.flow import Flow
 from connector.flow import Mapping as CompiledMapping
-from connector.mapping import compile_mapping
 
 StreamName = tuple[str, str]
 FlowPath = tuple[str, str]
@@ -162,6 +161,8 @@ def _mapping(
         remedy = near[0].remedy if near else ""
         reading.fault(at, f"mapping {part.mapping} does not exist", remedy or "paths are relative to this file")
         return None
+    from connector.mapping import compile_mapping
+
     document = reading.mappings.setdefault(file, load(file))
     try:
         return compile_mapping(document, lengths=lengths, answers=part.answers is not None), document
