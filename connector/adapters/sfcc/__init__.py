@@ -1,0 +1,141 @@
+"""Salesforce B2C Commerce over OCAPI: orders, notes on them, and custom objects.
+
+`reading.py` reads what has changed, `orders.py`, `notes.py` and `objects.py` hold one stream each, `client.py` makes the
+calls, `faults.py` is the table of what a refusal means. docs/adapters/sfcc.md says what a shop must set up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Literal, TypeVar
+
+from connector.adapter import Clock, Stream
+from connector.adapters.sfcc.client import Client
+from connector.adapters.sfcc.notes import Notes
+from connector.adapters.sfcc.objects import Objects
+from connector.adapters.sfcc.orders import Orders
+from connector.adapters.sfcc.settings import SfccSettings
+from connector.adapters.sfcc.streams import NOTES, ORDERS, Streams, object_type
+from connector.errors import ConnectionFault, Misconfigured, RemoteError, Transient
+from connector.model import Cursor, Page, Problem, Record, Report, Result, Select, Write
+
+__all__ = ["Sfcc", "SfccSettings"]
+
+_T = TypeVar("_T")
+
+
+class Sfcc:
+    """One site of one instance."""
+
+    Settings = SfccSettings
+    streams: Mapping[str, Stream]
+
+    def __init__(self, name: str, settings: SfccSettings, *, clock: Clock) -> None:
+        self.name, self.settings, self.clock = name, settings, clock
+        self.streams = Streams(settings.settle_after)
+        self._client = Client(name, settings, clock)
+        self._orders = Orders(self._client, self.streams[ORDERS], clock)
+        self._notes = Notes(self._client)
+
+    def check(self, streams: Sequence[str] = ()) -> Report:
+        """One search for one order; for `streams`, one cheap call for each kind of them. Raises ConnectionFault."""
+        begin = self.clock.now()
+        problems: list[Problem] = []
+        orders: list[Record] = []
+        wanted = [self.streams[stream].name for stream in streams] or [ORDERS]
+        if ORDERS in wanted or NOTES in wanted:
+            orders = self._well(ORDERS, self._orders.probe, problems) or []
+        if NOTES in wanted and orders:
+            self._well(NOTES, lambda: self._notes.probe(orders[0].key), problems)
+        for stream in dict.fromkeys(wanted):
+            if (kind := object_type(stream)) is not None:
+                self._well(stream, self._objects(kind).probe, problems)
+        lifetime = self._client.tokens.lifetime
+        seconds = (self.clock.now() - begin).total_seconds()
+        facts = {
+            "token": f"{lifetime:.0f} s" if lifetime is not None else "unknown",
+            "site": self.settings.site,
+            "api": f"ocapi shop {self.settings.shop_version}, data {self.settings.data_version}",
+            "answered in": f"{seconds:.1f} s",
+        }
+        return Report(facts, tuple(problems))
+
+    def read(
+        self, stream: str, since: Cursor | datetime | None, *, select: Select, overlap: float = 60.0
+    ) -> Iterator[Page]:
+        """Changed records, oldest first, from the cursor less `overlap`; one page is one call."""
+        if stream == ORDERS:
+            return self._orders.read(since, select, overlap)
+        return self._of_type(stream, "read").read(since, select, overlap)
+
+    def fetch(
+        self, stream: str, keys: Sequence[str], *, by: Literal["key", "our_key"] = "key", select: Select
+    ) -> Mapping[str, Record]:
+        """Records by key. Orders bear none of our keys; a custom object that we made stands under ours."""
+        unique = list(dict.fromkeys(keys))
+        if stream == ORDERS:
+            return {} if by == "our_key" else self._orders.fetch(unique, select)
+        return self._of_type(stream, "fetched").fetch(unique, select)
+
+    def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:
+        """One call, or a look and a call, for each Write; within `longest_call` seconds together."""
+        send = [self._sender(stream, write) for write in batch]
+        results: list[Result] = []
+        with self._client.http.within(self.longest_call()):
+            for write, sender in zip(batch, send, strict=True):
+                try:
+                    results.append(sender(write))
+                except (ConnectionFault, Misconfigured, Transient) as error:
+                    if not results:
+                        raise
+                    results.append(Result(error=_as_record(error)))  # the writes before it have happened: say so
+        return results
+
+    def calls(self) -> int:
+        return self._client.http.calls
+
+    def longest_call(self) -> float:
+        return self.settings.timeouts.total
+
+    def close(self) -> None:
+        self._client.http.close()
+
+    def _sender(self, stream: str, write: Write) -> Callable[[Write], Result]:
+        declared = self.streams[stream]
+        if write.op not in declared.writes:
+            raise Misconfigured(
+                f"{stream} takes no {write.op}", remedy=f"it takes: {', '.join(sorted(declared.writes))}"
+            )
+        if stream == ORDERS:
+            return self._orders.update
+        if stream == NOTES:
+            return self._notes.append
+        objects = self._of_type(stream, "written")
+        return objects.create if write.op == "create" else objects.update
+
+    def _of_type(self, stream: str, verb: str) -> Objects:
+        kind = object_type(stream)
+        if kind is None:
+            raise Misconfigured(
+                f"{self.name}.{stream} cannot be {verb}",
+                remedy="streams: orders, orders.notes (append only), custom_objects/<Type>",
+            )
+        return self._objects(kind)
+
+    def _objects(self, kind: str) -> Objects:
+        return Objects(self._client, kind, self.streams[f"custom_objects/{kind}"], self.clock)
+
+    @staticmethod
+    def _well(stream: str, probe: Callable[[], _T], problems: list[Problem]) -> _T | None:
+        try:
+            return probe()
+        except Misconfigured as error:
+            problems.append(Problem(str(error), error.remedy, stream))
+            return None
+
+
+def _as_record(error: RemoteError) -> Transient:
+    """A fault of the call, as the fault of one row of a batch whose other rows were answered."""
+    uncertain = bool(getattr(error, "uncertain", False))
+    return Transient(str(error), uncertain=uncertain, code=error.code, remedy=error.remedy)

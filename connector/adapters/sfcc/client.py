@@ -1,0 +1,165 @@
+"""Calls to one instance: sign-in, URLs, one replay after an expired token, faults as our errors."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from connector.adapter import Clock
+from connector.adapters.sfcc.faults import Resource, fault_of, translate
+from connector.adapters.sfcc.settings import SfccSettings
+from connector.errors import AuthFailed, Misconfigured, Rejected, RemoteError
+from connector.http import Http, Intent, Response, SingleFlightToken
+from connector.model import Ref
+
+_UNSAID_LIFETIME = 1800.0
+"""Seconds that a token lives when the answer does not say; the vendor's own tool assumes the same."""
+
+
+class Client:
+    """Safe to use from several threads."""
+
+    def __init__(self, name: str, settings: SfccSettings, clock: Clock) -> None:
+        self.settings = settings
+        self.http = Http(
+            name,
+            clock=clock,
+            timeouts=settings.timeouts,
+            ca_file=str(settings.ca_file) if settings.ca_file else None,
+            tries=settings.tries,
+        )
+        self.tokens = SingleFlightToken(self._sign_in, clock)
+        self._shop = f"{settings.url}/s/{settings.site}/dw/shop/{settings.shop_version}"
+        self._data = f"{settings.url}/s/-/dw/data/{settings.data_version}"
+        self._lock = threading.Lock()
+        self._answered: set[Resource] = set()
+        self._denied: dict[Resource, str] = {}
+
+    def shop(self, method: str, resource: str, path: str, *, intent: Intent, payload: Any = None) -> Response:
+        """A call to the Shop API; any answer but a refused token. `resource` is what permissions call it."""
+        return self._call(Resource("Shop", resource, method), self._shop + path, intent, payload)
+
+    def data(self, method: str, resource: str, path: str, *, intent: Intent, payload: Any = None) -> Response:
+        """A call to the Data API; any answer but a refused token."""
+        return self._call(Resource("Data", resource, method), self._data + path, intent, payload)
+
+    def fault(self, response: Response, api: str, resource: str, method: str, *, writing: bool = False) -> RemoteError:
+        """The error that this answer is. `writing`: a bad value is the record's own fault, not the flow's."""
+        return translate(response, Resource(api, resource, method), self.settings.client_id, writing=writing)
+
+    def _call(self, resource: Resource, url: str, intent: Intent, payload: Any) -> Response:
+        body = None if payload is None else encode(payload)
+        token = self.tokens.token()
+        response = self._send(resource, url, intent, body, token)
+        if response.status == 401 and self._denied.get(resource) != token:
+            self.tokens.refused(
+                token
+            )  # most likely expired; nothing was carried out, so the same call goes again, once
+            token = self.tokens.token()
+            response = self._send(resource, url, intent, body, token)
+        if response.status == 401:
+            raise self._refused(resource, token, response)
+        with self._lock:
+            self._answered.add(resource)
+            self._denied.pop(resource, None)
+        return response
+
+    def _send(self, resource: Resource, url: str, intent: Intent, body: bytes | None, token: str) -> Response:
+        headers = {"Authorization": f"Bearer {token}", "x-dw-client-id": self.settings.client_id}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        return self.http.request(resource.method, url, intent=intent, body=body, headers=headers)
+
+    def _refused(self, resource: Resource, token: str, response: Response) -> RemoteError:
+        """A fresh token was refused: if others of our calls are answered, it is this resource that we may not use."""
+        client, fault = self.settings.client_id, fault_of(response)
+        with self._lock:
+            self._denied[resource] = token
+            self._answered.discard(resource)
+            others = bool(self._answered)
+        text = f"{response.where}: a fresh token was refused (401 {fault.type or 'without fault'})"
+        if others:
+            return Misconfigured(
+                f"{text}, while other calls pass", code=fault.type or "401", remedy=resource.remedy(client)
+            )
+        return AuthFailed(
+            text,
+            code=fault.type or "401",
+            remedy=f"check that the API client is enabled in Account Manager; else {resource.remedy(client)}",
+        )
+
+    def _sign_in(self) -> tuple[str, float | None]:
+        """Client credentials at Account Manager. Source: the vendor's own command line tool."""
+        settings = self.settings
+        basic = base64.b64encode(f"{settings.client_id}:{settings.client_secret.reveal()}".encode()).decode()
+        response = self.http.request(
+            "POST",
+            f"{settings.auth_url}/dwsso/oauth2/access_token",
+            intent="read",
+            body=b"grant_type=client_credentials",
+            headers={"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"},
+        )
+        if response.status != 200:
+            raise self._no_token(response)
+        answer = response.json()
+        token = answer.get("access_token") if isinstance(answer, Mapping) else None
+        if not isinstance(token, str) or not token:
+            raise AuthFailed(f"{response.where}: the answer holds no token", remedy="check auth_url")
+        lifetime = answer.get("expires_in")
+        return token, float(lifetime) if isinstance(lifetime, int | float) else _UNSAID_LIFETIME
+
+    def _no_token(self, response: Response) -> RemoteError:
+        if response.status >= 500 or response.status in (408, 429):
+            return response.fault()
+        try:
+            answer = orjson.loads(response.content)
+        except orjson.JSONDecodeError:
+            answer = None
+        code = answer.get("error") if isinstance(answer, Mapping) else None
+        code = code if isinstance(code, str) else str(response.status)
+        remedy = "check client_id and client_secret, and that the client is enabled in Account Manager"
+        if code not in ("invalid_client", "unauthorized_client", "401"):
+            remedy = "check auth_url, and that the API client may use client credentials"
+        return AuthFailed(f"{response.where}: sign-in refused: {code[:60]}", code=code[:60], remedy=remedy)
+
+
+def segment(text: str) -> str:
+    """A value as one segment of a path."""
+    return quote(text, safe="")
+
+
+def encode(payload: Any) -> bytes:
+    """JSON as the instance takes it: decimals are numbers with their digits as they are."""
+    return orjson.dumps(payload, default=_other)
+
+
+def _other(value: Any) -> Any:
+    if isinstance(value, Decimal) and value.is_finite():
+        return orjson.Fragment(format(value, "f"))
+    raise TypeError(type(value).__name__)
+
+
+def check_values(fields: Mapping[str, Any]) -> Rejected | None:
+    """Why these values cannot be sent, if so: custom attributes only, no references, everything JSON."""
+    for name, value in fields.items():
+        if not name.startswith("c_"):
+            return Rejected(
+                f"{name} cannot be written: this stream takes custom attributes (c_…) only",
+                field=name,
+                remedy="write to a c_ attribute; statuses and addresses are streams of their own",
+            )
+        if isinstance(value, Ref):
+            return Rejected(
+                f"{name}: a reference ({value.kind}) means nothing to the shop", field=name, remedy="send a plain value"
+            )
+        try:
+            encode(value)
+        except TypeError as error:
+            return Rejected(f"{name}: {error} is no JSON value", field=name, remedy="make it a text or a number")
+    return None

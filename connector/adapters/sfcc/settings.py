@@ -1,0 +1,55 @@
+"""What stands under an `sfcc` connection in config.yaml."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FilePath, field_validator, model_validator
+
+from connector.http import Timeouts, check_url
+from connector.secret import Secret
+
+
+class SfccSettings(BaseModel):
+    """Unknown keys are refused. Seconds unless said."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(description="the instance, https://<realm>-<instance>.dx.commercecloud.salesforce.com")
+    auth_url: str = Field(default="https://account.demandware.com", description="Account Manager, which signs in")
+    site: str = Field(pattern=r"^[A-Za-z0-9_-]{1,32}$", description="site id, as in Business Manager")
+    api: Literal["ocapi", "scapi"] = Field(default="ocapi", description="each API has clients of its own")
+    client_id: str = Field(min_length=1)
+    client_secret: Secret
+    grant: Literal["client_credentials"] = "client_credentials"
+    shop_version: str = Field(default="v24_5", pattern=r"^v\d\d_\d{1,2}$", description="OCAPI Shop API version")
+    data_version: str = Field(default="v25_6", pattern=r"^v\d\d_\d{1,2}$", description="OCAPI Data API version")
+    select: Literal["needed", "all"] = Field(
+        default="needed", description="ask for the fields that the flows use, or for whole documents"
+    )
+    page: int = Field(default=200, ge=2, le=200, description="records in one search call")
+    deep_paging: int = Field(default=1000, ge=2, description="largest start + count that the instance's search takes")
+    margin: float = Field(default=5, ge=0, description="the cursor stays so far behind the instance's clock")
+    index_lag: float = Field(default=30, ge=0, description="how late a change may usually reach the search index")
+    settle_after: float = Field(default=120, ge=0, description="how late a write may commit after we gave it up")
+    tries: int = Field(default=3, ge=1, le=10, description="tries of a read or an update by id within one call")
+    timeouts: Timeouts = Timeouts()
+    ca_file: FilePath | None = Field(default=None, description="PEM file of the authority that signed the instance")
+
+    @field_validator("url", "auth_url")
+    @classmethod
+    def _url(cls, url: str) -> str:
+        return check_url(url)
+
+    @field_validator("api")
+    @classmethod
+    def _api(cls, api: str) -> str:
+        if api == "scapi":
+            raise ValueError("scapi comes later; use ocapi, with an API client made for OCAPI")
+        return api
+
+    @model_validator(mode="after")
+    def _paging(self) -> SfccSettings:
+        if self.deep_paging < self.page:
+            raise ValueError(f"deep_paging ({self.deep_paging}) must be at least page ({self.page})")
+        return self

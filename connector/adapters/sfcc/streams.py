@@ -1,0 +1,74 @@
+"""The streams of an instance, and what is true of each. Source: OCAPI Shop 24.5 and Data 25.6 documents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from connector.adapter import Stream
+
+ORDERS = "orders"
+NOTES = "orders.notes"
+OBJECTS = "custom_objects/"
+
+SUBJECT, TEXT = 256, 4000
+"""Longest subject and text of an order note."""
+NOTE_KEY = 200
+"""Our key stands in the subject; so much of the subject is left for people at least."""
+
+_TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}\Z")
+
+
+def object_type(stream: str) -> str | None:
+    """`ReturnRequest` of `custom_objects/ReturnRequest`; None for another stream."""
+    name = stream.removeprefix(OBJECTS)
+    return name if name != stream and _TYPE.match(name) else None
+
+
+class Streams(Mapping[str, Stream]):
+    """`orders`, `orders.notes`, and `custom_objects/<Type>` for any type; which types exist only the instance knows."""
+
+    def __init__(self, settle_after: float) -> None:
+        self._settle_after = settle_after
+        self._fixed = {
+            ORDERS: Stream(
+                ORDERS,
+                key="order_no",
+                needs=("order_no", "last_modified", "site_id"),
+                writes=frozenset({"update"}),
+                fetch_batch=200,
+                settle_after=settle_after,
+                key_length=50,
+            ),
+            NOTES: Stream(
+                NOTES,
+                key="id",
+                writes=frozenset({"append"}),
+                settle_after=settle_after,
+                order="none",
+                object=ORDERS,
+                key_length=NOTE_KEY,
+                lengths={"subject": SUBJECT - NOTE_KEY - 3, "text": TEXT},
+            ),
+        }
+
+    def __getitem__(self, name: str) -> Stream:
+        if name in self._fixed:
+            return self._fixed[name]
+        if object_type(name) is None:
+            raise KeyError(name)
+        return Stream(
+            name,
+            key="key_value_string",
+            needs=("key_value_string", "last_modified", "site_id"),
+            writes=frozenset({"create", "update"}),
+            fetch_batch=200,
+            settle_after=self._settle_after,
+            key_length=255,
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fixed)
+
+    def __len__(self) -> int:
+        return len(self._fixed)
