@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -39,6 +40,9 @@ class SingleFlightToken:
         self._failure: tuple[int, Exception] | None = None
         self.lifetime: float | None = None
         """Seconds that the last token was given for."""
+        self.waiting = 0
+        """Threads that sign in or wait for who does: the failure of one flight is theirs."""
+        self._count = threading.Lock()
 
     def token(self) -> str:
         """The current token, or a new one. Raises what `fetch` raised."""
@@ -46,13 +50,23 @@ class SingleFlightToken:
         if fresh is not None:
             return fresh
         seen = self._flights
-        with self._lock:
+        with self._queue(), self._lock:
             fresh = self._fresh()
             if fresh is not None:
                 return fresh
             if self._failure is not None and self._failure[0] > seen:
                 raise copy.copy(self._failure[1])  # the flight that we waited for failed: one call said so for all
             return self._fly()
+
+    @contextlib.contextmanager
+    def _queue(self) -> Iterator[None]:
+        with self._count:
+            self.waiting += 1
+        try:
+            yield
+        finally:
+            with self._count:
+                self.waiting -= 1
 
     def refused(self, token: str) -> None:
         """Forget this token, unless another thread has replaced it already."""

@@ -52,11 +52,15 @@ class Secret:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        made = core_schema.no_info_after_validator_function(cls, core_schema.str_schema(min_length=1))
-        return core_schema.json_or_python_schema(
-            json_schema=made,
-            python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), made]),
-            serialization=core_schema.plain_serializer_function_ser_schema(lambda secret: MASK, when_used="json"),
+        text = core_schema.no_info_before_validator_function(
+            lambda given: given.reveal() if isinstance(given, cls) else given, core_schema.str_schema(min_length=1)
+        )
+        return core_schema.no_info_after_validator_function(
+            cls,
+            text,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda secret, info: MASK if info.mode == "json" else secret, info_arg=True
+            ),
         )
 
     @classmethod
@@ -68,7 +72,7 @@ _SECRETS = re.compile(
     r"""
       (?P<scheme>\b(?:Bearer|Basic|OAuth)\s+)[A-Za-z0-9._~+/=!-]{6,}
     | (?P<name>["']?\b(?:client_secret|client_assertion|assertion|access_token|refresh_token|id_token|signature
-        |password|passwd|secret|token|api_?key|sessionId|session_id|authorization)["']?\s*[:=]\s*["']?)(?!\*\*\*)[^\s"'&,;<>}]+
+        |password|passwd|secret|token|api_?key|sessionId|session_id|authorization)["']?\s*[:=]\s*["']?(?:(?:Bearer|Basic|OAuth)\s+)?)(?!\*\*\*)[^\s"'&,;<>}]+
     | \beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){0,2}
     | \b00D[A-Za-z0-9]{12,15}![A-Za-z0-9._]{8,}
     | -----BEGIN[^-]*-----.*?(?:-----END[^-]*-----|\Z)
