@@ -1,0 +1,190 @@
+"""People who work on cases: verbs for tests, and an automatic mode that takes, decides and closes at a rate."""
+
+from __future__ import annotations
+
+from collections import deque
+from random import Random
+from typing import Any
+
+from connector.sandbox.gate import World
+from connector.sandbox.salesforce import people
+from connector.sandbox.salesforce.org import Org
+from connector.sandbox.salesforce.schema import KEY_FIELD
+from connector.sandbox.salesforce.table import Row
+from connector.sandbox.salesforce.writes import Transaction
+
+DECISIONS = {
+    "Order Exception": (("Release", 0.6), ("Hold", 0.2), ("Cancel", 0.2)),
+    "Return": (("Refund", 0.6), ("Exchange", 0.2), ("Rejected", 0.2)),
+    "Complaint": (("Refund", 0.4), ("Exchange", 0.2), ("Rejected", 0.4)),
+}
+"""Type of a Case → how the automatic agents decide, with shares."""
+
+NOTES = (
+    "ok",
+    "Checked with the customer.",
+    "Ça va — c'est réglé ✅",
+    'Refund agreed on the phone; "no further action".',
+)
+
+
+class Agents:
+    """The agents of the org. A case is named by its Id, its CaseNumber or its Commerce_Key__c."""
+
+    def __init__(self, world: World, org: Org) -> None:
+        self.world = world
+        self.org = org
+        self.random = Random(world.options.seed + 2)
+        self.decided = 0
+        self._new: deque[str] = deque()
+        self._running = False
+
+    # verbs
+    def take(self, case: str, agent: int = 0, visible_after: float = 0.0) -> dict[str, Any]:
+        """An agent becomes the owner."""
+        user = self._agent(agent)
+        return self._change(case, {"OwnerId": user, "Status": "Working"}, user, visible_after)
+
+    def return_to_queue(self, case: str, queue: str = "Orders", agent: int = 0) -> dict[str, Any]:
+        return self._change(case, {"OwnerId": people.queue(self.org, queue), "Status": "New"}, self._agent(agent))
+
+    def decide(
+        self,
+        case: str,
+        resolution: str,
+        amount: float | None = None,
+        note: str = "",
+        *,
+        close: bool = True,
+        agent: int = 0,
+        visible_after: float = 0.0,
+    ) -> dict[str, Any]:
+        """Sets the resolution, and closes the case unless told not to."""
+        changes: dict[str, Any] = {"Resolution__c": resolution}
+        if amount is not None:
+            changes["Refund_Amount__c"] = amount
+        if note:
+            changes["Resolution_Note__c"] = note
+        if close:
+            changes["Status"] = "Closed"
+        return self._change(case, changes, self._agent(agent), visible_after)
+
+    def close(self, case: str, agent: int = 0) -> dict[str, Any]:
+        return self._change(case, {"Status": "Closed"}, self._agent(agent))
+
+    def reopen(self, case: str, agent: int = 0) -> dict[str, Any]:
+        return self._change(case, {"Status": "Working"}, self._agent(agent))
+
+    def edit(self, case: str, fields: dict[str, Any], agent: int = 0, visible_after: float = 0.0) -> dict[str, Any]:
+        """Any change of a Case by an agent."""
+        return self._change(case, fields, self._agent(agent), visible_after)
+
+    def comment(self, case: str, text: str, *, public: bool = False, agent: int = 0) -> str:
+        """An agent's comment; returns its Id."""
+        transaction = Transaction(self.org, self._agent(agent), assign=False)
+        parent = self.find(case).values["Id"]
+        record = {"ParentId": parent, "CommentBody": text, "IsPublished": public}
+        return transaction.commit(transaction.create(self.org.comments, record))
+
+    def create(self, fields: dict[str, Any], agent: int = 0) -> str:
+        """A case that an agent opens by hand; returns its Id."""
+        user = self._agent(agent)
+        transaction = Transaction(self.org, user, assign=False)
+        return transaction.commit(transaction.create(self.org.cases, {"OwnerId": user, **fields}))
+
+    def delete(self, case: str, agent: int = 0) -> None:
+        Transaction(self.org, self._agent(agent), assign=False).delete(self.org.cases, self.find(case))
+
+    def merge(self, master: str, loser: str, agent: int = 0) -> None:
+        """The loser goes to the recycle bin and names its master; its comments move."""
+        kept, gone = self.find(master), self.find(loser)
+        transaction = Transaction(self.org, self._agent(agent), assign=False)
+        children = self.org.comments.children
+        moved = children.pop(gone.values["Id"], [])
+        for comment in moved:
+            comment.values["ParentId"] = kept.values["Id"]
+        children.setdefault(kept.values["Id"], []).extend(moved)
+        transaction.delete(self.org.cases, gone, master=kept.values["Id"])
+        transaction.commit(transaction.update(self.org.cases, kept, {}))
+
+    def touch(self, case: str) -> None:
+        """Something inside the platform moves SystemModstamp, and nothing else."""
+        row = self.find(case)
+        row.values["SystemModstamp"] = Transaction(self.org, "", assign=False).stamp
+        self.org.cases.stamped(row)
+
+    def find(self, case: str) -> Row:
+        row = self.org.cases.rows.get(case) or next(iter(self.org.cases.holders(case)), None)
+        if row is None:
+            row = next((r for r in self.org.cases if r.values["CaseNumber"] == case), None)
+        if row is None:
+            raise KeyError(f"no case {case!r} (Id, CaseNumber or {KEY_FIELD})")
+        return row
+
+    def _agent(self, number: int) -> str:
+        return people.agents(self.org)[number]
+
+    def _change(self, case: str, changes: dict[str, Any], user: str, visible_after: float = 0.0) -> dict[str, Any]:
+        """One save in the agent's browser; `visible_after` for a transaction that commits late."""
+        self.org.late = visible_after
+        try:
+            transaction = Transaction(self.org, user, assign=False)
+            row = self.find(case)
+            transaction.commit(transaction.update(self.org.cases, row, changes))
+        finally:
+            self.org.late = 0.0
+        return dict(row.values)
+
+    # automatic mode
+    def start(self) -> None:
+        """Works on every case that is new from now on, and on those that are open now."""
+        if self._running:
+            return
+        self._running = True
+        self._new.extend(r.values["Id"] for r in self.org.cases if not r.values["IsClosed"])
+        self.org.on_case.append(self._noticed)
+        self._next()
+
+    def stop(self) -> None:
+        self._running = False
+        self.org.on_case = []
+        self._new.clear()
+
+    def _noticed(self, row: Row) -> None:
+        self._new.append(row.values["Id"])
+
+    def _next(self) -> None:
+        self.world.clock.after(1 / max(self.world.options.agent_rate, 0.001), self._work)
+
+    def _work(self) -> None:
+        if not self._running:
+            return
+        if self._new:
+            case = self._new.popleft()
+            row = self.org.cases.rows.get(case)
+            if row is not None and not row.values["IsClosed"] and not row.values["IsDeleted"]:
+                agent = int(self.random.random() * len(people.agents(self.org)))
+                self.take(case, agent)
+                self.world.clock.after(self.world.options.agent_delay, lambda: self._decide(case, agent))
+        self._next()
+
+    def _decide(self, case: str, agent: int) -> None:
+        values = self.org.cases.rows[case].values
+        if not self._running or values["IsClosed"] or values["IsDeleted"]:
+            return
+        choices = DECISIONS.get(values.get("Type") or "", DECISIONS["Order Exception"])
+        drawn = self.random.random()
+        resolution = choices[-1][0]
+        for name, share in choices:
+            drawn -= share
+            if drawn < 0:
+                resolution = name
+                break
+        amount = None
+        if resolution == "Refund":
+            amount = round(min(float(values.get("Order_Total__c") or 20.0), 20.0 + self.random.random() * 100), 2)
+            if values.get("Currency__c") == "JPY":
+                amount = float(round(amount))
+        note = NOTES[int(self.random.random() * len(NOTES))]
+        self.decide(case, resolution, amount, note, agent=agent)
+        self.decided += 1

@@ -1,0 +1,257 @@
+"""What tests and demos ask of a sandbox beyond the two protocols: verbs, all plain data in and out.
+
+In a process: `box.control.fault(kind="drop_after", …)`. Over HTTP: POST {control}/fault with the arguments as JSON.
+`docs/sandbox.md` lists the verbs; a test holds that list and `VERBS` together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from connector.sandbox.options import Options
+from connector.sandbox.salesforce.schema import KEY_FIELD
+from connector.sandbox.sfcc.schema import OBJECT_TYPES
+from connector.sandbox.sfcc.tokens import check_settings
+
+if TYPE_CHECKING:
+    from connector.sandbox.world import World
+
+_FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "days", "equal_run",
+          "longest_order", "clock_skew", "faults", "agents"}  # fmt: skip
+
+
+class Control:
+    """The verbs. They run on the loop's thread; `Sandbox.control` and the control port see to that."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    # the whole
+    def reset(self) -> None:
+        """Back to the start: data, knobs, faults, journal, time. Tokens stay good."""
+        self.world.reset()
+
+    def knobs(self) -> dict[str, Any]:
+        """The options in force."""
+        shown = {f.name: getattr(self.world.options, f.name) for f in fields(Options)}
+        return {
+            k: sorted(v) if isinstance(v, frozenset) else v for k, v in shown.items() if k not in ("clients", "users")
+        }
+
+    def set(self, **knobs: Any) -> None:
+        """Changes options while everything runs: latency_ms, index_lag, paging_cap, daily_calls …"""
+        known = {f.name for f in fields(Options)} - _FIXED
+        unknown = sorted(set(knobs) - known)
+        if unknown:
+            raise ValueError(f"no such knob: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+        if "frozen_orders" in knobs:
+            knobs["frozen_orders"] = frozenset(knobs["frozen_orders"])
+        if "required_fields" in knobs:
+            knobs["required_fields"] = tuple(knobs["required_fields"])
+        check_settings(knobs.get("permissions", {}))
+        self.world.set(**knobs)
+
+    def advance(self, seconds: float) -> None:
+        """Moves the time of both systems and lets happen what falls due."""
+        self.world.clock.advance(seconds)
+
+    # faults
+    def fault(self, **rule: Any) -> int:
+        """Adds a fault rule; returns its id."""
+        return self.world.faults.add(**rule).id
+
+    def faults(self) -> list[dict[str, Any]]:
+        """The rules with how often each was met (`seen`) and fired."""
+        return [rule.shown() for rule in self.world.faults.rules]
+
+    def clear_faults(self, rule: int | None = None) -> None:
+        """Removes one rule, or all."""
+        self.world.faults.clear(rule)
+
+    def end_tokens(self, system: str) -> None:
+        """Ends every token of a system: the next call of everybody gets 401."""
+        if system == "sfcc":
+            self.world.shop.tokens.end_all()
+        else:
+            self.world.org.sessions.end_all()
+
+    # what happened
+    def journal(self) -> dict[str, Any]:
+        """Requests by path family, faults, tokens given, rows, cases, notes, comments, refunds."""
+        return self.world.journal.shown()
+
+    def requests(self) -> dict[str, dict[str, int]]:
+        """Requests per system and path family, with `total`."""
+        return self.world.journal.requests()
+
+    def clear_journal(self) -> None:
+        """Forgets the counters; the state stays."""
+        self.world.journal.__init__()  # type: ignore[misc]
+
+    def duplicates(self) -> dict[str, dict[str, int]]:
+        """What exists more than once and must not: cases by key, notes and comments by marker, refunds by return."""
+        journal = self.world.journal
+        keys = Counter(
+            r.values[KEY_FIELD].lower()
+            for r in self.world.org.cases
+            if r.values.get(KEY_FIELD) and not r.values["IsDeleted"]
+        )
+        refunds = Counter(str(r.get("c_returnId")) for r in self.world.shop.objects.shown("RefundRequest"))
+        return {
+            "cases": {k: n for k, n in keys.items() if n > 1},
+            "created": {k: n for k, n in journal.created.items() if n > 1},
+            "notes": {f"{no} {mark}": n for (no, mark), n in journal.notes.items() if n > 1},
+            "comments": {f"{case} {text}": n for (case, text), n in journal.comments.items() if n > 1},
+            "refunds": {k: n for k, n in refunds.items() if n > 1},
+        }
+
+    # the shop
+    def orders(self, site: str | None = None) -> list[dict[str, Any]]:
+        """All orders as they are."""
+        return self.world.shop.orders.shown(site)
+
+    def order(self, number: str) -> dict[str, Any]:
+        """One order as it is."""
+        doc = self.world.shop.orders.sites[self.world.site_of(number)].get(number)
+        assert doc is not None  # site_of has found it
+        return doc.document()
+
+    def notes(self, number: str | None = None) -> list[dict[str, Any]]:
+        """Notes of one order or of all, each with its order_no."""
+        every = self.world.shop.orders.notes
+        return [{**n, "order_no": no} for (_, no), notes in every.items() for n in notes if number in (None, no)]
+
+    def objects(self, kind: str) -> list[dict[str, Any]]:
+        """All custom objects of a type, with their site_id."""
+        if kind not in OBJECT_TYPES:
+            raise ValueError(f"no custom object type {kind!r}; known: {', '.join(OBJECT_TYPES)}")
+        return self.world.shop.objects.shown(kind)
+
+    def place_order(self, site: str = "RefArch", exception: bool | None = True, **changes: Any) -> dict[str, Any]:
+        """A customer places an order; `changes` overwrite its attributes."""
+        return self.world.place_order(site, exception=exception, **changes)
+
+    def place_orders(self, count: int, site: str = "RefArch", exception: bool | None = None) -> list[str]:
+        """Many orders at once; returns their numbers."""
+        return [self.world.place_order(site, exception=exception)["order_no"] for _ in range(count)]
+
+    def change_order(self, number: str, **changes: Any) -> dict[str, Any]:
+        """The shop changes attributes of an order; null removes one."""
+        return self.world.change_order(number, **changes)
+
+    def place_return(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
+        """A customer asks to send something of an order back."""
+        return self.world.place_return(number, **changes)
+
+    def lag(self, key: str, seconds: float) -> None:
+        """Search learns of writes of this order or object that much later, whatever index_lag says."""
+        self.world.shop.lags[key] = seconds
+
+    def index_waiting(self) -> int:
+        """Writes that search does not show yet."""
+        shop = self.world.shop
+        return sum(d.waiting for d in (*shop.orders.sites.values(), *shop.objects.types.values()))
+
+    def shop_run(self) -> int:
+        """The shop's own code executes refund requests now; returns how many."""
+        return self.world.shop_code.run()
+
+    def refunds(self) -> dict[str, Any]:
+        """What the shop's own code has executed by key, and keys that came again and were refused."""
+        return {"executed": self.world.shop_code.executed, "refused": self.world.shop_code.refused}
+
+    # the org
+    def cases(self, deleted: bool = False) -> list[dict[str, Any]]:
+        """All Cases; with `deleted` also those in the recycle bin."""
+        return [dict(r.values) for r in self.world.org.cases if deleted or not r.values["IsDeleted"]]
+
+    def case(self, case: str) -> dict[str, Any]:
+        """One Case by Id, CaseNumber or Commerce_Key__c."""
+        return dict(self.world.agents.find(case).values)
+
+    def comments(self, case: str | None = None) -> list[dict[str, Any]]:
+        """CaseComments of one case or of all."""
+        wanted = None if case is None else self.world.agents.find(case).values["Id"]
+        return [dict(r.values) for r in self.world.org.comments if wanted in (None, r.values["ParentId"])]
+
+    def history(self, case: str) -> list[dict[str, Any]]:
+        """CaseHistory rows of a case."""
+        wanted = self.world.agents.find(case).values["Id"]
+        return [dict(r.values) for r in self.world.org.tables["CaseHistory"].children.get(wanted, [])]
+
+    # people
+    def agent_take(self, case: str, **more: Any) -> dict[str, Any]:
+        """An agent (`agent`: 0, 1 …) becomes the owner; `visible_after` seconds for a late commit."""
+        return self.world.agents.take(case, **more)
+
+    def agent_return_to_queue(self, case: str, **more: Any) -> dict[str, Any]:
+        """Back to a `queue`, status New."""
+        return self.world.agents.return_to_queue(case, **more)
+
+    def agent_decide(self, case: str, resolution: str, **more: Any) -> dict[str, Any]:
+        """Resolution, `amount`, `note`; closes the case unless `close` is false."""
+        return self.world.agents.decide(case, resolution, **more)
+
+    def agent_close(self, case: str, **more: Any) -> dict[str, Any]:
+        """Status Closed."""
+        return self.world.agents.close(case, **more)
+
+    def agent_reopen(self, case: str, **more: Any) -> dict[str, Any]:
+        """Status Working."""
+        return self.world.agents.reopen(case, **more)
+
+    def agent_edit(self, case: str, fields: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """Any fields of a Case."""
+        return self.world.agents.edit(case, fields, **more)
+
+    def agent_comment(self, case: str, text: str, **more: Any) -> str:
+        """A comment; `public` publishes it."""
+        return self.world.agents.comment(case, text, **more)
+
+    def agent_create(self, fields: dict[str, Any], **more: Any) -> str:
+        """A case opened by hand."""
+        return self.world.agents.create(fields, **more)
+
+    def agent_delete(self, case: str, **more: Any) -> None:
+        """Into the recycle bin."""
+        self.world.agents.delete(case, **more)
+
+    def agent_merge(self, master: str, loser: str, **more: Any) -> None:
+        """The loser is deleted and names its master."""
+        self.world.agents.merge(master, loser, **more)
+
+    def touch(self, case: str) -> None:
+        """The platform moves SystemModstamp, and nothing else."""
+        self.world.agents.touch(case)
+
+    def agents(self, on: bool = True) -> int:
+        """Starts or stops the automatic agents; returns how many cases they have decided."""
+        if on:
+            self.world.agents.start()
+        else:
+            self.world.agents.stop()
+        return self.world.agents.decided
+
+
+def _verbs() -> dict[str, str]:
+    return {
+        name: (member.__doc__ or "").splitlines()[0]
+        for name, member in vars(Control).items()
+        if not name.startswith("_") and callable(member)
+    }
+
+
+VERBS = _verbs()
+"""Verb → what it does."""
+
+
+def call(control: Control, verb: str, arguments: dict[str, Any]) -> Any:
+    """Runs a verb by name; `agent.take` is the same as `agent_take`. KeyError for a verb that is not there."""
+    name = verb.replace(".", "_")
+    if name not in VERBS:
+        raise KeyError(f"no verb {verb!r}; known: {', '.join(VERBS)}")
+    method: Callable[..., Any] = getattr(control, name)
+    return method(**arguments)

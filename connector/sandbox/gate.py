@@ -1,0 +1,154 @@
+"""Between the port and a system: counts a request, lets it go wrong where a fault rule says so, and answers after the latency."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import orjson
+
+from connector.sandbox.clock import Clock
+from connector.sandbox.faults import LATE_KINDS, ROW_KINDS, Faults, Rule
+from connector.sandbox.journal import Journal
+from connector.sandbox.options import Options
+from connector.sandbox.server import Connection, Reply, Request
+
+HTML = b"text/html; charset=UTF-8"
+_PAGE = b"<!DOCTYPE html><html><head><title>%s</title></head><body><h1>%s</h1></body></html>"
+
+
+class System(Protocol):
+    """One simulated system, as the gate sees it."""
+
+    name: str
+
+    def handle(self, request: Request) -> Reply: ...
+    def error(self, status: int, code: str, message: str) -> Reply:
+        """An error in the vendor's own form."""
+
+    def end_token(self, request: Request) -> None:
+        """Ends the token that the request bears."""
+
+    def under(self, rules: Sequence[Rule]) -> None:
+        """The rules that shape the rows, the visibility or the index of the one request that is handled next."""
+
+
+class World(Protocol):
+    """What a gate needs of the rest."""
+
+    options: Options
+    clock: Clock
+    faults: Faults
+    journal: Journal
+
+
+class Gate:
+    """One per system: `take` is called with every request."""
+
+    def __init__(self, world: World, system: System) -> None:
+        self.world = world
+        self.system = system
+
+    def take(self, connection: Connection, request: Request) -> None:
+        world = self.world
+        world.journal.request(self.system.name, request.method, request.path)
+        latency = world.options.latency_ms / 1000
+        if world.faults.rules:
+            fired = world.faults.fired(self.system.name, request.method, request.target, request.body)
+            if fired:
+                self._wrong(connection, request, fired, latency)
+                return
+        connection.send(self.system.handle(request), latency)
+
+    def _handle(self, request: Request, late: Sequence[Rule]) -> Reply:
+        self.system.under(late)
+        try:
+            return self.system.handle(request)
+        finally:
+            self.system.under(())
+
+    def _wrong(self, connection: Connection, request: Request, fired: list[Rule], latency: float) -> None:
+        for rule in fired:
+            self.world.journal.fault(rule.kind)
+        inner = [r for r in fired if r.kind in ROW_KINDS or r.kind in LATE_KINDS]
+        outer = [r for r in fired if r not in inner]
+        if not outer:
+            connection.send(self._handle(request, inner), latency)
+            return
+        rule = outer[0]
+        act: Callable[..., None] = getattr(self, f"_{rule.kind}")
+        act(connection, request, rule, inner, latency)
+
+    def _status(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
+        if rule.commit:
+            self._handle(request, inner)
+        c.send(self._refusal(rule), latency)
+
+    _error = _status
+
+    def _refusal(self, rule: Rule) -> Reply:
+        if rule.form == "html":
+            title = str(rule.status).encode()
+            reply = Reply(rule.status, _PAGE % (title, title), kind=HTML)
+        elif rule.form == "empty":
+            reply = Reply(rule.status, b"")
+        else:
+            reply = self.system.error(rule.status, rule.code, rule.message)
+        if rule.retry_after is not None:
+            reply.headers += b"Retry-After: %g\r\n" % rule.retry_after
+        return reply
+
+    def _html200(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
+        if rule.commit:
+            self._handle(request, inner)
+        c.send(Reply(200, _PAGE % (b"Down for maintenance", b"We will be back soon"), kind=HTML), latency)
+
+    def _hang(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
+        if rule.commit:
+            self._handle(request, inner)
+        c.close(rule.seconds)
+
+    def _slow(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
+        c.send(self._handle(request, inner), latency + rule.seconds)
+
+    def _drop_before(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
+        c.close(latency)
+
+    def _drop_after(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
+        self._handle(request, inner)
+        c.close(latency)
+
+    def _truncate(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
+        c.cut(self._handle(request, inner), latency)
+
+    def _expired_token(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
+        self.system.end_token(request)
+        c.send(self._handle(request, inner), latency)
+
+    def _commit_later(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
+        self.world.clock.after(rule.seconds, lambda: void(self._handle(request, inner)))
+        if rule.reply == "hang":
+            c.close(rule.seconds + latency)
+        elif rule.reply == "drop":
+            c.close(latency)
+        else:
+            c.send(self.system.error(int(rule.reply), "", ""), latency)
+
+    def _kill(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
+        if rule.commit:
+            self._handle(request, inner)
+        assert rule.pid is not None  # Rule refuses a kill without one
+        try:
+            os.kill(rule.pid, rule.signal)
+        except ProcessLookupError:
+            self.world.journal.fault("kill:no such process")
+        c.close()
+
+
+def void(_: object) -> None:
+    """Lets a lambda that is run for its effect give nothing back."""
+
+
+def json_reply(status: int, document: Any, headers: bytes = b"") -> Reply:
+    return Reply(status, orjson.dumps(document), headers)

@@ -1,0 +1,68 @@
+"""What happened at the simulated systems: requests by path, writes by key, and what was done twice."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+_NUMBER = re.compile(r"/(?:\d[\w%.:-]*|500\w{12,15}|00[0-9aG]\w{12,15}|01g[\w-]+)(?=/|$)")
+_AFTER = re.compile(r"(/(?:orders|custom_objects|sites|notes)/(?:ReturnRequest/|RefundRequest/)?|__c/)[^/?]+")
+_MARKER = re.compile(r"\[([^\[\]\s]{6,})\]")
+
+
+def family(method: str, path: str) -> str:
+    """A path without its keys: `PATCH /services/data/v66.0/composite/sobjects/Case/Commerce_Key__c` stays as it is,
+    `GET …/orders/00001301/notes` becomes `GET …/orders/{}/notes`."""
+    return method + " " + _AFTER.sub(r"\1{}", _NUMBER.sub("/{}", path))
+
+
+def marker(subject: str, text: str) -> str:
+    """What makes a note recognisable: a bracketed mark in it, else its subject."""
+    found = _MARKER.search(subject) or _MARKER.search(text)
+    return found[1] if found else subject
+
+
+class Journal:
+    """Counters, never reset but by `reset`. The state itself is asked from the systems."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, Counter[tuple[str, str]]] = {"sfcc": Counter(), "salesforce": Counter()}
+        self.faults: Counter[str] = Counter()
+        self.created: Counter[str] = Counter()
+        self.updated: Counter[str] = Counter()
+        self.keyless = 0
+        self.notes: Counter[tuple[str, str]] = Counter()
+        self.comments: Counter[tuple[str, str]] = Counter()
+        self.executed: Counter[str] = Counter()
+        self.tokens: Counter[str] = Counter()
+        self.rows: Counter[str] = Counter()
+
+    def request(self, system: str, method: str, path: str) -> None:
+        self._paths[system][method, path] += 1
+
+    def fault(self, kind: str) -> None:
+        self.faults[kind] += 1
+
+    def requests(self) -> dict[str, dict[str, int]]:
+        """Per system: requests by method and path family, and `total`."""
+        out: dict[str, dict[str, int]] = {}
+        for system, paths in self._paths.items():
+            families: Counter[str] = Counter()
+            for (method, path), n in paths.items():
+                families[family(method, path)] += n
+            out[system] = {**families, "total": sum(paths.values())}
+        return out
+
+    def shown(self) -> dict[str, Any]:
+        return {
+            "requests": self.requests(),
+            "faults": dict(self.faults),
+            "tokens": dict(self.tokens),
+            "rows": dict(self.rows),
+            "cases_created": sum(self.created.values()) + self.keyless,
+            "cases_updated": sum(self.updated.values()),
+            "notes": sum(self.notes.values()),
+            "comments": sum(self.comments.values()),
+            "refunds_executed": sum(self.executed.values()),
+        }

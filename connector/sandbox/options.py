@@ -1,0 +1,95 @@
+"""What a sandbox is started with. Every knob may be changed later through the control API (`set`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Data, credentials and habits of the two simulated systems. Times are seconds unless the name says otherwise."""
+
+    # ports: 0 lets the machine choose
+    sfcc_port: int = 0
+    salesforce_port: int = 0
+    control_port: int = 0
+    host: str = "127.0.0.1"
+
+    # data
+    orders: int = 100
+    """Orders at RefArch; RefArchGlobal gets a tenth of that on top."""
+    seed: int = 7
+    exceptions: float = 0.2
+    """Share of orders that need a person: unpaid, address mismatch, partial or late, risky."""
+    returns: int | None = None
+    """ReturnRequest objects; None: one for every twenty orders."""
+    days: float = 30.0
+    """last_modified of the orders is spread over that many days before the start."""
+    equal_run: int = 12
+    """Longest run of orders that share one last_modified."""
+    longest_order: int = 50
+    """Most product lines of an order."""
+
+    # credentials (both systems)
+    clients: Mapping[str, str] = field(default_factory=lambda: {"bench": "secret"})
+    """Client id → secret."""
+    users: Mapping[str, str] = field(default_factory=lambda: {"manager": "manager-pw"})
+    """Business Manager user → password, for the user grant of the shop."""
+    public_keys: Mapping[str, str] = field(default_factory=dict)
+    """Client id → PEM public key that signs its JWT assertions at Salesforce."""
+
+    # both systems
+    latency_ms: float = 0.0
+    clock_skew: float = 0.0
+    """The remote clocks run that far ahead of ours."""
+
+    # shop (SFCC)
+    token_lifetime: float = 1799
+    index_lag: float = 0.0
+    """Search shows a written order that much later; GET shows it at once."""
+    index_jitter: float = 0.0
+    """Up to so much more per write, seeded: documents arrive in the index out of order."""
+    indexing: bool = True
+    paging_cap: int | None = None
+    """Largest start + count of a search; None: no cap. Old pages say 1000, others 10000."""
+    minute_dates: bool = False
+    object_dates: bool = True
+    """False: custom objects do not show creation_date and last_modified, though both are searchable."""
+    show_next: bool = True
+    unknown_attributes: str = "refuse"
+    """An undeclared c_ attribute in a write: refuse (400) or ignore."""
+    permission_style: int = 401
+    """Status of a resource that the client may not use: 401 or 403."""
+    permissions: Mapping[str, Any] = field(default_factory=dict)
+    """Client id → list of resources as in OCAPI settings; a client without entry may do everything."""
+    frozen_orders: frozenset[str] = frozenset()
+    """Orders handed over to order management: their status can no longer be changed here."""
+    shop_code: float = 0.5
+    """The shop's own code looks for refund requests that often; 0: only when told to."""
+
+    # Salesforce
+    session_lifetime: float = 7200
+    daily_calls: int = 5_000_000
+    page_size: int = 2000
+    cursor_lifetime: float = 172_800
+    unknown_field: str = "call"
+    """An unknown field in a collection refuses the whole call, or only its row: call or row."""
+    unique_key: bool = True
+    """False: Commerce_Key__c is an External ID but not unique, so two racing creates both succeed."""
+    required_fields: tuple[str, ...] = ()
+    duplicate_rule: bool = False
+    """A new Case with the e-mail and subject of another one is refused: DUPLICATES_DETECTED."""
+    supplied_updatable: bool = True
+    """False: Supplied* fields may be set on create only."""
+
+    # people
+    agents: bool = False
+    agent_rate: float = 2.0
+    """Cases that the agents decide in a second."""
+    agent_delay: float = 0.5
+    """An agent works that long on a case after taking it."""
+
+    # faults from the start: rules as the control API takes them
+    faults: tuple[Mapping[str, Any], ...] = ()

@@ -1,0 +1,1 @@
+"""A simulated Salesforce org with Service Cloud: tokens, Case rows and collections, SOQL, queues, comments, history."""

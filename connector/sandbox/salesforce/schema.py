@@ -1,0 +1,203 @@
+"""The objects of the sample org: Case with the fields of the shipped mappings, and what stands around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.sandbox.salesforce.fields import Field
+
+KEY_FIELD = "Commerce_Key__c"
+
+
+def _system(name: str, kind: str = "datetime", **more: Any) -> Field:
+    return Field(name=name, kind=kind, createable=False, updateable=False, **more)
+
+
+def _custom(name: str, kind: str = "string", length: int = 255, **more: Any) -> Field:
+    if kind in ("double", "datetime"):
+        length = 0
+    return Field(name=name, kind=kind, length=length, label=name[:-3].replace("_", " "), custom=True, **more)
+
+
+_STAMPS = (
+    _system("Id", "id", length=18),
+    _system("IsDeleted", "boolean"),
+    _system("CreatedDate"),
+    _system("CreatedById", "reference", length=18, refers=("User",)),
+    _system("SystemModstamp"),
+)
+_MODIFIED = (
+    _system("LastModifiedDate"),
+    _system("LastModifiedById", "reference", length=18, refers=("User",)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One sObject: its columns, the prefix of its ids, its parents by relationship name."""
+
+    name: str
+    prefix: str
+    fields: tuple[Field, ...]
+    relations: Mapping[str, str] = field(default_factory=dict)
+    """Relationship name → the reference field behind it."""
+    parent: str = ""
+    """A reference field that queries look rows up by."""
+    createable: bool = False
+    updateable: bool = False
+    required: tuple[str, ...] = ()
+
+    @property
+    def by_name(self) -> dict[str, Field]:
+        return {f.name: f for f in self.fields}
+
+
+CASE = Object(
+    "Case",
+    "500",
+    (
+        *_STAMPS,
+        *_MODIFIED,
+        _system("CaseNumber", "string", length=30),
+        _system("IsClosed", "boolean"),
+        _system("ClosedDate"),
+        _system("IsClosedOnCreate", "boolean"),
+        _system("MasterRecordId", "reference", length=18, refers=("Case",)),
+        _system("ContactEmail", "email", length=80),
+        _system("ContactPhone", "phone", length=40),
+        Field(name="Subject", length=255),
+        Field(name="Description", kind="textarea", length=32000, filterable=False),
+        Field(name="Status", kind="picklist", length=255, values=("New", "Working", "Escalated", "Closed"),
+              restricted=True, default="New"),
+        Field(name="Origin", kind="picklist", length=255, values=("Web", "Phone", "Email", "Commerce")),
+        Field(name="Priority", kind="picklist", length=255, values=("High", "Medium", "Low"), restricted=True,
+              default="Medium"),
+        Field(name="Type", kind="picklist", length=255, values=("Order Exception", "Return", "Complaint")),
+        Field(name="Reason", kind="picklist", length=255, values=(
+            "Payment", "Fraud", "Address", "Late", "Damaged", "Other", "Partial fulfilment", "Late delivery")),
+        Field(name="SuppliedName", length=80),
+        Field(name="SuppliedEmail", kind="email", length=80),
+        Field(name="SuppliedPhone", kind="phone", length=40),
+        Field(name="SuppliedCompany", length=80),
+        Field(name="Comments", kind="textarea", length=4000, filterable=False),
+        Field(name="OwnerId", kind="reference", length=18, refers=("User", "Group")),
+        Field(name="ParentId", kind="reference", length=18, refers=("Case",)),
+        Field(name="IsEscalated", kind="boolean", default=False),
+        _custom(KEY_FIELD, external_id=True, unique=True),
+        _custom("Order_No__c"),
+        _custom("Order_Date__c", "datetime"),
+        _custom("Order_Modified__c", "datetime"),
+        _custom("Site__c"),
+        _custom("Order_Status__c"),
+        _custom("Payment_Status__c"),
+        _custom("Shipping_Status__c"),
+        _custom("Order_Total__c", "double"),
+        _custom("Currency__c"),
+        _custom("Customer_No__c"),
+        _custom("Payment_Method__c"),
+        _custom("Risk_Score__c", "double"),
+        _custom("Fulfilment__c"),
+        _custom("Ship_To__c"),
+        _custom("Skus__c", "textarea", 32768, filterable=False),
+        _custom("Tracking_No__c"),
+        _custom("Return_No__c"),
+        _custom("Resolution__c", "picklist", values=("Release", "Hold", "Cancel", "Refund", "Exchange", "Rejected"),
+                restricted=True),
+        _custom("Refund_Amount__c", "double"),
+        _custom("Resolution_Note__c", "textarea", 32768, filterable=False),
+    ),
+    relations={"Owner": "OwnerId", "CreatedBy": "CreatedById", "LastModifiedBy": "LastModifiedById",
+               "Parent": "ParentId"},
+    createable=True,
+    updateable=True,
+)  # fmt: skip
+
+COMMENT = Object(
+    "CaseComment",
+    "00a",
+    (
+        *_STAMPS,
+        *_MODIFIED,
+        Field(name="ParentId", kind="reference", length=18, updateable=False, refers=("Case",)),
+        Field(name="CommentBody", kind="textarea", length=4000, updateable=False, filterable=False),
+        Field(name="IsPublished", kind="boolean", default=False),
+    ),
+    relations={"Parent": "ParentId", "CreatedBy": "CreatedById"},
+    parent="ParentId",
+    createable=True,
+    updateable=True,
+    required=("ParentId",),
+)
+
+HISTORY = Object(
+    "CaseHistory",
+    "017",
+    (
+        *_STAMPS[:4],
+        _system("CaseId", "reference", length=18, refers=("Case",)),
+        _system("Field", "picklist", length=255),
+        _system("OldValue", "anyType", length=255, filterable=False),
+        _system("NewValue", "anyType", length=255, filterable=False),
+    ),
+    relations={"Case": "CaseId", "CreatedBy": "CreatedById"},
+    parent="CaseId",
+)
+
+USER = Object(
+    "User",
+    "005",
+    (
+        *_STAMPS[:1],
+        *_STAMPS[2:],
+        _system("Username", "string", length=80),
+        _system("Name", "string", length=121),
+        _system("Email", "email", length=128),
+        _system("IsActive", "boolean"),
+        _system("Type", "string", length=40),
+        _system("UserType", "picklist", length=40),
+    ),
+)
+
+GROUP = Object(
+    "Group",
+    "00G",
+    (
+        *_STAMPS[:1],
+        *_STAMPS[2:],
+        _system("Name", "string", length=40),
+        _system("DeveloperName", "string", length=80),
+        _system("Type", "picklist", length=40),
+        _system("Email", "email", length=255),
+    ),
+)
+
+QUEUE_SOBJECT = Object(
+    "QueueSobject",
+    "03g",
+    (
+        _STAMPS[0],
+        _system("QueueId", "reference", length=18, refers=("Group",)),
+        _system("SobjectType", "picklist", length=40),
+    ),
+    relations={"Queue": "QueueId"},
+)
+
+CASE_STATUS = Object(
+    "CaseStatus",
+    "01J",
+    (
+        _STAMPS[0],
+        _system("MasterLabel", "string", length=255),
+        _system("ApiName", "string", length=255),
+        _system("IsClosed", "boolean"),
+        _system("IsDefault", "boolean"),
+        _system("SortOrder", "double"),
+    ),
+)
+
+OBJECTS = (CASE, COMMENT, HISTORY, USER, GROUP, QUEUE_SOBJECT, CASE_STATUS)
+QUEUES = ("Orders", "Payments", "Returns", "Concierge")
+AGENTS = ("Ines Agent", "Omar O'Neil", "Noël Dupré")
+CLOSED = frozenset({"Closed"})

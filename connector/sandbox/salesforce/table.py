@@ -1,0 +1,125 @@
+"""Rows of one object, with the indexes that polling needs: by id, by external id, by parent, in order of the stamp."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from connector.sandbox.salesforce.ids import ids
+from connector.sandbox.salesforce.problem import Problem, no_column
+from connector.sandbox.salesforce.schema import KEY_FIELD, Object
+
+Values = dict[str, Any]
+
+
+class Row:
+    """One record. Until `visible` (simulated time) others see `before`: a transaction that has not committed yet."""
+
+    __slots__ = ("before", "place", "values", "visible")
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+        self.place = ""
+        self.visible = 0.0
+        self.before: Values | None = None
+
+    def seen(self, now: float) -> Values | None:
+        """The record as a reader finds it now; None when it is not there yet."""
+        return self.values if self.visible <= now else self.before
+
+
+class Table:
+    """All rows of one object, deleted ones included."""
+
+    def __init__(self, shape: Object) -> None:
+        self.shape = shape
+        self.fields = shape.by_name
+        self.rows: dict[str, Row] = {}
+        self.keys: dict[str, list[Row]] = {}
+        self.children: dict[str, list[Row]] = {}
+        self.places: list[str] = []
+        self.next_id: Callable[[], str] = ids(shape.prefix).__next__
+        self._sorted = True
+        self._lower = {f.name.lower(): f.name for f in shape.fields}
+        self._create = {f.name: f.check for f in shape.fields if f.createable}
+        self._update = {f.name: f.check for f in shape.fields if f.updateable}
+        self._defaults = [(f.name, f.default) for f in shape.fields if f.default is not None]
+
+    # writing
+    def checked(self, record: Mapping[str, Any], *, creating: bool) -> Values:
+        """The writable values of a record, each as it will be stored. Raises Problem."""
+        writable = self._create if creating else self._update
+        out: Values = {}
+        for name, value in record.items():
+            check = writable.get(name)
+            if check is None:
+                if name in ("attributes", "id", "Id", "type"):
+                    continue
+                name = self.column(name)
+                check = writable.get(name)
+                if check is None:
+                    raise Problem(
+                        "INVALID_FIELD_FOR_INSERT_UPDATE",
+                        f"Unable to create/update fields: {name}. Please check the security settings of this field "
+                        "and verify that it is read/write for your profile or permission set.",
+                        [name],
+                    )
+            out[name] = None if value is None else check(value)
+        return out
+
+    def column(self, name: str) -> str:
+        """A field's name in its own spelling; names are not case-sensitive."""
+        known = self._lower.get(name.lower())
+        if known is None:
+            raise no_column(name, self.shape.name)
+        return known
+
+    def defaults(self, values: Values) -> None:
+        for name, value in self._defaults:
+            if values.get(name) is None:
+                values[name] = value
+
+    def add(self, row: Row) -> None:
+        """Takes a new row into all indexes."""
+        values = row.values
+        self.rows[values["Id"]] = row
+        key = values.get(KEY_FIELD)
+        if key is not None:
+            self.keys.setdefault(key.lower(), []).append(row)
+        if self.shape.parent:
+            self.children.setdefault(values[self.shape.parent], []).append(row)
+        self.stamped(row)
+
+    def stamped(self, row: Row) -> None:
+        """Puts a row where its stamp belongs; its former place becomes stale."""
+        values = row.values
+        row.place = place = (values.get("SystemModstamp") or values.get("CreatedDate") or "") + values["Id"]
+        places = self.places
+        if places and place < places[-1]:
+            self._sorted = False
+        places.append(place)
+        if len(places) > 2 * len(self.rows) + 1000:
+            self.places = [r.place for r in self.rows.values()]
+            self._sorted = False
+
+    def forget_key(self, row: Row, key: str) -> None:
+        rows = self.keys.get(key.lower(), [])
+        if row in rows:
+            rows.remove(row)
+        if not rows:
+            self.keys.pop(key.lower(), None)
+
+    def holders(self, key: str) -> list[Row]:
+        """The rows that bear an external id, in whatever case."""
+        return self.keys.get(key.lower(), [])
+
+    # reading
+    def in_order(self) -> list[str]:
+        """Places in order of (stamp, id); stale ones are among them: `row.place` tells."""
+        if not self._sorted:
+            self.places.sort()
+            self._sorted = True
+        return self.places
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows.values())

@@ -1,0 +1,238 @@
+"""One transaction on the org: checks rows as the platform would, then commits them under one stamp.
+
+Check and commit are apart, so that `allOrNone` needs no undoing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from connector.sandbox.salesforce import history
+from connector.sandbox.salesforce.fields import stamp
+from connector.sandbox.salesforce.ids import full
+from connector.sandbox.salesforce.problem import Problem
+from connector.sandbox.salesforce.schema import CLOSED, KEY_FIELD
+from connector.sandbox.salesforce.table import Row, Table, Values
+
+if TYPE_CHECKING:
+    from connector.sandbox.salesforce.org import Org
+
+Record = Mapping[str, Any]
+
+
+class Change:
+    """A checked row: what will be stored, in a new row or in `row`."""
+
+    __slots__ = ("row", "table", "values")
+
+    def __init__(self, table: Table, row: Row | None, values: Values) -> None:
+        self.table = table
+        self.row = row
+        self.values = values
+
+
+class Transaction:
+    """Everything that one call writes: one stamp in whole seconds, one user, one assignment decision."""
+
+    def __init__(self, org: Org, actor: str, *, assign: bool, allow_duplicates: bool = False) -> None:
+        self.org = org
+        self.actor = actor
+        self.assign = assign
+        self.allow_duplicates = allow_duplicates
+        now = org.world.clock.now()
+        self.stamp = stamp(now)
+        self.visible = now + org.late if org.late else 0.0
+        org.hidden_until = max(org.hidden_until, self.visible)
+        self._keys: set[str] = set()
+
+    # checking
+    def create(self, table: Table, record: Record) -> Change:
+        if not table.shape.createable:
+            raise Problem("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type {table.shape.name} cannot be created")
+        values = table.checked(record, creating=True)
+        table.defaults(values)
+        self._required(table, values)
+        if table is self.org.cases:
+            key = values.get(KEY_FIELD)
+            if key is not None:
+                self._unique(table, key, None)
+            if self.assign or values.get("OwnerId") is None:
+                values["OwnerId"] = self.org.default_owner
+            else:
+                self._owner(values)
+            self._duplicate_rule(values)
+            if values.get("ParentId") is not None:
+                self._parent(values)
+        else:
+            self._comment(values)
+        return Change(table, None, values)
+
+    def update(self, table: Table, row: Row, record: Record) -> Change:
+        if row.values.get("IsDeleted"):
+            raise Problem("ENTITY_IS_DELETED", "entity is deleted", [], status=404)
+        if not table.shape.updateable:
+            raise Problem("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type {table.shape.name} cannot be updated")
+        values = table.checked(record, creating=False)
+        if table is not self.org.cases:
+            return Change(table, row, values)
+        if not self.org.world.options.supplied_updatable:
+            refused = [n for n in values if n.startswith("Supplied")]
+            if refused:
+                raise Problem(
+                    "INVALID_FIELD_FOR_INSERT_UPDATE", f"Unable to create/update fields: {refused[0]}.", refused
+                )
+        for name in ("Status", "OwnerId", *self.org.world.options.required_fields):
+            if name in values and values[name] is None:
+                raise Problem("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{name}]", [name])
+        key = values.get(KEY_FIELD)
+        if key is not None:
+            self._unique(table, key, row)
+        if self.assign:
+            values["OwnerId"] = self.org.default_owner
+        elif "OwnerId" in values:
+            self._owner(values)
+        if values.get("ParentId") is not None:
+            self._parent(values)
+        return Change(table, row, values)
+
+    def _required(self, table: Table, values: Values) -> None:
+        needed: Sequence[str] = table.shape.required
+        if table is self.org.cases:
+            needed = self.org.world.options.required_fields
+        missing = [n for n in needed if values.get(n) is None]
+        if missing:
+            raise Problem("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing)
+
+    def _unique(self, table: Table, key: str, row: Row | None) -> None:
+        if not self.org.world.options.unique_key:
+            return
+        lower = key.lower()
+        other = next((r for r in table.holders(key) if r is not row), None)
+        if other is not None or lower in self._keys:
+            named = "<unknown>" if other is None else other.values["Id"]
+            raise Problem(
+                "DUPLICATE_VALUE",
+                f"duplicate value found: {KEY_FIELD} duplicates value on record with id: {named}",
+                [],
+            )
+        self._keys.add(lower)
+
+    def _owner(self, values: Values) -> None:
+        given = full(str(values["OwnerId"]))
+        user = self.org.tables["User"].rows.get(given or "")
+        if user is not None:
+            if not user.values["IsActive"]:
+                raise Problem("INACTIVE_OWNER_OR_USER", "operation performed with inactive user", ["OwnerId"])
+        elif given not in self.org.case_queues:
+            raise Problem("INVALID_CROSS_REFERENCE_KEY", "Owner ID: owner cannot be blank or of this type", ["OwnerId"])
+        values["OwnerId"] = given
+
+    def _parent(self, values: Values) -> None:
+        given = full(str(values["ParentId"]))
+        parent = self.org.cases.rows.get(given or "")
+        if parent is None or parent.values["IsDeleted"]:
+            raise Problem("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ["ParentId"])
+        values["ParentId"] = given
+
+    def _comment(self, values: Values) -> None:
+        self._parent(values)
+        body = values.get("CommentBody")
+        if body is not None and len(body.encode()) > 4000:  # bytes, not characters
+            raise Problem("STRING_TOO_LONG", f"Body: data value too large: {body} (max length=4000)", ["CommentBody"])
+
+    def _duplicate_rule(self, values: Values) -> None:
+        if not self.org.world.options.duplicate_rule or self.allow_duplicates:
+            return
+        twin = (values.get("SuppliedEmail"), values.get("Subject"))
+        if any((r.values.get("SuppliedEmail"), r.values.get("Subject")) == twin for r in self.org.cases):
+            raise Problem("DUPLICATES_DETECTED", "Use one of these records?", [])
+
+    # committing
+    def commit(self, change: Change) -> str:
+        return self._insert(change) if change.row is None else self._store(change, change.row)
+
+    def _insert(self, change: Change) -> str:
+        org, table, now = self.org, change.table, self.stamp
+        given = change.values
+        made = table.next_id()
+        values: Values = {"Id": made, "IsDeleted": False, "CreatedDate": now, "CreatedById": self.actor,
+                          "LastModifiedDate": now, "LastModifiedById": self.actor, "SystemModstamp": now}  # fmt: skip
+        for name, value in given.items():
+            if value is not None:
+                values[name] = value
+        row = Row(values)
+        row.visible = self.visible
+        if table is org.cases:
+            values["CaseNumber"] = org.next_case_number()
+            closed = values["IsClosed"] = values["Status"] in CLOSED
+            values["IsClosedOnCreate"] = closed
+            if closed:
+                values["ClosedDate"] = now
+            comment = values.pop("Comments", None)
+            table.add(row)
+            org.case_created(row)
+            if comment is not None:
+                self.commit(
+                    Change(org.comments, None, {"ParentId": made, "CommentBody": comment, "IsPublished": False})
+                )
+        else:
+            table.add(row)
+            org.comment_created(row)
+        return made
+
+    def _store(self, change: Change, row: Row) -> str:
+        org, table = self.org, change.table
+        values, given = row.values, change.values
+        if self.visible:
+            row.before = row.seen(org.world.clock.now())
+            row.visible = self.visible
+            values = row.values = dict(values)
+        if table is org.cases:
+            self._case_changes(row, given)
+        for name, value in given.items():
+            if value is None:
+                values.pop(name, None)
+            else:
+                values[name] = value
+        values["LastModifiedDate"] = values["SystemModstamp"] = self.stamp
+        values["LastModifiedById"] = self.actor
+        table.stamped(row)
+        return str(values["Id"])
+
+    def _case_changes(self, row: Row, given: Values) -> None:
+        """What follows from a change of a Case: history, closing date, the key's index, comments written through."""
+        org, values = self.org, row.values
+        history.record(self, values, given)
+        status = given.get("Status")
+        if status is not None:
+            closed = status in CLOSED
+            if closed and not values["IsClosed"]:
+                values["ClosedDate"] = self.stamp
+            elif not closed:
+                values.pop("ClosedDate", None)
+            values["IsClosed"] = closed
+        if KEY_FIELD in given and given[KEY_FIELD] != values.get(KEY_FIELD):
+            if values.get(KEY_FIELD) is not None:
+                org.cases.forget_key(row, values[KEY_FIELD])
+            if given[KEY_FIELD] is not None:
+                org.cases.keys.setdefault(given[KEY_FIELD].lower(), []).append(row)
+        comment = given.pop("Comments", None)
+        if comment is not None:
+            body = {"ParentId": values["Id"], "CommentBody": comment, "IsPublished": False}
+            self.commit(Change(org.comments, None, body))
+        org.case_updated(row)
+
+    def delete(self, table: Table, row: Row, master: str | None = None) -> None:
+        """Into the recycle bin. `master` when the record was merged into another."""
+        values = row.values
+        if values.get("IsDeleted"):
+            raise Problem("ENTITY_IS_DELETED", "entity is deleted", [], status=404)
+        values["IsDeleted"] = True
+        values["LastModifiedDate"] = values["SystemModstamp"] = self.stamp
+        values["LastModifiedById"] = self.actor
+        if master is not None:
+            values["MasterRecordId"] = master
+        if values.get(KEY_FIELD) is not None:
+            table.forget_key(row, values[KEY_FIELD])
+        table.stamped(row)

@@ -1,0 +1,219 @@
+"""The instance as its port sees it: from a path to what it does.
+
+`/s/{site}/dw/shop/{version}/…`, `/s/-/dw/data/{version}/…`, on a production domain without `/s/{site}`, and the token paths.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from connector.sandbox.faults import Rule
+from connector.sandbox.gate import World
+from connector.sandbox.server import Reply, Request
+from connector.sandbox.sfcc import select
+from connector.sandbox.sfcc.fault import Fault
+from connector.sandbox.sfcc.objects import Objects
+from connector.sandbox.sfcc.orders import WRITABLE, Orders
+from connector.sandbox.sfcc.schema import DEFAULT_SITE, SITES
+from connector.sandbox.sfcc.tokens import Token, Tokens
+
+_VERSION = re.compile(r"v(\d\d)_(\d{1,2})\Z")
+_OLDEST, _NEWEST = (22, 4), (26, 99)  # a version lives two years at least, then it is deleted
+_SECONDS = re.compile(rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d):\d\d\.\d{3}Z"')
+_TOKEN_PATHS = ("/dwsso/oauth2/access_token", "/dw/oauth2/access_token")
+_KINDS = {
+    429: "TooManyRequestsException",
+    500: "InternalServerErrorException",
+    502: "BadGatewayException",
+    503: "ServiceUnavailableException",
+    504: "GatewayTimeoutException",
+}
+
+
+class Shop:
+    """One simulated instance."""
+
+    name = "sfcc"
+
+    def __init__(self, world: World, url: str = "") -> None:
+        self.world = world
+        self.url = url
+        self.tokens = Tokens(self)
+        self.start()
+
+    def start(self) -> None:
+        """An empty shop; tokens live on."""
+        self.orders = Orders(self)
+        self.objects = Objects(self)
+        self.lags: dict[str, float] = {}
+        self._jitter = Random(self.world.options.seed)
+        self._once: float | None = None
+
+    # what the gate asks for
+    def error(self, status: int, code: str, message: str) -> Reply:
+        kind = code or _KINDS.get(status, "UnknownException")
+        return Fault(status, kind, message or "The request could not be served.").reply()
+
+    def end_token(self, request: Request) -> None:
+        self.tokens.end(request)
+
+    def under(self, rules: Sequence[Rule]) -> None:
+        lags = [r.seconds for r in rules if r.kind == "index_lag"]
+        self._once = max(lags) if lags else None
+
+    def lag(self, key: str) -> float:
+        """How long the index takes for a write of this key."""
+        if self._once is not None:
+            return self._once
+        if key in self.lags:
+            return self.lags[key]
+        options = self.world.options
+        return options.index_lag + (self._jitter.random() * options.index_jitter if options.index_jitter else 0.0)
+
+    def handle(self, request: Request) -> Reply:
+        try:
+            return self._handle(request)
+        except Fault as fault:
+            return fault.reply()
+
+    def _handle(self, request: Request) -> Reply:
+        if request.path in _TOKEN_PATHS:
+            return self.tokens.grant(request)
+        parts = request.path.split("/")
+        if parts[1:2] == ["s"] and len(parts) > 6 and parts[3] == "dw":
+            site, api, version, rest = parts[2], parts[4], parts[5], parts[6:]
+        elif parts[1:2] == ["dw"] and len(parts) > 4:
+            site, api, version, rest = DEFAULT_SITE, parts[2], parts[3], parts[4:]
+        else:
+            raise Fault(404, "NotFoundException", "There is nothing here.", path=request.path)
+        shown = _version(version)
+        holder = self.tokens.holder(request)
+        method = _method(request)
+        rest = [unquote(p) for p in rest]
+        trim = self.tokens.allowed(holder.client, "/" + "/".join(rest), method)
+        if api == "shop":
+            if site not in SITES:
+                raise _no_site(site)
+            reply = self._shop(request, holder, site, method, rest, shown)
+        elif api == "data":
+            reply = self._data(request, method, rest, shown)
+        else:
+            raise Fault(404, "NotFoundException", f"There is no API '{api}'.", path=request.path)
+        return self._finish(reply, trim)
+
+    def _finish(self, reply: Reply, trim: str | None) -> Reply:
+        if trim is not None and reply.body:
+            reply.body = orjson.dumps(_trimmed(select.parse(trim), orjson.loads(reply.body)))
+        if self.world.options.minute_dates:
+            reply.body = _SECONDS.sub(rb'"\1Z"', reply.body)
+        return reply
+
+    def _shop(self, request: Request, holder: Token, site: str, method: str, rest: list[str], version: str) -> Reply:
+        orders = self.orders
+        match (method, rest):
+            case ("POST", ["order_search"]):
+                return Reply(200, orders.search(site, _body(request), version))
+            case ("GET", ["orders", number]):
+                return self._selected(request, orders.read(site, number, version))
+            case ("PATCH", ["orders", number]):
+                orders.patch(site, number, _body(request), data_api=False)
+            case ("GET", ["orders", number, "notes"]):
+                return Reply(200, orjson.dumps(orders.read_notes(site, number)))
+            case ("POST", ["orders", number, "notes"]):
+                orders.add_note(site, number, _body(request), holder.user or holder.client)
+            case ("DELETE", ["orders", number, "notes", note]):
+                orders.delete_note(site, number, note)
+            case _:
+                raise _nothing(method, rest)
+        return Reply(200, orders.read(site, rest[1], version))
+
+    def _data(self, request: Request, method: str, rest: list[str], version: str) -> Reply:
+        site = ""
+        if rest[0] == "sites":
+            if len(rest) < 3 or rest[1] not in SITES:
+                raise _no_site(rest[1] if len(rest) > 1 else "")
+            site, rest = rest[1], rest[2:]
+        state = request.header(b"x-dw-resource-state")
+        objects = self.objects
+        match (method, rest):
+            case ("POST", ["custom_objects_search", kind]) if not site:
+                return Reply(200, objects.search(kind, _body(request), version))
+            case ("GET", ["custom_objects", kind, key]):
+                return self._selected(request, objects.read(site, kind, key, version))
+            case ("PUT", ["custom_objects", kind, key]):
+                objects.put(site, kind, key, _body(request), state)
+                return Reply(200, objects.read(site, kind, key, version))
+            case ("PATCH", ["custom_objects", kind, key]):
+                objects.patch(site, kind, key, _body(request), state)
+                return Reply(200, objects.read(site, kind, key, version))
+            case ("DELETE", ["custom_objects", kind, key]):
+                objects.delete(site, kind, key, state)
+                return Reply(204)
+            case ("PATCH", ["orders", number]) if site:
+                self.orders.patch(site, number, _body(request), data_api=True)
+                return Reply(204)
+            case ("PUT", ["orders", number, name]) if site and name in WRITABLE:
+                self.orders.put_status(site, number, name, _body(request))
+                return Reply(204)
+        raise _nothing(method, rest)
+
+    def _selected(self, request: Request, document: bytes) -> Reply:
+        chosen = request.params().get("select") if request.query else None
+        if chosen is None:
+            return Reply(200, document)
+        tree = select.parse(chosen)
+        return Reply(200, document if tree is None else orjson.dumps(select.apply(tree, orjson.loads(document))))
+
+
+def _trimmed(tree: select.Tree | None, document: dict[str, Any]) -> dict[str, Any]:
+    """read_attributes speak of the resource: in a search result, of each hit."""
+    if "hits" in document:
+        for i, hit in enumerate(document["hits"]):
+            if "data" in hit:
+                hit["data"] = select.apply(tree, hit["data"])
+            else:
+                document["hits"][i] = select.apply(tree, hit)
+        return document
+    if str(document.get("_type", "")).endswith("_result"):
+        return document
+    trimmed: dict[str, Any] = select.apply(tree, document)
+    return trimmed
+
+
+def _version(token: str) -> str:
+    match = _VERSION.match(token)
+    if not match or not _OLDEST <= (int(match[1]), int(match[2])) <= _NEWEST:
+        raise Fault(400, "InvalidVersionException", f"The version '{token}' is not supported.", version=token)
+    return f"{match[1]}.{match[2]}"
+
+
+def _method(request: Request) -> str:
+    if request.method != "POST":
+        return request.method
+    override = request.header(b"x-dw-http-method-override")
+    if not override and "method=" in request.query:
+        override = request.params().get("method", "")
+    return override.upper() or "POST"
+
+
+def _body(request: Request) -> Any:
+    try:
+        return orjson.loads(request.body)
+    except orjson.JSONDecodeError as error:
+        raise Fault(400, "BodyDecodingException", "The request body could not be decoded.") from error
+
+
+def _no_site(site: str) -> Fault:
+    return Fault(404, "SiteNotFoundException", f"There is no site '{site}'.", siteId=site)
+
+
+def _nothing(method: str, rest: list[str]) -> Fault:
+    known = rest and rest[0] in ("order_search", "orders", "custom_objects", "custom_objects_search")
+    status, kind = (405, "MethodNotAllowedException") if known else (404, "NotFoundException")
+    return Fault(status, kind, f"{method} is not possible here.", path="/".join(rest))

@@ -1,0 +1,117 @@
+"""Both systems, the people and the shop's own code, as one state that lives on one thread."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from connector.sandbox.agent import Agents
+from connector.sandbox.clock import Clock, iso
+from connector.sandbox.data import returns
+from connector.sandbox.data.orders import OrderMaker
+from connector.sandbox.faults import Faults
+from connector.sandbox.journal import Journal
+from connector.sandbox.options import Options
+from connector.sandbox.salesforce.org import Org
+from connector.sandbox.sfcc.documents import Documents
+from connector.sandbox.sfcc.shop import Shop
+from connector.sandbox.shopcode import ShopCode
+
+
+class World:
+    """Everything that is simulated. Its methods must be called on the loop's thread."""
+
+    def __init__(self, options: Options, sfcc_url: str, salesforce_url: str) -> None:
+        self.first = self.options = options
+        self.clock = Clock(options.clock_skew)
+        self.faults = Faults()
+        self.journal = Journal()
+        self.shop = Shop(self, sfcc_url)
+        self.org = Org(self, salesforce_url)
+        self.fill()
+
+    def fill(self) -> None:
+        """Makes the shop's data and puts people to work."""
+        options = self.options
+        self.maker = OrderMaker(options, self.shop.url)
+        self.random = Random(options.seed + 3)
+        loaded: dict[str, list[tuple[str, str, str, bytes]]] = {site: [] for site in self.shop.orders.sites}
+        for order in self.maker.all(self.clock.now()):
+            loaded[order[1]].append(order)
+        for site, docs in self.shop.orders.sites.items():
+            docs.load(loaded[site])
+        self.returns = 0
+        bodies = [o[3] for orders in loaded.values() for o in orders]
+        for site, key, attributes in returns.all_returns(options, bodies):
+            self.returns += 1
+            self.shop.objects.put(site, "ReturnRequest", key, attributes, "")
+        self.shop_code = ShopCode(self, self.shop)
+        self.agents = Agents(self, self.org)
+        for rule in options.faults:
+            self.faults.add(**rule)
+
+    def start(self) -> None:
+        """Starts what happens by itself; called once the loop runs."""
+        self.shop_code.start()
+        if self.options.agents:
+            self.agents.start()
+
+    def reset(self) -> None:
+        """Back to the start: data, knobs, faults, journal, time. Tokens stay good."""
+        self.clock.forget()
+        self.clock.offset = self.first.clock_skew
+        self.options = self.first
+        self.faults = Faults()
+        self.journal = Journal()
+        self.shop.start()
+        self.org.calls = 0
+        self.org.start()
+        self.fill()
+        self.start()
+
+    def set(self, **knobs: Any) -> None:
+        """Changes knobs of Options while everything runs."""
+        self.options = replace(self.options, **knobs)
+
+    # the shop's life
+    def place_order(self, site: str = "RefArch", *, exception: bool | None = True, **changes: Any) -> dict[str, Any]:
+        """A new order; `changes` overwrite its attributes."""
+        order = self.maker.make(site, self.clock.now(), exception=exception)
+        order["creation_date"] = iso(self.clock.now())
+        order.update(changes)
+        self.shop.orders.save(site, order)
+        return order
+
+    def change_order(self, number: str, site: str | None = None, **changes: Any) -> dict[str, Any]:
+        """The shop changes an order; null removes an attribute."""
+        where = site or self.site_of(number)
+        doc = self.shop.orders.sites[where].get(number)
+        if doc is None:
+            raise KeyError(f"no order {number!r} at {where}")
+        document = doc.document()
+        for name, value in changes.items():
+            if value is None:
+                document.pop(name, None)
+            else:
+                document[name] = value
+        self.shop.orders.save(where, document)
+        return document
+
+    def site_of(self, number: str) -> str:
+        for site, docs in self.shop.orders.sites.items():
+            if docs.get(number) is not None:
+                return site
+        raise KeyError(f"no order {number!r}")
+
+    def place_return(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
+        """A customer asks to send something of an order back; returns the object."""
+        site = self.site_of(number) if number else "RefArch"
+        docs: Documents = self.shop.orders.sites[site]
+        doc = docs.get(number) if number else docs.docs[self.random.choice(list(docs.docs))]
+        assert doc is not None
+        self.returns += 1
+        key, attributes = returns.make(self.random, self.returns, doc.document())
+        key = changes.pop("key", key)
+        self.shop.objects.put(site, "ReturnRequest", key, {**attributes, **changes}, "")
+        return {"key": key, "site": site, **attributes, **changes}
