@@ -1,0 +1,253 @@
+"""Compile a mapping document: every fault at once, or an object that the engine can call."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from connector.document import Document, load
+from connector.errors import ConfigFault
+from connector.mapping.compiled import CompiledMapping
+from connector.mapping.draft import Draft, Lengths, Path
+from connector.mapping.expressions import has_braces
+from connector.mapping.functions import Work
+from connector.mapping.lines import CompiledLine, DraftLine, also_lines, main_line
+from connector.mapping.own_tests import lint_tests
+from connector.mapping.scope import RESERVED, Scope
+from connector.mapping.spec import Lookup
+
+_KEYS = ("summary", "when", "lookups", "routes", "fields", "also", "key", "target", "tests")
+_LATER = ("each", "while", "leave", "undo", "once_per", "gone")
+_LOOKUP = ("stream", "key", "keys", "missing", "watch")
+_THEN = ("park", "skip", "null")
+
+
+def appends_by_name(stream: str) -> bool:
+    """Whether a stream is known to append by its name alone."""
+    return stream.endswith(".notes")
+
+
+def load_mapping(
+    path: str,
+    *,
+    lengths: Lengths | None = None,
+    appends: Callable[[str], bool] = appends_by_name,
+    answers: bool | None = None,
+) -> CompiledMapping:
+    """Read and compile a file. Raises ConfigFault with all faults."""
+    return compile_mapping(load(path), lengths=lengths, appends=appends, answers=answers)
+
+
+def compile_mapping(
+    document: Document,
+    *,
+    lengths: Lengths | None = None,
+    appends: Callable[[str], bool] = appends_by_name,
+    answers: bool | None = None,
+) -> CompiledMapping:
+    """A document as a callable mapping. Raises ConfigFault with all faults, in file order.
+
+    `lengths(stream, field)` is the longest text that a remote field takes, None where that is not known; `appends(stream)`
+    whether a stream appends; both are asked with streams as written, and with `destination` for the flow's own one.
+    `answers`: whether the flow answers another (None: not known, as when a mapping's tests are run).
+    """
+    draft = Draft(document, lengths=lengths, appends=appends, answers=answers)
+    if document.data is None:
+        if not draft.faults:
+            draft.fault((), None, "the mapping is empty", "see docs/mapping.md")
+        raise ConfigFault(draft.faults)
+    data = draft.keys((), document.data, _KEYS, _LATER, "a mapping")
+    made = _compile(draft, data)
+    if draft.faults:
+        raise ConfigFault(_in_order(draft))
+    return made
+
+
+def _in_order(draft: Draft) -> list[Any]:
+    unique = dict.fromkeys(draft.faults)
+    return sorted(unique, key=lambda fault: (fault.place.line, fault.place.column))
+
+
+def _compile(draft: Draft, data: dict[str, Any]) -> CompiledMapping:
+    scope = Scope(origin=draft.answers is not False)
+    lookups, asks = _lookups(draft, data.get("lookups"), scope)
+    scope = replace(scope, lookups=frozenset(lookups))
+    when = ""
+    if "when" in data:
+        emitter = draft.emitter(scope)
+        when = draft.module.function(emitter, emitter.lone(draft.spot(("when",)), data["when"], "when"))
+    names = _route_names(draft, data.get("routes"))
+    routes = _routes(draft, data["routes"], scope, names) if names else ""
+    no_route = "" if names else "the mapping has no routes"
+    scope = replace(scope, route=frozenset(names) if names else None, no_route=no_route)
+    main = main_line(draft, data, scope)
+    lines = ([main] if main else []) + also_lines(draft, data.get("also"), scope, main is not None)
+    if not lines:
+        draft.fault((), None, "the mapping writes nothing", "add `fields` or `also`")
+    for name, path in names.items():
+        if name not in draft.reads.routes:
+            draft.fault(path, None, f"no field reads route.{name}", "use it, or take it away", key=True)
+    lint_tests(draft, data.get("tests"), [line.spec for line in lines], set(lookups))
+    functions = _functions(draft)
+    return _mapping(draft, data, lookups, lines, functions, (when, asks, routes))
+
+
+def _functions(draft: Draft) -> dict[str, Work]:
+    if draft.faults:
+        return {}
+    try:
+        return draft.module.compiled()
+    except (RecursionError, MemoryError):
+        draft.fault((), None, "the expressions are nested too deep", "split them")
+        return {}
+
+
+def _mapping(
+    draft: Draft,
+    data: dict[str, Any],
+    lookups: dict[str, Lookup],
+    lines: list[DraftLine],
+    functions: dict[str, Work],
+    names: tuple[str, str, str],
+) -> CompiledMapping:
+    reads, when, asks, routes = draft.reads, *names
+    read = {name: _read(reads.lookups.get(name, set())) for name in lookups}
+    summary = draft.text(("summary",), data.get("summary", ""), "summary")
+    return CompiledMapping(
+        file=draft.document.file,
+        summary=summary,
+        version=hashlib.sha256(draft.document.text.encode()).hexdigest()[:16],
+        fields=None if reads.whole else frozenset(reads.fields),
+        lookups=tuple(replace(each, fields=read[name]) for name, each in lookups.items()),
+        lines=tuple(line.spec for line in lines),
+        uses_origin=reads.uses_origin,
+        origin_fields=frozenset(reads.origin),
+        document=draft.document,
+        _sites=draft.sites,
+        _lines=[_line(line, functions) for line in lines] if functions else [],
+        _when=functions.get(when),
+        _lookup_keys=functions.get(asks),
+        _routes=functions.get(routes),
+    )
+
+
+def _read(fields: set[str] | None) -> frozenset[str] | None:
+    return None if fields is None else frozenset(fields)
+
+
+def _line(line: DraftLine, functions: dict[str, Work]) -> CompiledLine:
+    return CompiledLine(
+        spec=line.spec,
+        path=line.path,
+        values=functions[line.values],
+        loop=functions.get(line.loop),
+        when=functions.get(line.when),
+        key=functions.get(line.key),
+        target=functions.get(line.target),
+        target_needs_main=line.target_needs_main,
+    )
+
+
+def _lookups(draft: Draft, given: Any, scope: Scope) -> tuple[dict[str, Lookup], str]:
+    """The lookups by name, and the function that gives their keys."""
+    lookups: dict[str, Lookup] = {}
+    emitter = draft.emitter(replace(scope, no_route="a lookup's key sees the record and the origin"))
+    keys: list[ast.expr | None] = []
+    values: list[ast.expr] = []
+    for name, written in draft.names(("lookups",), given, "lookups").items():
+        path: Path = ("lookups", name)
+        if not draft.identifier(path, name, "a lookup", RESERVED):
+            continue
+        entry = draft.keys(path, written, _LOOKUP, (), "a lookup")
+        lookups[name] = _lookup(draft, path, name, entry)
+        way = "keys" if "keys" in entry else "key"
+        if ("key" in entry) == ("keys" in entry):
+            draft.fault(path, None, "a lookup has 'key' or 'keys'", "one of them", key=True)
+            continue
+        spot = draft.spot((*path, way))
+        one = emitter.lone(spot, entry[way], way) if way == "keys" else emitter.value(spot, entry[way])
+        keys.append(ast.Constant(name))
+        values.append(emitter.call("keys_of", one, ast.Constant(way == "keys")))
+    if not values:
+        return lookups, ""
+    return lookups, draft.module.function(emitter, ast.Dict(keys, values))
+
+
+def _lookup(draft: Draft, path: Path, name: str, entry: dict[str, Any]) -> Lookup:
+    if "stream" not in entry:
+        draft.fault(path, None, "a lookup needs 'stream'", "stream: source.orders", key=True)
+    stream = draft.stream((*path, "stream"), entry["stream"]) if "stream" in entry else ""
+    made = Lookup(name=name, stream=stream, many="keys" in entry)
+    if "missing" in entry:
+        here = (*path, "missing")
+        missing = draft.keys(here, entry["missing"], ("wait", "then"), (), "missing")
+        wait = draft.seconds((*here, "wait"), missing["wait"]) if "wait" in missing else made.wait
+        then: Any = made.then
+        if "then" in missing:
+            said = "null" if missing["then"] is None else missing["then"]
+            then = draft.one_of((*here, "then"), said, _THEN, "way")
+        made = replace(made, wait=wait, then=then)
+    if "watch" in entry:
+        made = replace(made, watch=draft.flag((*path, "watch"), entry["watch"], "watch"))
+    return made
+
+
+def _route_names(draft: Draft, given: Any) -> dict[str, Path]:
+    """Every name that some route gives, with its first place."""
+    names: dict[str, Path] = {}
+    routes = draft.sequence(("routes",), given, "routes")
+    for at, written in enumerate(routes):
+        path: Path = ("routes", at)
+        route = draft.names(path, written, "a route")
+        if written is None or set(route) <= {"when"}:
+            draft.fault(path, None, "a route gives nothing", "{when: …, queue: Returns}")
+        if "when" not in route and at < len(routes) - 1:
+            draft.fault(path, None, "the routes after this one are never reached", "it has no `when`: put it last")
+        for name in route:
+            if name != "when":
+                names.setdefault(name, (*path, name))
+    return names
+
+
+def _routes(draft: Draft, given: list[Any], scope: Scope, names: dict[str, Path]) -> str:
+    """A function that gives the first matching route's names, its label for people, and its number."""
+    emitter = draft.emitter(replace(scope, no_route="a route cannot read a route"))
+    body: list[ast.stmt] = []
+    for at, written in enumerate(given):
+        if not isinstance(written, dict):
+            continue
+        path: Path = ("routes", at)
+        gives = {name: value for name, value in written.items() if name != "when"}
+        result = _route(draft, emitter, path, gives)
+        if "when" in written:
+            test = emitter.lone(draft.spot((*path, "when")), written["when"], "when")
+            body.append(ast.If(test, [ast.Return(result)], []))
+        else:
+            body.append(ast.Return(result))
+    body.append(ast.Return(draft.module.constant((dict.fromkeys(names), "no route", -1))))
+    return draft.module.function(emitter, body)
+
+
+def _route(draft: Draft, emitter: Any, path: Path, gives: dict[str, Any]) -> ast.expr:
+    plain = {name: value for name, value in gives.items() if not isinstance(value, (dict, list))}
+    for name in gives.keys() - plain.keys():
+        draft.fault((*path, name), None, "a route's value is text or a template")
+    if not any(isinstance(value, str) and has_braces(value) for value in plain.values()):
+        label = " ".join(f"{name}={_word(value)}" for name, value in plain.items() if value is not None)
+        return draft.module.constant((plain, label, path[-1]))
+    keys: list[ast.expr | None] = []
+    values: list[ast.expr] = []
+    pieces: list[ast.expr] = []
+    for name, value in plain.items():
+        made, local = emitter.value(draft.spot((*path, name)), value), emitter.temporary()
+        keys.append(ast.Constant(name))
+        values.append(ast.NamedExpr(ast.Name(local, ast.Store()), made))
+        pieces += [ast.Constant(f"{' ' if pieces else ''}{name}="), emitter.call("text", ast.Name(local, ast.Load()))]
+    return ast.Tuple([ast.Dict(keys, values), emitter.call("cat", *pieces), ast.Constant(path[-1])], ast.Load())
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

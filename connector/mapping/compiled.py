@@ -1,0 +1,189 @@
+"""A compiled mapping: what the engine calls for every record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from connector.document import Document
+from connector.errors import MappingFault, Place
+from connector.mapping.functions import FILENAME, Work
+from connector.mapping.lines import CompiledLine
+from connector.mapping.sites import Site
+from connector.mapping.spec import LineSpec, Lookup, Mapped, Wanted
+from connector.mapping.values import MOST_STEPS, Wrong
+from connector.model import Record
+
+MOST_LINES = 10_000
+"""Lines that one record may ask for."""
+
+_NOTHING: dict[str, Any] = {}
+# What generated code may raise for a record: Wrong from our operators, and what Python's own say of odd values.
+_FAILURES = (ValueError, ArithmeticError, TypeError, LookupError, RecursionError, AttributeError)
+
+
+@dataclass(slots=True)
+class CompiledMapping:
+    """Satisfies `connector.flow.Mapping`. Pure and safe to use from several threads."""
+
+    file: str
+    summary: str
+    version: str
+    fields: frozenset[str] | None
+    lookups: tuple[Lookup, ...]
+    lines: tuple[LineSpec, ...]
+    uses_origin: bool
+    origin_fields: frozenset[str] | None
+    document: Document = field(repr=False)
+    _sites: list[Site] = field(repr=False)
+    _lines: list[CompiledLine] = field(repr=False)
+    _when: Work | None = field(default=None, repr=False)
+    _lookup_keys: Work | None = field(default=None, repr=False)
+    _routes: Work | None = field(default=None, repr=False)
+
+    def lookup_keys(self, record: Record, *, origin: Record | None = None) -> dict[str, str | list[str] | None]:
+        """By lookup name: the key to fetch, the list of keys, or None when it is null. Raises MappingFault."""
+        if self._lookup_keys is None:
+            return {}
+        o, ok = (origin.fields, origin.key) if origin is not None else (_NOTHING, None)
+        try:
+            keys: dict[str, str | list[str] | None] = self._lookup_keys(
+                record.fields, record, _NOTHING, o, ok, _NOTHING, None, None, [MOST_STEPS]
+            )
+        except _FAILURES as error:
+            raise self._fault(error) from error
+        return keys
+
+    def map(
+        self,
+        record: Record,
+        *,
+        lookups: MappingOf[str, Any] | None = None,
+        origin: Record | None = None,
+        entered: bool = False,
+        main_id: str | None = None,
+    ) -> Mapped:
+        """The lines that this record asks for; see `connector.flow.Mapping`. Raises MappingFault."""
+        fields, steps = record.fields, [MOST_STEPS]
+        looked_up = _NOTHING if lookups is None else lookups
+        o, ok = (origin.fields, origin.key) if origin is not None else (_NOTHING, None)
+        try:
+            known: tuple[Any, ...] = (fields, record, looked_up, o, ok, _NOTHING, main_id)
+            if self._when is not None and not entered and not self._when(*known, None, steps):
+                return Mapped([], "", "when")
+            route, label = _NOTHING, ""
+            if self._routes is not None:
+                route, label, _ = self._routes(*known, None, steps)
+            known = (fields, record, looked_up, o, ok, route, main_id)
+            wanted: list[Wanted] = []
+            for line in self._lines:
+                if line.loop is None:
+                    if line.when is None or line.when(*known, None, steps):
+                        wanted.append(_wanted(line, known, None, steps))
+                else:
+                    self._elements(line, known, steps, wanted)
+        except _FAILURES as error:
+            raise self._fault(error) from error
+        return Mapped(wanted, label, None)
+
+    def _elements(self, line: CompiledLine, known: tuple[Any, ...], steps: list[int], wanted: list[Wanted]) -> None:
+        """A line for every element of `for`; two elements under one key would be one line with two contents."""
+        assert line.loop is not None
+        keys: set[str] = set()
+        for element in line.loop(*known, None, steps):
+            if line.when is not None and not line.when(*known, element, steps):
+                continue
+            made = _wanted(line, known, element, steps)
+            if made.key in keys:
+                raise MappingFault(
+                    f"two elements of line '{line.spec.id}' have the same key",
+                    place=self.document.place((*line.path, "key")),
+                    remedy="make the key of something that tells the elements apart",
+                )
+            keys.add(made.key)
+            wanted.append(made)
+            if len(wanted) > MOST_LINES:
+                raise MappingFault(
+                    f"more than {MOST_LINES:,} lines for one record",
+                    place=self.document.place((*line.path, "for")),
+                )
+
+    def route_number(
+        self, record: Record, *, lookups: MappingOf[str, Any] | None = None, origin: Record | None = None
+    ) -> int | None:
+        """Which of the routes a record takes, counted from 0; None where none matches or there are none."""
+        if self._routes is None:
+            return None
+        o, ok = (origin.fields, origin.key) if origin is not None else (_NOTHING, None)
+        looked_up = _NOTHING if lookups is None else lookups
+        taken = self._routes(record.fields, record, looked_up, o, ok, _NOTHING, None, None, [MOST_STEPS])
+        number: int = taken[2]
+        return number if number >= 0 else None
+
+    def line_path(self, line: str) -> tuple[str | int, ...]:
+        """Where a line stands in the document; main is the document itself."""
+        return next((each.path for each in self._lines if each.spec.id == line), ())
+
+    def place_of(self, site: Site) -> Place:
+        if site.offset is None:
+            return self.document.place(site.path)
+        return self.document.inside(site.path, site.offset)
+
+    def _fault(self, error: Exception) -> MappingFault:
+        """The failure of an expression as a MappingFault at its place."""
+        site = self._sites[_site_number(error.__traceback__) - 1]
+        message = str(error) if isinstance(error, (Wrong, RecursionError)) else _arithmetic(error)
+        kinds = error.kinds if isinstance(error, Wrong) else ()
+        if kinds:
+            message = _with_kinds(message, site.operands, kinds)
+        if site.source:
+            message = f"{message} in {_short(site.source)}"
+        if site.field:
+            message = f"{site.field}: {message}"
+        remedy = error.remedy if isinstance(error, Wrong) else ""
+        return MappingFault(message, place=self.place_of(site), field=site.field, remedy=remedy)
+
+
+def _wanted(line: CompiledLine, known: tuple[Any, ...], element: Any, steps: list[int]) -> Wanted:
+    waits = known[6] is None
+    target = None
+    if line.target is not None and not (waits and line.target_needs_main):
+        target = line.target(*known, element, steps)
+    values = None if waits and line.spec.needs_main else line.values(*known, element, steps)
+    return Wanted(line.spec, "" if line.key is None else line.key(*known, element, steps), target, values)
+
+
+def _site_number(trace: TracebackType | None) -> int:
+    """The line of the innermost generated frame: its number is that of a Site."""
+    number = 1
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == FILENAME:
+            number = trace.tb_lineno or number
+        trace = trace.tb_next
+    return number
+
+
+def _arithmetic(error: Exception) -> str:
+    match error:
+        case ZeroDivisionError():
+            return "division by zero"
+        case ArithmeticError():
+            return "a number beyond what can be calculated"
+        case _:
+            return f"cannot be worked out ({type(error).__name__})"
+
+
+def _with_kinds(message: str, operands: Iterable[str], kinds: tuple[str, ...]) -> str:
+    names = [*operands, *[""] * len(kinds)]
+    if len(kinds) == 1:
+        return f"{names[0] or 'the value'} is {kinds[0]}: {message}"
+    sides = (names[0] or "the left side", names[1] or "the right side")
+    return f"{sides[0]} is {kinds[0]}, {sides[1]} is {kinds[1]}: {message}"
+
+
+def _short(source: str) -> str:
+    flat = " ".join(source.split())
+    return f"`{flat}`" if len(flat) <= 80 else f"`{flat[:79]}…`"

@@ -1,0 +1,366 @@
+"""A template's tree becomes a Python expression: a short list of nodes is known, everything else is refused.
+
+The expression reaches nothing but a record's data, the operators of `values` and the filters of `filters`: no
+attribute of an object is read, nothing is called that an author names. A node's line number in the generated code is
+the number of its Site, so that a failure at run time names the file, line and column of the expression.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jinja2 import nodes
+
+from connector.document import did_you_mean
+from connector.mapping.expressions import Template, Unparsable, has_braces, parse
+from connector.mapping.filters import FILTERS
+from connector.mapping.scope import RESERVED, Reads, Scope
+from connector.mapping.sites import Site, Spot, written
+
+DEEPEST = 60
+MOST_PIECES = 8
+"""Values in one text that are joined without looking at their size first."""
+
+_OPERATORS: dict[type[nodes.Node], str] = {
+    nodes.Add: "add",
+    nodes.Sub: "sub",
+    nodes.Mul: "mul",
+    nodes.Div: "div",
+    nodes.FloorDiv: "floordiv",
+    nodes.Mod: "mod",
+    nodes.Neg: "neg",
+    nodes.Pos: "pos",
+}
+_COMPARISONS = {
+    "eq": "eq",
+    "ne": "ne",
+    "lt": "lt",
+    "lteq": "le",
+    "gt": "gt",
+    "gteq": "ge",
+    "in": "contains",
+    "notin": "lacks",
+}
+_REFUSED: dict[type[nodes.Node], tuple[str, str]] = {
+    nodes.Call: ("calls are not possible", "use a filter: {{ x | lower }}"),
+    nodes.Pow: ("powers are not possible", "multiply"),
+    nodes.Slice: ("slices are not possible", "use first, truncate or where"),
+    nodes.Assign: ("set is not possible", "write the expression where it is used"),
+    nodes.AssignBlock: ("set is not possible", "write the expression where it is used"),
+}
+
+
+class Emitter:
+    """Makes the expressions of one generated function; `hoists` are the names that it reads, fetched once each."""
+
+    def __init__(self, scope: Scope, reads: Reads, sites: list[Site], fault: Callable[..., None]) -> None:
+        self.scope, self.reads, self.sites, self._fault = scope, reads, sites, fault
+        self.hoists: dict[tuple[str, str], str] = {}
+        self.locals: dict[str, str] = {}
+        self.variable = False
+        self.needs_main = False
+        self._count = 0
+        self._depth = 0
+        self.spot = Spot(())
+        self.source = ""
+
+    def value(self, spot: Spot, written: Any) -> ast.expr:
+        """A scalar from YAML: a constant, or a template (a lone expression keeps its type, else it is text)."""
+        template = self._parse(spot, written)
+        if template is None:
+            return self._at(ast.Constant(written), self.site(None))
+        if template.lone is not None:
+            return self._node(template.lone)
+        made = self._body(template.body)
+        if all(isinstance(each, nodes.Output) for each in template.body):
+            return made
+        return self.call("trimmed", made)  # a loop that writes lines leaves a newline behind
+
+    def lone(self, spot: Spot, written: Any, what: str) -> ast.expr:
+        """An expression in braces (a condition, a list), or true or false."""
+        template = self._parse(spot, written)
+        if template is not None and template.lone is not None:
+            return self._node(template.lone)
+        if not isinstance(written, bool):
+            self._fault(spot.path, 0, f"{what} needs one expression in braces", 'write "{{ … }}"')
+        return self._at(ast.Constant(bool(written)), self.site(None))
+
+    def call(self, name: str, *args: ast.expr, site: int | None = None) -> ast.expr:
+        """A call of one of our functions, at the place of the value that is being compiled."""
+        made = ast.Call(ast.Name(name, ast.Load()), list(args), [])
+        return self._at(made, self.site(None) if site is None else site)
+
+    def site(self, node: nodes.Node | None, operands: Sequence[nodes.Node] = ()) -> int:
+        """A new Site's number."""
+        offset = None if node is None else min(node.lineno, len(self.source))
+        names = tuple(written(each) for each in operands)
+        self.sites.append(Site(self.spot.path, offset, self.spot.field, self.source, names))
+        return len(self.sites)
+
+    def temporary(self) -> str:
+        """A fresh name for a value in the generated function."""
+        self._count += 1
+        return f"v{self._count}"
+
+    def _parse(self, spot: Spot, written: Any) -> Template | None:
+        self.spot, self.source = spot, ""
+        if not isinstance(written, str) or not has_braces(written):
+            return None
+        self.source = written
+        try:
+            return parse(written)
+        except Unparsable as error:
+            self._fault(spot.path, error.offset, error.message, error.remedy)
+            return Template(written, [], nodes.Const(None, lineno=0))
+
+    @staticmethod
+    def _at(made: ast.expr, site: int) -> ast.expr:
+        for each in ast.walk(made):
+            if not hasattr(each, "lineno") and isinstance(each, (ast.expr, ast.keyword)):
+                each.lineno = each.end_lineno = site
+                each.col_offset = each.end_col_offset = 0
+        return made
+
+    def _refuse(self, node: nodes.Node, message: str, remedy: str = "") -> ast.expr:
+        self._fault(self.spot.path, min(node.lineno, len(self.source)), message, remedy)
+        return self._at(ast.Constant(None), 1)
+
+    # --- text -------------------------------------------------------------------------------------------------
+
+    def _body(self, body: Sequence[nodes.Node]) -> ast.expr:
+        pieces: list[ast.expr] = []
+        for node in body:
+            match node:
+                case nodes.Output():
+                    pieces += [self._piece(each) for each in node.nodes]
+                case nodes.If():
+                    pieces.append(self._if(node))
+                case nodes.For():
+                    pieces.append(self._for(node))
+                case _:
+                    pieces.append(self._unknown(node))
+        return self._text(pieces)
+
+    def _text(self, pieces: list[ast.expr]) -> ast.expr:
+        site = self.site(None)
+        if len(pieces) == 1:
+            return pieces[0]
+        if sum(not isinstance(each, ast.Constant) for each in pieces) > MOST_PIECES:
+            return self.call("cat", *pieces, site=site)
+        parts = [each if isinstance(each, ast.Constant) else ast.FormattedValue(each, -1, None) for each in pieces]
+        return self._at(ast.JoinedStr(parts), site)  # type: ignore[arg-type]  # 3.11's stub wants list[expr]
+
+    def _piece(self, node: nodes.Expr) -> ast.expr:
+        if isinstance(node, nodes.TemplateData):
+            return self._at(ast.Constant(node.data), self.site(node))
+        made = self._node(node)
+        if isinstance(made, ast.Constant) and isinstance(made.value, str):
+            return made
+        site = self.site(node, [node])
+        if isinstance(made, ast.Name):  # most values are text already: spare the call
+            kind = ast.Attribute(ast.Name(made.id, ast.Load()), "__class__", ast.Load())
+            is_text = ast.Compare(kind, [ast.Is()], [ast.Name("str", ast.Load())])
+            return self._at(ast.IfExp(is_text, made, self.call("text", made, site=site)), site)
+        return self.call("text", made, site=site)
+
+    def _if(self, node: nodes.If) -> ast.expr:
+        test, body = self._node(node.test), self._body(node.body)
+        rest = [nodes.If(each.test, each.body, [], [], lineno=each.lineno) for each in node.elif_]
+        otherwise = self._body(node.else_)
+        for each in reversed(rest):
+            otherwise = self._at(ast.IfExp(self._node(each.test), self._body(each.body), otherwise), self.site(each))
+        return self._at(ast.IfExp(test, body, otherwise), self.site(node))
+
+    def _for(self, node: nodes.For) -> ast.expr:
+        if node.recursive or node.else_ or not isinstance(node.target, nodes.Name):
+            return self._refuse(node, "only plain loops are possible", "{% for x in list %}…{% endfor %}")
+        name = node.target.name
+        site = self.site(node, [node.iter])
+        source = self.call("each", self._node(node.iter), ast.Name("q", ast.Load()), site=site)
+        outer, inner = self.locals, self.temporary()
+        self.locals = {**outer, name: inner}
+        tests = [self._node(node.test)] if node.test is not None else []
+        body = self._body(node.body)
+        self.locals = outer
+        loop = ast.comprehension(ast.Name(inner, ast.Store()), source, tests, 0)
+        return self.call("joined", ast.GeneratorExp(body, [loop]), site=site)
+
+    # --- expressions ------------------------------------------------------------------------------------------
+
+    def _node(self, node: nodes.Node) -> ast.expr:
+        self._depth += 1
+        try:
+            if self._depth > DEEPEST:
+                return self._refuse(node, "nested too deep", "split the expression")
+            return self._expression(node)
+        finally:
+            self._depth -= 1
+
+    def _expression(self, node: nodes.Node) -> ast.expr:
+        match node:
+            case nodes.Const():
+                return self._constant(node)
+            case nodes.TemplateData():
+                return self._at(ast.Constant(node.data), self.site(node))
+            case nodes.Name():
+                return self._name(node)
+            case nodes.Getattr():
+                return self._member(node, node.node, node.attr)
+            case nodes.Getitem():
+                return self._item(node)
+            case nodes.Compare():
+                return self._compare(node)
+            case nodes.And() | nodes.Or():
+                join = ast.And() if isinstance(node, nodes.And) else ast.Or()
+                both = [self._node(node.left), self._node(node.right)]
+                return self._at(ast.BoolOp(join, both), self.site(node))
+            case nodes.Not():
+                return self._at(ast.UnaryOp(ast.Not(), self._node(node.node)), self.site(node))
+            case nodes.CondExpr():
+                otherwise = self._node(node.expr2) if node.expr2 is not None else ast.Constant(None)
+                made = ast.IfExp(self._node(node.test), self._node(node.expr1), otherwise)
+                return self._at(made, self.site(node))
+            case nodes.Concat():
+                pieces = [self._piece(each) for each in node.nodes]
+                return self.call("cat", *pieces, site=self.site(node, node.nodes))
+            case nodes.Filter():
+                return self._filter(node)
+            case nodes.Test():
+                return self._test(node)
+            case nodes.List() | nodes.Tuple():
+                items = [self._node(each) for each in node.items]
+                return self._at(ast.List(items, ast.Load()), self.site(node))
+            case nodes.BinExpr() if type(node) in _OPERATORS:
+                args = [self._node(node.left), self._node(node.right)]
+                return self.call(_OPERATORS[type(node)], *args, site=self.site(node, [node.left, node.right]))
+            case nodes.UnaryExpr() if type(node) in _OPERATORS:
+                return self.call(_OPERATORS[type(node)], self._node(node.node), site=self.site(node, [node.node]))
+            case _:
+                return self._unknown(node)
+
+    def _unknown(self, node: nodes.Node) -> ast.expr:
+        message, remedy = _REFUSED.get(type(node), (f"{type(node).__name__.lower()} is not possible here", ""))
+        return self._refuse(node, message, remedy or "see docs/mapping.md, Expressions")
+
+    def _constant(self, node: nodes.Const) -> ast.expr:
+        value = node.value
+        if isinstance(value, float) and not math.isfinite(value):
+            return self._refuse(node, "a number that is too large")
+        return self._at(ast.Constant(value), self.site(node))
+
+    def _compare(self, node: nodes.Compare) -> ast.expr:
+        made: list[ast.expr] = []
+        left = node.expr
+        for operand in node.ops:
+            site = self.site(node, [left, operand.expr])
+            args = (self._node(left), self._node(operand.expr))
+            made.append(self.call(_COMPARISONS[operand.op], *args, site=site))
+            left = operand.expr
+        return made[0] if len(made) == 1 else self._at(ast.BoolOp(ast.And(), made), self.site(node))
+
+    def _test(self, node: nodes.Test) -> ast.expr:
+        if node.name != "none" or node.args or node.kwargs:
+            return self._refuse(node, f"unknown test 'is {node.name}'", "known: is none, is not none")
+        return self._at(ast.Compare(self._node(node.node), [ast.Is()], [ast.Constant(None)]), self.site(node))
+
+    def _filter(self, node: nodes.Filter) -> ast.expr:
+        known = FILTERS.get(node.name)
+        if known is None or node.node is None:
+            return self._refuse(node, f"unknown filter '{node.name}'", did_you_mean(node.name, FILTERS))
+        if node.kwargs or node.dyn_args or node.dyn_kwargs:
+            return self._refuse(node, f"filter '{node.name}' takes its values in order, without names")
+        least, most = known.args
+        if not least <= len(node.args) <= most:
+            wanted = str(least) if least == most else f"{least} to {most}"
+            return self._refuse(node, f"filter '{node.name}' takes {wanted} values, not {len(node.args)}")
+        args = [self._node(each) for each in (node.node, *node.args)]
+        if node.name == "truncate" and not node.args:
+            args.append(ast.Constant(self.spot.length))
+        return self.call(f"filter_{node.name}", *args, site=self.site(node, [node.node, *node.args]))
+
+    # --- names ------------------------------------------------------------------------------------------------
+
+    def _item(self, node: nodes.Getitem) -> ast.expr:
+        if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+            return self._member(node, node.node, node.arg.value)
+        if isinstance(node.arg, nodes.Slice):
+            return self._unknown(node.arg)
+        return self.call(
+            "index", self._node(node.node), self._node(node.arg), site=self.site(node, [node.node, node.arg])
+        )
+
+    def _member(self, node: nodes.Node, owner: nodes.Node, name: str) -> ast.expr:
+        if name.startswith("__"):
+            return self._refuse(node, f"names like '{name}' are not possible", "no remote field begins with __")
+        if isinstance(owner, nodes.Name) and owner.name not in self.locals:
+            made = self._of_name(node, owner.name, name)
+            if made is not None:
+                return made
+        site = self.site(node, [owner])
+        return self.call("get", self._node(owner), ast.Constant(name), site=site)
+
+    def _of_name(self, node: nodes.Node, owner: str, name: str) -> ast.expr | None:
+        """`owner.name` where owner is a word of the mapping; None where it is an ordinary value."""
+        scope = self.scope
+        if owner == scope.this:
+            return None
+        if owner in scope.lookups:
+            self.variable = True
+            self.reads.of_lookup(owner, name)
+            found = self._hoist("L", owner)
+            return self.call("get", found, ast.Constant(name), site=self.site(node, []))
+        if owner in RESERVED:
+            problem = scope.problem(owner, name)
+            if problem is not None:
+                return self._refuse(node, *problem)
+            return self._word(owner, name)
+        return None
+
+    def _word(self, owner: str, name: str) -> ast.expr:
+        self.variable = True
+        if owner == "main":
+            self.needs_main = True
+            return self._load("m")
+        if owner == "route":
+            self.reads.routes.add(name)
+            return self._hoist("t", name)
+        if owner == "origin":
+            self.reads.of_origin(name)
+            return self._load("ok") if name == "key" else self._hoist("o", name)
+        if name in ("key", "stamp"):
+            return self._at(ast.Attribute(ast.Name("rec", ast.Load()), name, ast.Load()), self.site(None))
+        return self._field(name)
+
+    def _name(self, node: nodes.Name) -> ast.expr:
+        name = node.name
+        if name.startswith("__"):
+            return self._refuse(node, f"names like '{name}' are not possible", "no remote field begins with __")
+        if name in self.locals:
+            return self._load(self.locals[name])
+        self.variable = True
+        if name == self.scope.this:
+            return self._load("e")
+        if name in self.scope.lookups:
+            self.reads.of_lookup(name, None)
+            return self._hoist("L", name)
+        if name not in RESERVED:
+            return self._field(name)
+        problem = self.scope.problem(name, None)
+        if problem is not None:
+            return self._refuse(node, *problem)
+        self.reads.whole = True  # `record` itself: scope lets no other word stand alone
+        return self._load("r")
+
+    def _field(self, name: str) -> ast.expr:
+        self.variable = True
+        self.reads.fields.add(name)
+        return self._hoist("r", name)
+
+    def _hoist(self, owner: str, name: str) -> ast.expr:
+        return self._load(self.hoists.setdefault((owner, name), f"f{len(self.hoists)}"))
+
+    def _load(self, name: str) -> ast.expr:
+        return self._at(ast.Name(name, ast.Load()), self.site(None))

@@ -1,0 +1,91 @@
+"""Which words an expression may use where, and what the expressions of a mapping read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from connector.document import did_you_mean
+
+RESERVED = frozenset({"record", "route", "this", "main", "origin", "now", "loop"})
+"""Words that never mean a field; `record.route` reads a field of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What may be said at one place of a mapping.
+
+    `route`: the names that routes give, None where routes are not known yet. `this`: the element's name in a line
+    with `for`. `main`: whether `main.id` may be used, and if not, `no_main` says why.
+    """
+
+    lookups: frozenset[str] = frozenset()
+    route: frozenset[str] | None = None
+    no_route: str = "routes are taken after this"
+    this: str | None = None
+    main: bool = False
+    no_main: str = "main.id is known in fields and target of the lines under also"
+    origin: bool = True
+
+    def problem(self, word: str, name: str | None) -> tuple[str, str] | None:
+        """Why `word.name` (or `word` alone) may not stand here, and the remedy; None if it may."""
+        match word, name:
+            case "record", _:
+                return None
+            case "route", None:
+                return "route alone has no value", "write route.name"
+            case "route", str():
+                if self.route is None:
+                    return "'route' is not known here", self.no_route
+                return (
+                    None
+                    if name in self.route
+                    else (f"no route gives '{name}'", did_you_mean(name, self.route) or "add `routes`")
+                )
+            case "main", "id":
+                return None if self.main else ("'main.id' is not known here", self.no_main)
+            case "main", _:
+                return "main has nothing but 'main.id'", "write main.id"
+            case "origin", "this":
+                return "'origin.this' is not supported yet", "use origin.key or its fields"
+            case "origin", None:
+                return "origin alone has no value", "write origin.key or origin.field"
+            case "origin", _:
+                return (
+                    None
+                    if self.origin
+                    else ("'origin' is not known here", "only a flow that answers another has an origin")
+                )
+            case "this", _:
+                remedy = (
+                    f"here the element is called '{self.this}'" if self.this else "a field called this: record.this"
+                )
+                return "'this' is known in lines with `for` only" if not self.this else "'this' is not known", remedy
+            case "now", _:
+                return "'now' is not supported yet", "use record.stamp"
+            case _:
+                return f"'{word}' is not available", "loops have no counter; use first or join"
+
+
+@dataclass(slots=True)
+class Reads:
+    """What the expressions of one mapping read, so that only that is selected and fetched."""
+
+    fields: set[str] = field(default_factory=set)
+    whole: bool = False
+    routes: set[str] = field(default_factory=set)
+    lookups: dict[str, set[str] | None] = field(default_factory=dict)
+    origin: set[str] = field(default_factory=set)
+    uses_origin: bool = False
+
+    def of_lookup(self, name: str, wanted: str | None) -> None:
+        """A field of a lookup; None: the lookup as a whole."""
+        known = self.lookups.setdefault(name, set())
+        if wanted is None:
+            self.lookups[name] = None
+        elif known is not None:
+            known.add(wanted)
+
+    def of_origin(self, name: str) -> None:
+        self.uses_origin = True
+        if name != "key":
+            self.origin.add(name)
