@@ -49,15 +49,16 @@ class Streams(Mapping[str, Stream]):
     def __getitem__(self, name: str) -> Stream:
         if not _NAME.match(name):
             raise KeyError(name)
+        owner = name.rpartition(".")[0]  # `orders.notes` appends to `orders`
         return Stream(
             name,
             key="key",
-            writes=frozenset({"create", "update", "append"}),
+            writes=frozenset({"append"}) if owner else frozenset({"create", "update"}),
             batch=500,
             create="exclusive",  # the file is locked while we look and write
             settle_after=0.0,  # a write has happened or not when the call returns
             claims=True,
-            object=name.rpartition(".")[0] or None,  # `orders.notes` appends to `orders`
+            object=owner or None,
         )
 
     def __iter__(self) -> Iterator[str]:

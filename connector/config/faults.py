@@ -37,7 +37,7 @@ def faults_of(
 ) -> Iterator[Fault]:
     """One Fault for each thing that `error` names, with its place under `prefix` in the document."""
     for detail in error.errors(include_url=False):
-        path = prefix + _in_document(detail["loc"], document, prefix)
+        path = prefix + in_document(detail["loc"], document, prefix)
         if path in resolved.unknown:  # its reference is missing: said already
             continue
         yield _fault(detail, model, path, document, resolved, prefix)
@@ -90,7 +90,7 @@ def _pattern(detail: ErrorDetails) -> str:
     return _PATTERNS.get(pattern, f"it must match {pattern}" if pattern else "")
 
 
-def _in_document(loc: Iterable[str | int], document: Document, prefix: Path_) -> Path_:
+def in_document(loc: Iterable[str | int], document: Document, prefix: Path_ = ()) -> Path_:
     """`loc` without the steps that pydantic adds for unions; the last step may name a key that is not there."""
     here: Any = document.data
     for step in prefix:

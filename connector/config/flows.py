@@ -15,6 +15,7 @@ from connector.document import Document, did_you_mean, load
 from connector.errors import ConfigFault, Fault
 from connector.flow import Flow
 from connector.flow import Mapping as CompiledMapping
+from connector.mapping.compile import compile_mapping
 
 StreamName = tuple[str, str]
 FlowPath = tuple[str, str]
@@ -76,8 +77,7 @@ def _flow(reading: _Reading, name: str, part: FlowPart, file: File, now: datetim
     if destination and not destination[1].writes:
         reading.fault((*path, "to"), f"stream '{part.destination}' cannot be written to")
     answered = _answered(reading, path, part, file)
-    lengths = destination[1].lengths if destination else {}
-    compiled = _mapping(reading, path, part, lengths)
+    compiled = _mapping(reading, path, part)
     if compiled is not None:
         _mapping_streams(reading, part, *compiled)
     if source is None or destination is None or compiled is None:
@@ -151,9 +151,7 @@ def _answered(reading: _Reading, path: FlowPath, part: FlowPart, file: File) -> 
     return answered
 
 
-def _mapping(
-    reading: _Reading, path: FlowPath, part: FlowPart, lengths: Mapping[str, int]
-) -> tuple[CompiledMapping, Document] | None:
+def _mapping(reading: _Reading, path: FlowPath, part: FlowPart) -> tuple[CompiledMapping, Document] | None:
     at = (*path, "mapping")
     file = str(Path(reading.document.file).parent / part.mapping)
     if not Path(file).is_file():
@@ -161,11 +159,28 @@ def _mapping(
         remedy = near[0].remedy if near else ""
         reading.fault(at, f"mapping {part.mapping} does not exist", remedy or "paths are relative to this file")
         return None
-    from connector.mapping import compile_mapping
-
     document = reading.mappings.setdefault(file, load(file))
+
+    def stream(text: str) -> Stream | None:
+        own = part.destination if text == "destination" else text
+        connection, name = resolve_stream(own, part.source, part.destination)
+        adapter = reading.adapters.get(connection)
+        try:
+            return adapter.streams[name] if adapter else None
+        except KeyError:  # said where the mapping's streams are checked
+            return None
+
+    def lengths(text: str, field: str) -> int | None:
+        facts = stream(text)
+        return facts.lengths.get(field) if facts else None
+
+    def appends(text: str) -> bool:
+        facts = stream(text)
+        return facts.writes == {"append"} if facts else text.endswith(".notes")
+
+    answers = part.answers is not None
     try:
-        return compile_mapping(document, lengths=lengths, answers=part.answers is not None), document
+        return compile_mapping(document, lengths=lengths, appends=appends, answers=answers), document
     except ConfigFault as fault:
         reading.faults.extend(fault.faults)
         return None

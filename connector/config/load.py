@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ValidationError
 
 from connector.adapter import Adapter, Clock, adapter_class, adapter_names
-from connector.config.faults import faults_of
+from connector.config.faults import faults_of, in_document
 from connector.config.flows import build_flows
 from connector.config.references import Resolved, resolve
 from connector.config.schema import Daemon, File, Keep, Log, Web
@@ -77,6 +78,9 @@ def load_config(
     """Read the configuration at `path`. ConfigFault names every fault of it and of its mappings."""
     document = load(str(path))
     faults = list(document.faults)
+    if not Path(path).exists():
+        way_out = "copy config.example.yaml to begin, or name the file with --config"
+        faults = [replace(fault, remedy=f"{fault.remedy} {way_out}".strip()) for fault in faults]
     if not isinstance(document.data, dict):
         if not faults:
             faults.append(Fault(document.place(()), "no configuration", "begin with connections:, store: and flows:"))
@@ -111,20 +115,27 @@ def load_config(
 
 
 def _shape(document: Document, resolved: Resolved, faults: list[Fault]) -> File | None:
-    """The file by its schema. With faults in it, what is left of it without the faulty parts, so that the rest is read."""
+    """The file by its schema. With faults in it, what is left without the faulty values, so that the rest is read too."""
     try:
         return File.model_validate(resolved.data)
     except ValidationError as error:
         faults += faults_of(error, File, document, resolved)
-        bad = {tuple(each["loc"][:2]) for each in error.errors(include_url=False)}
-    flows = resolved.data.get("flows")
-    rest = {"connections": {}, "store": "sqlite:///none.db", "flows": {}}
-    if isinstance(flows, dict):
-        rest["flows"] = {name: flow for name, flow in flows.items() if ("flows", name) not in bad}
+        left = deepcopy(resolved.data)
+        for detail in error.errors(include_url=False):
+            _without(left, in_document(detail["loc"], document))
     try:
-        return File.model_validate(rest)
+        return File.model_validate({"connections": {}, "store": "", "flows": {}} | left)
     except ValidationError:
         return None
+
+
+def _without(data: Any, path: tuple[str | int, ...]) -> None:
+    """Take the value at `path` away: one of a wrong form, or one that lacks something required."""
+    steps = list(path[:-1] if path[-1:] == ("[key]",) else path)
+    for step in steps[:-1]:
+        data = data[step]
+    if steps and isinstance(data, dict):
+        data.pop(steps[-1], None)
 
 
 def _connections(document: Document, resolved: Resolved, faults: list[Fault]) -> dict[str, Connection]:

@@ -1,0 +1,80 @@
+"""config.example.yaml and docs/configuration.md say what the schema says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from connector.adapter import adapter_class
+from connector.config import load_config
+from connector.config.schema import Defaults, File, FlowPart
+from connector.document import load
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "config.example.yaml"
+DOCS = ROOT / "docs" / "configuration.md"
+ENVIRON = {
+    "SFCC_URL": "https://shop.example",
+    "SFCC_CLIENT_ID": "shop-client",
+    "SFCC_CLIENT_SECRET": "s",
+    "SALESFORCE_URL": "https://desk.example",
+    "SALESFORCE_CLIENT_ID": "desk-client",
+    "SALESFORCE_CLIENT_SECRET": "s",
+}
+SECTIONS = ("defaults", "retry", "keep", "daemon", "web", "log")
+
+
+def keys_of(model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield field.alias or name
+
+
+def test_the_example_loads_without_a_fault() -> None:
+    config = load_config(EXAMPLE, environ=ENVIRON, now=datetime(2026, 11, 20, tzinfo=UTC))
+    assert list(config.flows) == ["orders-to-cases", "returns-to-cases", "cases-to-orders", "cases-to-returns"]
+    assert config.flows["cases-to-orders"].start == datetime(2026, 11, 13, tzinfo=UTC)
+
+
+def test_no_secret_of_the_example_can_be_printed() -> None:
+    config = load_config(EXAMPLE, environ={**ENVIRON, "SFCC_CLIENT_SECRET": "hunter2"})
+    assert "hunter2" not in repr(config)
+    assert "hunter2" not in str(config.connections["shop"].settings)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_example_shows_every_setting_with_its_default(section: str) -> None:
+    data = load(str(EXAMPLE)).data
+    model = type(getattr(File.model_validate({"connections": {}, "store": "x", "flows": {}}), section))
+    assert sorted(data[section]) == sorted(keys_of(model))
+    assert model.model_validate(data[section]) == model()
+
+
+def test_the_example_shows_every_setting_of_a_flow() -> None:
+    text = EXAMPLE.read_text()
+    named = {key for key in keys_of(FlowPart) if not re.search(rf"\b{re.escape(key)}\b", text)}
+    assert named <= {"moved_from", "where"}, "these come with later flows"
+    assert set(keys_of(Defaults)) <= set(keys_of(FlowPart))
+
+
+@pytest.mark.parametrize("name", ["sfcc", "salesforce", "jsonl"])
+def test_the_example_shows_every_setting_of_an_adapter(name: str) -> None:
+    text = EXAMPLE.read_text()
+    part = text[text.index(f"adapter: {name}") :]
+    missing = [key for key in keys_of(adapter_class(name).Settings) if not re.search(rf"\b{key}:", part)]
+    assert [key for key in missing if key != "grant"] == []
+
+
+@pytest.mark.parametrize("section", [*SECTIONS, "connections", "store", "flows"])
+def test_every_setting_is_documented(section: str) -> None:
+    text = DOCS.read_text()
+    fields: dict[str, Any] = {"flows": FlowPart, "connections": None, "store": None}
+    model = fields.get(section, File.model_fields[section].annotation)
+    assert f"`{section}`" in text
+    for key in keys_of(model) if model else ():
+        assert f"`{key}`" in text, f"docs/configuration.md does not explain {section}.{key}"
