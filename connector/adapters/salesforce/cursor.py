@@ -30,7 +30,7 @@ def parse(cursor: Cursor) -> Position:
     """A saved cursor. ValueError if it is not one of ours."""
     try:
         found = orjson.loads(cursor)
-        return Position(stamps.stamp(stamps.parse(found["stamp"])), str(found["id"]))
+        return Position(stamps.stamp(stamps.parse(str(found["stamp"]))), str(found["id"]))
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"not a Salesforce cursor: {cursor[:80]!r}") from error
 

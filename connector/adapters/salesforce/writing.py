@@ -199,10 +199,18 @@ class Writer:
         return results
 
     def _apart(self, stream: Stream, rows: Sequence[Write], op: Op, before: Sequence[Result]) -> list[Result]:
-        """ "Too many batch retries": rows drag one another down, so send 50 at a time, then one by one."""
-        size = _APART if len(rows) > _APART else 1
+        """Too many batch retries: rows drag one another down, so send 50 at a time, then one by one."""
+        results = self._in_chunks(stream, rows, op, _APART if len(rows) > _APART else 1)
+        still = [place for place, result in enumerate(results) if isinstance(result.error, Tangled)]
+        alone = self._in_chunks(stream, [rows[place] for place in still], op, 1) if len(rows) > _APART else []
+        for place, result in zip(still, alone, strict=False):
+            results[place] = result
+        return results
+
+    def _in_chunks(self, stream: Stream, rows: Sequence[Write], op: Op, size: int) -> list[Result]:
+        """Several calls; when the connection fails, the rest is not sent and nobody is to blame."""
         results: list[Result] = []
-        down: RemoteError | None = None
+        down: ConnectionFault | None = None
         for chunk in _chunks(rows, size):
             if down is not None:
                 results += _for_each(chunk, Transient(f"not sent: {down}", code=down.code))
@@ -212,11 +220,6 @@ class Writer:
             except RemoteError as error:
                 results += _for_each(chunk, error)
                 down = error if isinstance(error, ConnectionFault) else None
-        still = [place for place, result in enumerate(results) if isinstance(result.error, Tangled)]
-        if size > 1 and still:
-            alone = self._apart(stream, [rows[place] for place in still[:_APART]], op, ())
-            for place, result in zip(still, alone, strict=False):
-                results[place] = result
         return results
 
     def _link(self, stream: Stream, rows: Sequence[Write], op: Op, before: Sequence[Result]) -> list[Result]:
