@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -25,9 +26,14 @@ class House:
     """World and ports on the running loop."""
 
     def __init__(self, options: Options) -> None:
-        socks = [
-            bind(options.host, port) for port in (options.sfcc_port, options.salesforce_port, options.control_port)
-        ]
+        socks: list[socket.socket] = []
+        try:
+            for port in (options.sfcc_port, options.salesforce_port, options.control_port):
+                socks.append(bind(options.host, port))
+        except OSError:
+            for sock in socks:
+                sock.close()
+            raise
         urls = [f"http://{s.getsockname()[0]}:{s.getsockname()[1]}" for s in socks]
         try:
             self.world = World(options, urls[0], urls[1])
@@ -125,9 +131,9 @@ class Sandbox:
             self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
             house = House(self.options)
             await house.open()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - __enter__ raises it in the caller's thread
             ready.set_exception(error)
-            raise
+            return
         self._house = house
         ready.set_result(None)
         await self._stop.wait()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from connector.sandbox.world import World
 
 _FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "days", "equal_run",
-          "longest_order", "clock_skew", "faults", "agents"}  # fmt: skip
+          "longest_order", "clock_skew", "faults", "agents", "traffic"}  # fmt: skip
 
 
 class Control:
@@ -145,6 +145,11 @@ class Control:
     def place_return(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
         """A customer asks to send something of an order back."""
         return self.world.place_return(number, **changes)
+
+    def traffic(self, per_minute: float) -> int:
+        """New orders, changes and returns at a rate; 0 stops. Returns how many it has made."""
+        self.world.traffic.run(per_minute)
+        return self.world.traffic.made
 
     def lag(self, key: str, seconds: float) -> None:
         """Search learns of writes of this order or object that much later, whatever index_lag says."""

@@ -84,6 +84,9 @@ class Options:
     supplied_updatable: bool = True
     """False: Supplied* fields may be set on create only."""
 
+    traffic: float = 0.0
+    """Changes a minute in the shop: new orders, changed ones, returns."""
+
     # people
     agents: bool = False
     agent_rate: float = 2.0

@@ -17,6 +17,7 @@ from connector.sandbox.salesforce.org import Org
 from connector.sandbox.sfcc.documents import Documents
 from connector.sandbox.sfcc.shop import Shop
 from connector.sandbox.shopcode import ShopCode
+from connector.sandbox.traffic import Traffic
 
 
 class World:
@@ -48,6 +49,7 @@ class World:
             self.shop.objects.put(site, "ReturnRequest", key, attributes, "")
         self.shop_code = ShopCode(self, self.shop)
         self.agents = Agents(self, self.org)
+        self.traffic = Traffic(self)
         for rule in options.faults:
             self.faults.add(**rule)
 
@@ -56,6 +58,7 @@ class World:
         self.shop_code.start()
         if self.options.agents:
             self.agents.start()
+        self.traffic.run(self.options.traffic)
 
     def reset(self) -> None:
         """Back to the start: data, knobs, faults, journal, time. Tokens stay good."""

@@ -35,6 +35,11 @@ class Field:
     default: Any = None
     check: Callable[[Any], Any] = field(init=False, repr=False, compare=False)
 
+    @property
+    def plain(self) -> bool:
+        """A text that only its length can spoil."""
+        return self.kind in ("string", "textarea", "phone") or (self.kind == "picklist" and not self.restricted)
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "check", _CHECKS.get(self.kind, _text)(self))
 

@@ -108,7 +108,8 @@ class Transaction:
         if not self.org.world.options.unique_key:
             return
         lower = key.lower()
-        other = next((r for r in table.holders(key) if r is not row), None)
+        others = table.keys.get(lower)
+        other = None if others is None else next((r for r in others if r is not row), None)
         if other is not None or lower in self._keys:
             named = "<unknown>" if other is None else other.values["Id"]
             raise Problem(
@@ -158,9 +159,7 @@ class Transaction:
         made = table.next_id()
         values: Values = {"Id": made, "IsDeleted": False, "CreatedDate": now, "CreatedById": self.actor,
                           "LastModifiedDate": now, "LastModifiedById": self.actor, "SystemModstamp": now}  # fmt: skip
-        for name, value in given.items():
-            if value is not None:
-                values[name] = value
+        values.update(given)
         row = Row(values)
         row.visible = self.visible
         if table is org.cases:

@@ -115,7 +115,7 @@ class Documents:
         if doc.flat is None:
             assert doc.hit is not None
             doc.flat = self.project(orjson.loads(doc.hit))
-            doc.flat["site_id"] = doc.site
+            doc.flat["site_id"] = doc.site or None
             doc.flat["_key"] = doc.key
         return doc.flat
 
