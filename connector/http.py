@@ -255,6 +255,12 @@ class _Transport(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = POOLS
 
+    def close(self) -> None:
+        pools = self.poolmanager.pools
+        for pool in [pools[key] for key in list(pools.keys())]:
+            pool.close()  # urllib3 leaves it to the garbage collector, which may take its time
+        super().close()
+
 
 class _Session(requests.Session):
     """Used by one thread at a time. Keeps connections, but no cookies and nothing else of an answer."""
