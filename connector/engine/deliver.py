@@ -98,15 +98,20 @@ class Delivery:
 
     def _next(self, work: Work) -> list[Step]:
         """Steps of a row that may go now; those whose main or predecessor failed stay waiting and are owed."""
-        unfinished = {step.wanted.spec.id for step in work.steps if step.state not in ("sent", "unchanged")}
-        for step in work.steps:
-            if step.state == "waiting" and self._free(step, unfinished):
-                try:
-                    self._planner.complete(step)
-                    prepare(step, self._shop.digester)
-                except MappingFault as fault:
-                    step.state, step.error = "failed", fault
-        return [step for step in work.steps if step.state == "ready"]
+        while True:
+            unfinished = {step.wanted.spec.id for step in work.steps if step.state not in ("sent", "unchanged")}
+            free = [step for step in work.steps if step.state == "waiting" and self._free(step, unfinished)]
+            for step in free:
+                self._prepare(step)
+            if not any(step.state == "unchanged" for step in free):  # what had nothing to send frees others at once
+                return [step for step in work.steps if step.state == "ready"]
+
+    def _prepare(self, step: Step) -> None:
+        try:
+            self._planner.complete(step)
+            prepare(step, self._shop.digester)
+        except MappingFault as fault:
+            step.state, step.error = "failed", fault
 
     @staticmethod
     def _free(step: Step, unfinished: set[str]) -> bool:

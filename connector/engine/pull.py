@@ -73,8 +73,10 @@ class Presence:
     mapping it as null would clear the field on every case. Source: OCAPI settings trim what a client may not read."""
 
     ENOUGH = 100
-    USUAL = 0.5
+    USUAL = 0.9
     PAGE = 20
+    NEARLY = 0.05
+    """A page also shows records of before again (the overlap), which may still have it."""
 
     def __init__(self) -> None:
         self._seen: Counter[str] = Counter()
@@ -85,11 +87,12 @@ class Presence:
         here = Counter(name for record in page for name in fields if record.fields.get(name) is not None)
         if len(page) >= self.PAGE and self._records >= self.ENOUGH:
             for name in fields:
-                if not here[name] and self._seen[name] >= self.USUAL * self._records:
+                if here[name] <= self.NEARLY * len(page) and self._seen[name] >= self.USUAL * self._records:
                     raise Misconfigured(
-                        f"{name} is missing in all {len(page)} records of a page of {stream}; "
-                        f"{self._seen[name]} of the {self._records} before had it",
-                        remedy=f"give the client permission to read {name} again; nothing of this page was taken in",
+                        f"{name} is missing in {len(page) - here[name]} of the {len(page)} records of a page of "
+                        f"{stream}; {self._seen[name]} of the {self._records} before had it",
+                        remedy=f"give the client permission to read {name} again (nothing of this page was taken in); "
+                        "if the shop really stopped setting it, restart the connector",
                     )
         self._seen.update(here)
         self._records += len(page)
