@@ -87,36 +87,24 @@ _ALL = (
     Event(
         "parked",
         "warning",
-        "{flow}: {count} parked: {reason}",
+        "{flow}: {rows} parked: {reason}",
         "`connector parked list`, then change what the remedy names and `connector parked retry`",
     ),
     Event(
         "brake",
         "warning",
-        "{flow} has made {created} new objects within the hour, its brake is {limit}: the rest waits",
+        "{flow} has made its {limit} new objects of this hour: {waiting} wait",
         "if the mapping is right, raise `brake` of the flow; if not, set `enabled: false` and correct it",
-    ),
-    Event("brake_released", "info", "{flow} makes new objects again"),
-    Event(
-        "uncertain",
-        "info",
-        "{flow}: {count} writes may or may not have arrived; they are looked up before anything is repeated",
     ),
     Event(
         "lease_lost",
         "warning",
-        "{flow}: {count} rows had passed to another worker when their outcome came; it was not written over theirs",
+        "{flow}: {rows} rows had passed to another worker when their outcome came; it was not written over theirs",
         "if it recurs, raise `lease`: deliveries take longer than rows are held",
-    ),
-    Event(
-        "permission_lost",
-        "error",
-        "{flow}: no record of a whole page has {fields} any more",
-        "give the integration user read access to these attributes again; values sent before are left alone",
     ),
     # upkeep
     Event("sweep", "debug", "{flow}: {read} keys compared over {width} s, {found} found"),
-    Event("sweep_found", "info", "{flow}: the sweep found {found} records that no poll had shown"),
+    Event("sweep_found", "info", "{flow}: the sweep found {records} records that no poll had shown"),
     Event("pruned", "info", "{records} stored records older than `keep` removed; rows and links stay"),
     Event("prune_failed", "error", "the ledger could not be pruned: {error}", "the message says what to do"),
     Event(

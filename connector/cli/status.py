@@ -84,7 +84,7 @@ def _show_health(config: Config, healths: Mapping[str, tuple[str, object, str, s
         kind, _, name = scope.partition(":")
         if kind == "flow" and scope not in healths:
             continue
-        state, since, message, remedy = healths.get(scope, ("not asked yet", None, "", ""))
+        state, since, message, remedy = healths.get(scope, ("no trouble known", None, "", ""))
         shown = names.get(name, name) if kind == "flow" else name
         rows.append((kind, shown, state, since, f"{message} {remedy}".strip() if state != "ok" else ""))
     for line in table(["", "name", "state", "since", "why"], [(*row[:4], text(row[4])) for row in rows]):

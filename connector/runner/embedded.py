@@ -136,8 +136,7 @@ class EmbeddedRunner:
             except Exception as error:  # noqa: BLE001  # as in a pass
                 self._failed(name, work, error)
             else:
-                found = {"flow": name, "read": report.read, "found": report.changed, "width": round(width)}
-                self._tell("sweep_found" if report.changed else "sweep", **found)
+                self._tell("sweep", flow=name, read=report.read, found=report.changed, width=round(width))
 
     def _prune(self) -> None:
         if self._stop.is_set():

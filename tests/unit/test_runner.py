@@ -159,8 +159,8 @@ def test_a_slow_flow_does_not_hold_up_its_neighbours(rig: Rig) -> None:
 def test_a_sweep_waits_for_the_pass_of_its_flow(rig: Rig) -> None:
     passes = Passes()
     rig(passes, flow("a", sweep_every=0.05, sweep_width=1800.0))
-    assert rig.told.wait_for("sweep_found") == {"flow": "a", "read": 5, "found": 1, "width": 1800}
-    rig.told.wait_for("sweep_found", 5)
+    assert rig.told.wait_for("sweep") == {"flow": "a", "read": 5, "found": 1, "width": 1800}
+    rig.told.wait_for("sweep", 5)
     assert not passes.beside_itself
 
 

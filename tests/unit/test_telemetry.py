@@ -57,6 +57,12 @@ def test_every_event_that_the_package_tells_is_registered() -> None:
     assert not unknown
 
 
+def test_every_registered_event_is_told_somewhere() -> None:
+    package = Path(connector.__file__).parent
+    text = "\n".join(path.read_text() for path in package.rglob("*.py") if path.name != "telemetry.py")
+    assert [name for name in EVENTS if f'"{name}"' not in text] == []
+
+
 def test_every_registered_event_is_documented_with_its_level_and_remedy() -> None:
     text = DOCS.read_text()
     for event in EVENTS.values():

@@ -1,0 +1,127 @@
+"""The processes of the demo: sandbox and daemon, each started as a user would start it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+import connector
+from connector.sandbox.client import Client, Process
+
+SHIPPED = ("order-exception-to-case", "return-to-case", "case-to-order", "case-to-return")
+
+CONFIG = """\
+# Made by `connector demo`; the systems behind it are simulated.
+connections:
+  shop:
+    adapter: sfcc
+    url: {sfcc}
+    auth_url: {sfcc}
+    site: RefArch
+    client_id: bench
+    client_secret: secret
+    index_lag: 0
+    settle_after: 2
+  service:
+    adapter: salesforce
+    url: {salesforce}
+    auth: {{grant: client_credentials, client_id: bench, client_secret: secret}}
+    key_field: Commerce_Key__c
+    settle_after: 2s
+store: sqlite:///ledger.db
+flows:
+  orders-to-cases: {{from: shop.orders, to: service.Case, mapping: {mappings}/order-exception-to-case.yaml}}
+  returns-to-cases: {{from: shop.custom_objects/ReturnRequest, to: service.Case, mapping: {mappings}/return-to-case.yaml}}
+  cases-to-orders: {{from: service.Case, to: shop.orders, mapping: {mappings}/case-to-order.yaml, answers: orders-to-cases}}
+  cases-to-returns:
+    from: service.Case
+    to: shop.custom_objects/ReturnRequest
+    mapping: {mappings}/case-to-return.yaml
+    answers: returns-to-cases
+defaults: {{every: 1s, start: beginning, brake: none}}
+daemon: {{jitter: 100ms}}
+web: {{listen: "127.0.0.1:0"}}
+"""
+
+
+@dataclass(slots=True)
+class Stage:
+    """Everything that was started, and where it stands."""
+
+    folder: Path
+    urls: dict[str, str]
+    control: Client
+    daemon: subprocess.Popen[bytes]
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "daemon.log"
+
+    @staticmethod
+    @contextmanager
+    def set_up(folder: str | None, mappings: str | None, orders: int) -> Iterator[Stage]:
+        """Sandbox first, then the daemon against it; both end with the block."""
+        shipped = find_mappings(mappings)
+        place = Path(folder or tempfile.mkdtemp(prefix="connector-demo-")).resolve()
+        place.mkdir(parents=True, exist_ok=True)
+        if (place / "ledger.db").exists():
+            raise click.UsageError(f"{place} holds the ledger of an earlier demo; name an empty folder")
+        returns = max(4, orders // 10)
+        with Process("--orders", str(orders), "--returns", str(returns), "--agent-rate", "10") as box:
+            text = CONFIG.format(sfcc=box.sfcc_url, salesforce=box.salesforce_url, mappings=shipped)
+            (place / "config.yaml").write_text(text)
+            with (place / "daemon.log").open("wb") as log:
+                command = [sys.executable, "-m", "connector.cli", "--config", str(place / "config.yaml"), "run"]
+                # A session of its own: Ctrl-C in the terminal is for us, and we ask the daemon to stop.
+                daemon = subprocess.Popen(command, stderr=log, start_new_session=True)  # noqa: S603  # our own command
+            stage = Stage(place, box.urls, box.control, daemon)
+            try:
+                yield stage
+            finally:
+                stage.stop()
+
+    def started(self) -> dict[str, Any] | None:
+        """The daemon's `started` event, once it was said."""
+        return next((event for event in self.events() if event.get("event") == "started"), None)
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """What the daemon has said so far."""
+        for line in self.log.read_text().splitlines():
+            if line.startswith("{"):
+                yield json.loads(line)
+
+    def stop(self) -> int:
+        """SIGTERM, and the daemon's exit code."""
+        if self.daemon.poll() is None:
+            self.daemon.terminate()
+        try:
+            return self.daemon.wait(timeout=40)
+        except subprocess.TimeoutExpired:
+            self.daemon.kill()
+            return self.daemon.wait()
+
+
+def find_mappings(given: str | None) -> Path:
+    """The folder with the shipped mappings: as given, below the current folder, or beside the package."""
+    beside = Path(connector.__file__).resolve().parent.parent
+    places = [Path(given)] if given else [Path("mappings/salesforce"), beside / "mappings" / "salesforce"]
+    for place in places:
+        if all((place / f"{name}.yaml").is_file() for name in SHIPPED):
+            return place.resolve()
+    looked = " or ".join(str(place) for place in places)
+    raise click.UsageError(f"the shipped mappings are not in {looked}; name their folder with --mappings")
