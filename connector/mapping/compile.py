@@ -75,10 +75,7 @@ def _compile(draft: Draft, data: dict[str, Any]) -> CompiledMapping:
     scope = Scope(origin=draft.answers is not False)
     lookups, asks = _lookups(draft, data.get("lookups"), scope)
     scope = replace(scope, lookups=frozenset(lookups))
-    when = ""
-    if "when" in data:
-        emitter = draft.emitter(scope)
-        when = draft.module.function(emitter, emitter.lone(draft.spot(("when",)), data["when"], "when"))
+    when, alone = _when(draft, data, scope)
     names = _route_names(draft, data.get("routes"))
     routes = _routes(draft, data["routes"], scope, names) if names else ""
     no_route = "" if names else "the mapping has no routes"
@@ -92,7 +89,16 @@ def _compile(draft: Draft, data: dict[str, Any]) -> CompiledMapping:
             draft.fault(path, None, f"no field reads route.{name}", "use it, or take it away", key=True)
     lint_tests(draft, data.get("tests"), [line.spec for line in lines], set(lookups))
     functions = _functions(draft)
-    return _mapping(draft, data, lookups, lines, functions, (when, asks, routes))
+    return _mapping(draft, data, lookups, lines, functions, (when, asks, routes), alone)
+
+
+def _when(draft: Draft, data: dict[str, Any], scope: Scope) -> tuple[str, bool]:
+    """The function of `when`, and whether it can decide before anything is looked up."""
+    if "when" not in data:
+        return "", False
+    emitter = draft.emitter(scope)
+    name = draft.module.function(emitter, emitter.lone(draft.spot(("when",)), data["when"], "when"))
+    return name, not any(owner == "L" for owner, _ in emitter.hoists)
 
 
 def _functions(draft: Draft) -> dict[str, Work]:
@@ -112,6 +118,7 @@ def _mapping(
     lines: list[DraftLine],
     functions: dict[str, Work],
     names: tuple[str, str, str],
+    alone: bool,
 ) -> CompiledMapping:
     reads, when, asks, routes = draft.reads, *names
     read = {name: _read(reads.lookups.get(name, set())) for name in lookups}
@@ -129,6 +136,7 @@ def _mapping(
         _sites=draft.sites,
         _lines=[_line(line, functions) for line in lines] if functions else [],
         _when=functions.get(when),
+        _when_alone=alone,
         _lookup_keys=functions.get(asks),
         _routes=functions.get(routes),
     )

@@ -41,6 +41,7 @@ class CompiledMapping:
     _sites: list[Site] = field(repr=False)
     _lines: list[CompiledLine] = field(repr=False)
     _when: Work | None = field(default=None, repr=False)
+    _when_alone: bool = field(default=False, repr=False)
     _lookup_keys: Work | None = field(default=None, repr=False)
     _routes: Work | None = field(default=None, repr=False)
 

@@ -48,8 +48,8 @@ _REFUSED: dict[type[nodes.Node], tuple[str, str]] = {
     nodes.Call: ("calls are not possible", "use a filter: {{ x | lower }}"),
     nodes.Pow: ("powers are not possible", "multiply"),
     nodes.Slice: ("slices are not possible", "use first, truncate or where"),
-    nodes.Assign: ("set is not possible", "write the expression where it is used"),
-    nodes.AssignBlock: ("set is not possible", "write the expression where it is used"),
+    nodes.Assign: ("set is not possible", "repeat the expression"),
+    nodes.AssignBlock: ("set is not possible", "repeat the expression"),
 }
 
 
@@ -140,6 +140,9 @@ class Emitter:
                     pieces.append(self._if(node))
                 case nodes.For():
                     pieces.append(self._for(node))
+                case nodes.FilterBlock():
+                    block = self.call("trimmed", self._body(node.body))
+                    pieces.append(self.call("text", self._filter(node.filter, block), site=self.site(node)))
                 case _:
                     pieces.append(self._unknown(node))
         return self._text(pieces)
@@ -266,9 +269,10 @@ class Emitter:
             return self._refuse(node, f"unknown test 'is {node.name}'", "known: is none, is not none")
         return self._at(ast.Compare(self._node(node.node), [ast.Is()], [ast.Constant(None)]), self.site(node))
 
-    def _filter(self, node: nodes.Filter) -> ast.expr:
+    def _filter(self, node: nodes.Filter, block: ast.expr | None = None) -> ast.expr:
+        """A filter's call; `block` is what stands in `{% filter … %}`, where the filter has no value before it."""
         known = FILTERS.get(node.name)
-        if known is None or node.node is None:
+        if known is None:
             return self._refuse(node, f"unknown filter '{node.name}'", did_you_mean(node.name, FILTERS))
         if node.kwargs or node.dyn_args or node.dyn_kwargs:
             return self._refuse(node, f"filter '{node.name}' takes its values in order, without names")
@@ -276,10 +280,18 @@ class Emitter:
         if not least <= len(node.args) <= most:
             wanted = str(least) if least == most else f"{least} to {most}"
             return self._refuse(node, f"filter '{node.name}' takes {wanted} values, not {len(node.args)}")
-        args = [self._node(each) for each in (node.node, *node.args)]
+        args = [self._filtered(node.node, block), *map(self._node, node.args)]
         if node.name == "truncate" and not node.args:
             args.append(ast.Constant(self.spot.length))
-        return self.call(f"filter_{node.name}", *args, site=self.site(node, [node.node, *node.args]))
+        operands = [each for each in (node.node, *node.args) if each is not None]
+        return self.call(f"filter_{node.name}", *args, site=self.site(node, operands))
+
+    def _filtered(self, node: nodes.Expr | None, block: ast.expr | None) -> ast.expr:
+        if block is None or isinstance(node, nodes.Filter):
+            return (
+                self._filter(node, block) if isinstance(node, nodes.Filter) else self._node(node or nodes.Const(None))
+            )
+        return block
 
     # --- names ------------------------------------------------------------------------------------------------
 

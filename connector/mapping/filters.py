@@ -146,7 +146,7 @@ def first(value: Any) -> Any:
 def join(value: Any, separator: Any = "") -> str | None:
     if value is None:
         return None
-    return joined((text(each) for each in _list(value) if each is not None), _text(separator))
+    return joined((text(each) for each in _list(value) if each is not None), _text(separator)) or None
 
 
 def lower(value: Any) -> str | None:
@@ -210,7 +210,7 @@ FILTERS: dict[str, Filter] = {
     "instant": Filter(
         instant, (0, 1), "a time in the one form, `2026-11-20T10:02:00.000Z`; text without zone is in `zone` (UTC)"
     ),
-    "join": Filter(join, (0, 1), "a list's elements as one text, nulls left out"),
+    "join": Filter(join, (0, 1), "a list's elements as one text, nulls left out; null if nothing is left"),
     "json": Filter(json, (0, 0), "JSON text as a value; what is a list or an object already stays"),
     "length": Filter(length, (0, 0), "how many characters, elements or keys"),
     "lower": Filter(lower, (0, 0), "in lower case"),
