@@ -17,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test unit check fmt bench lock image clean
+.PHONY: help install demo test unit check fmt docs bench lock image clean
 
 help: ## Say what can be made
 	@echo "make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [ARGS=…]"
@@ -47,6 +47,9 @@ check: install ## Look without running: ruff (lint and format), mypy --strict, t
 fmt: install ## Put imports and format right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: install ## Write the module map of docs/architecture.md anew
+	$(BIN)/python tests/module_map.py
 
 bench: install ## Measure records a second, calls and memory; ARGS="--rounds 1" is quicker
 	$(BIN)/python bench/run.py $(ARGS)
