@@ -54,7 +54,7 @@ def test_a_trigger_that_met_a_lock_may_pass_and_one_that_refused_may_not(code: s
         ("STRING_TOO_LONG", "Subject: data value too large: Ada Lovelace (max length=255)", ["Subject"], "Subject"),
         ("STRING_TOO_LONG", "Subject: data value too large: Ada Lovelace (max length=255)", [], "Subject"),
         ("INVALID_EMAIL_ADDRESS", "Email: invalid email address: Ada Lovelace", ["SuppliedEmail"], "SuppliedEmail"),
-        ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "Status: bad value for restricted picklist: Ada Lovelace", ["Status"], "Status"),
+        ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "Status: bad value: Ada Lovelace", ["Status"], "Status"),
         ("REQUIRED_FIELD_MISSING", "Required fields are missing: [Origin, Type]", [], "Origin"),
         ("INVALID_FIELD", "No such column 'foo' on sobject of type Case", [], "foo"),
         ("INVALID_FIELD", 'Foreign key external ID: Ada Lovelace not found for field Ext__c', [], ""),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from requests import PreparedRequest
 
-from connector.errors import Misconfigured
+from connector.errors import Misconfigured, Unavailable
 from connector.model import Page, Select
 from tests.unit.salesforce_wire import (
     BASE,
@@ -292,3 +292,11 @@ def test_objects_that_cannot_bear_our_key_take_no_writes_and_are_not_asked_for_i
         assert wire.queries() == [f"SELECT Id,SystemModstamp,CommentBody FROM CaseComment {TAIL} 2000"]
         with pytest.raises(Misconfigured, match="no key of ours"):
             adapter.fetch("CaseComment", ["k"], by="our_key", select=Select(fields=("CommentBody",)))
+
+
+@pytest.mark.parametrize("body", [[], {}, {"records": None}, "text"])
+def test_an_answer_without_records_is_an_outage_not_an_empty_page(body: Any) -> None:
+    with org() as (adapter, wire, _):
+        wire.script("GET", QUERY, json_answer(body))
+        with pytest.raises(Unavailable, match="without records"):
+            list(adapter.read("Case", None, select=FIELDS))

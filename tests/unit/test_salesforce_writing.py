@@ -391,6 +391,24 @@ def test_a_call_that_fails_after_another_went_through_leaves_the_first_results_s
         assert results[2].error.uncertain
 
 
+@pytest.mark.parametrize("body", [{}, [], [1], [{}], [{"success": True}], [done(1), done(2)], None])
+def test_an_answer_that_is_not_row_by_row_leaves_the_write_uncertain(body: Any) -> None:
+    with org() as (adapter, wire, _):
+        wire.script("POST", COLLECTIONS, json_answer(body))
+        with pytest.raises(Transient, match="every row") as caught:
+            adapter.write("Case", [create("k1")])
+        assert caught.value.uncertain
+
+
+@pytest.mark.parametrize("key", ["..", ".", "a/b?c#d", "x.inc", "ä ö"])
+def test_no_key_ever_stands_in_a_path(key: str) -> None:
+    with org() as (adapter, wire, _):
+        wire.script("POST", COLLECTIONS, json_answer([failed("DUPLICATE_VALUE", TAKEN)]))
+        wire.script("GET", QUERY, found(held(1, key)))
+        assert adapter.write("Case", [create(key)]) == [Result(row_id(1), existed=True)]
+        assert wire.records()[0][KEY] == key
+
+
 def test_kinds_of_write_that_a_stream_does_not_take_are_a_programming_error() -> None:
     with org() as (adapter, _, _):
         with pytest.raises(ValueError, match="takes one kind"):

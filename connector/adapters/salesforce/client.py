@@ -49,13 +49,17 @@ class Client(simple_salesforce.Salesforce):  # type: ignore[misc]  # ships no ty
             method, self.base_url + path, intent=intent, data=body, params=params, headers=dict(headers or {})
         )
 
+    def page(self, soql: str) -> tuple[Response, list[dict[str, Any]], bool]:
+        """One query: the answer, its rows, and whether these are all."""
+        answer = self.call("GET", "query", intent="read", params={"q": soql})
+        return answer, _rows_of(answer), bool(answer.json().get("done"))
+
     def rows(self, soql: str) -> list[dict[str, Any]]:
         """All rows of a query whose result is small; further parts are fetched at once."""
-        found = self.call("GET", "query", intent="read", params={"q": soql}).json()
-        rows: list[dict[str, Any]] = found["records"]
-        while not found["done"]:
-            found = self._call_salesforce("GET", self._further(found.get("nextRecordsUrl"))).json()
-            rows += found["records"]
+        answer, rows, done = self.page(soql)
+        while not done:
+            answer = self._call_salesforce("GET", self._further(answer.json().get("nextRecordsUrl")))
+            rows, done = rows + _rows_of(answer), bool(answer.json().get("done"))
         return rows
 
     def _further(self, path: Any) -> str:
@@ -117,3 +121,11 @@ class Client(simple_salesforce.Salesforce):  # type: ignore[misc]  # ships no ty
     def parse_result_to_json(self, result: Answer) -> Any:
         """What the library's helpers return; decoded once, by orjson."""
         return result.json()
+
+
+def _rows_of(answer: Response) -> list[dict[str, Any]]:
+    found = answer.json()
+    rows = found.get("records") if isinstance(found, dict) else None
+    if not isinstance(rows, list):
+        raise Unavailable(f"{answer.where} answered without records", code=str(answer.status))
+    return rows

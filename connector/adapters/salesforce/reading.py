@@ -53,10 +53,8 @@ class Reader:
             self._gauge.check()
             began = self._clock.now()
             query = soql.page(stream.name, names, start=at, conditions=conditions, limit=limit)
-            answer = self._client.call("GET", "query", intent="read", params={"q": query})
-            found = answer.json()
-            rows: list[dict[str, Any]] = found["records"]
-            ended = not rows or (found["done"] and len(rows) < limit)
+            answer, rows, done = self._client.page(query)
+            ended = not rows or (done and len(rows) < limit)
             cap = self._cap(answer, began)
             reached = _position(rows[-1]) if rows else None
             at = reached or at

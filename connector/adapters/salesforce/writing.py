@@ -107,16 +107,18 @@ class Writer:
             )
         except Tangled as error:
             return [Result(error=error)] * len(rows)
-        found = answer.json()
-        if not isinstance(found, list) or len(found) != len(rows):
-            raise Transient(f"{answer.where} did not answer every row", uncertain=True, code="ROWS")
+        try:
+            return self._results(answer.json(), rows, update=not create)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise Transient(f"{answer.where} did not answer every row", uncertain=True, code="ROWS") from error
+
+    def _results(self, found: list[dict[str, Any]], rows: Sequence[Write], *, update: bool) -> list[Result]:
+        """Each row's own outcome: HTTP 200 says nothing about it."""
         return [
             Result(row["id"])
-            if row.get("success") is True
+            if row["success"] is True
             else Result(
-                error=row_fault(
-                    row.get("errors") or (), sent=write.fields, key_field=self._key_field, update=not create
-                )
+                error=row_fault(row.get("errors") or (), sent=write.fields, key_field=self._key_field, update=update)
             )
             for row, write in zip(found, rows, strict=True)
         ]
@@ -125,9 +127,9 @@ class Writer:
         kind = {"type": stream.name}
         if op == "create":
             key_field = self._key_field
-            records = [{"attributes": kind, **row.fields, key_field: row.key} for row in rows]
+            records = [{**row.fields, "attributes": kind, key_field: row.key} for row in rows]
         else:
-            records = [{"attributes": kind, **row.fields, "id": row.target} for row in rows]
+            records = [{**row.fields, "attributes": kind, "id": row.target} for row in rows]
         return self._dumps({"allOrNone": False, "records": records})
 
     def _dumps(self, value: Any) -> bytes:
