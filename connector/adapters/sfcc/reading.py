@@ -82,7 +82,8 @@ class Reader:
                 fresh = [each for each in records if edge.get(each.key, "") != each.stamp] if edge else records
                 reached = self._reached(window, found)
                 following = self._following(window, found, reached)
-                yield Page(fresh, self._cursor(begin, found, reached), read_at, total)
+                begin = self._moved(begin, found, reached)
+                yield Page(fresh, begin.cursor() if self.saves else None, read_at, total)
                 if following is None:
                     return
                 lower = following.lower or ""
@@ -122,16 +123,24 @@ class Reader:
 
     def _following(self, window: Window, found: Found, reached: Record | None) -> Window | None:
         """Where to ask next; None when the stream is read up."""
-        if not found.more or reached is None:
+        if not found.more:
             return None if window.upper is None else Window(just_after(window.upper))
         if window.upper is not None:
             return self._page_on(window, found.records)
-        stamp = reached.stamp or ""
-        if stamp > (window.lower or ""):
-            return Window(stamp)
+        lower, last = window.lower or "", found.records[-1]
+        stamp = last.stamp or ""
+        if reached is not None and (reached.stamp or "") > lower:
+            return Window(reached.stamp)
+        if (
+            reached is not last
+        ):  # only fresh stamps: older records may stand behind them, so no jump while there is room
+            if window.start + len(found.records) + 1 <= self.settings.deep_paging:
+                return self._page_on(window, found.records)
+            if stamp > lower:
+                return Window(stamp)
         # a page full of one stamp: no later stamp to ask from, so go on within it
-        shown = str(reached.fields.get("last_modified") or stamp)
-        return self._page_on(Window(stamp, unit_end(stamp, shown)), found.records)
+        shown = str(last.fields.get("last_modified") or stamp)
+        return self._page_on(Window(stamp, unit_end(stamp, shown), window.start), found.records)
 
     def _page_on(self, window: Window, records: list[Record]) -> Window:
         """The next offset, one record back; Misconfigured where the instance's search ends."""
@@ -149,33 +158,22 @@ class Reader:
         return Window(window.upper, upper if upper is not None and upper < horizon else None)
 
     def _reached(self, window: Window, found: Found) -> Record | None:
-        """The record whose stamp the read has certainly reached.
+        """The record whose stamp the read has certainly reached; None when none is certain.
 
         The index may be older than the documents: a hit that has just been changed stands in its old place and shows its
-        new stamp. Among older ones such a stamp would jump over all between, so with more to come it is not believed.
+        new stamp. Such a stamp would jump over all between, so with more to come a fresh stamp is not believed.
         """
-        records = found.records
-        if not records:
-            return None
-        last = records[-1]
-        if not found.more:
-            return last
-        hot = before(found.at, self.settings.margin + self.settings.index_lag)
-        if (last.stamp or "") <= hot:
-            return last
-        cold = next((each for each in reversed(records) if (each.stamp or "") <= hot), None)
-        return cold if cold is not None and (cold.stamp or "") > (window.lower or "") else last
+        if not found.more and window.upper is None:
+            return found.records[-1] if found.records else None
+        hot = self._horizon(found)
+        return next((each for each in reversed(found.records) if (each.stamp or "") <= hot), None)
 
-    def _cursor(self, begin: Position, found: Found, reached: Record | None) -> Cursor | None:
-        """The cursor to save: what was reached, but never closer to the instance's clock than the margin."""
-        if not self.saves:
-            return None
+    def _moved(self, begin: Position, found: Found, reached: Record | None) -> Position:
+        """The position to save: what was reached, never closer to the instance's clock than the margin, never back."""
         if reached is None or reached.stamp is None or reached.stamp <= begin.at:
-            return begin.cursor()
+            return begin
         cap = before(found.at, self.settings.margin)
-        if reached.stamp <= cap:
-            return Position(reached.stamp, reached.key).cursor()
-        return Position(max(begin.at, cap)).cursor()
+        return Position(reached.stamp, reached.key) if reached.stamp <= cap else Position(max(begin.at, cap))
 
     def _horizon(self, found: Found) -> str:
         """Up to where a search has certainly shown everything that the index usually holds."""
