@@ -46,7 +46,7 @@ _WORDS = {
     "not",
     "like",
     "in",
-    "group",
+    # `group` is not among them: Group is an object too, and its queues are asked for
     "having",
 }
 
