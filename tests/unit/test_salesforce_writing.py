@@ -325,15 +325,27 @@ def test_a_queue_that_was_made_anew_is_looked_up_again_and_the_row_goes_through(
         assert wire.records()[0]["OwnerId"] == "00G000000000007AAA"
 
 
-def test_a_refused_queue_that_is_still_the_same_is_sent_once_only() -> None:
+def test_a_queue_that_does_not_take_the_object_pauses_the_stream_and_parks_nothing() -> None:
     with org() as (adapter, wire, _):
         wire.script("GET", QUERY, queues("Orders"))
-        stale = failed("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ["OwnerId"])
-        wire.script("POST", COLLECTIONS, json_answer([stale]))
-        [result] = adapter.write("Case", [create("k1", OwnerId=Ref("queue", "Orders"))])
-        assert isinstance(result.error, Rejected)
-        assert result.error.field == "OwnerId"
+        stale = failed("INVALID_CROSS_REFERENCE_KEY", "owner cannot be of this type", ["OwnerId"])
+        wire.script("POST", COLLECTIONS, json_answer([stale]), json_answer([done(1), stale]))
+        owned = create("k1", OwnerId=Ref("queue", "Orders"))
+        with pytest.raises(Misconfigured, match="queue Orders"):
+            adapter.write("Case", [owned])
         assert len(wire.sent(COLLECTIONS)) == 1
+        first, second = adapter.write("Case", [create("k2"), owned])
+        assert first == Result(row_id(1))
+        assert isinstance(second.error, Transient)
+
+
+def test_a_wrong_parent_beside_a_queue_is_the_row_s_own_fault() -> None:
+    with org() as (adapter, wire, _):
+        wire.script("GET", QUERY, queues("Orders"))
+        wire.script("POST", COLLECTIONS, json_answer([failed("INVALID_CROSS_REFERENCE_KEY", "bad", ["ParentId"])]))
+        [result] = adapter.write("Case", [create("k1", OwnerId=Ref("queue", "Orders"), ParentId="500x")])
+        assert isinstance(result.error, Rejected)
+        assert result.error.field == "ParentId"
 
 
 def test_a_user_is_named_by_username_or_name_and_an_unknown_one_harms_its_row_only() -> None:

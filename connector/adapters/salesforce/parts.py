@@ -30,11 +30,10 @@ class Parts:
     ) -> None:
         self.client = Client(http, http.session(gauge.hear), sign_in, url=settings.url, version=settings.version)
         describe = Describer(self.client)
-        self.references = References(self.client.rows)
         self.reader = Reader(self.client, settings, clock, gauge, sign_in, describe)
         self.writer = Writer(
             self.client,
-            self.references,
+            References(self.client.rows),
             clock,
             key_field=settings.key_field,
             batch=settings.batch,

@@ -60,7 +60,7 @@ class References:
                 self._queues = tuple(sorted(row["DeveloperName"] for row in found))
                 ids = dict(self._ids)
                 for naming in ("Name", "DeveloperName"):  # the latter is unique, so it wins
-                    ids |= {Ref("queue", row[naming]): row["Id"] for row in found if row.get(naming)}
+                    ids |= {Ref("queue", row[naming]): row["Id"] for row in found}
                 self._ids = ids
         missing = [ref.name for ref in refs if ref not in self._ids]
         if missing:

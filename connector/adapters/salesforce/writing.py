@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -16,6 +15,7 @@ import orjson
 from connector.adapter import Clock, Stream
 from connector.adapters.salesforce.client import Client
 from connector.adapters.salesforce.codes import USED_UP
+from connector.adapters.salesforce.encoding import body, refs, unwritable
 from connector.adapters.salesforce.faults import KeyTaken, MissingColumn, StaleReference, Tangled, row_fault
 from connector.adapters.salesforce.records import same_id
 from connector.adapters.salesforce.references import References
@@ -93,7 +93,7 @@ class Writer:
     def _send(self, stream: Stream, rows: Sequence[Write], op: Op) -> list[Result]:
         """One call."""
         try:
-            body = self._body(stream, rows, op)
+            sent = body(stream.name, rows, op, key_field=self._key_field, references=self._references)
         except orjson.JSONEncodeError:
             return self._send_what_can_be(stream, rows, op)
         create = op == "create"
@@ -102,7 +102,7 @@ class Writer:
                 "POST" if create else "PATCH",
                 "composite/sobjects",
                 intent="once" if create else "update",
-                body=body,
+                body=sent,
                 headers=HEADERS,
             )
         except Tangled as error:
@@ -123,50 +123,17 @@ class Writer:
             for row, write in zip(found, rows, strict=True)
         ]
 
-    def _body(self, stream: Stream, rows: Sequence[Write], op: Op) -> bytes:
-        kind = {"type": stream.name}
-        if op == "create":
-            key_field = self._key_field
-            records = [{**row.fields, "attributes": kind, key_field: row.key} for row in rows]
-        else:
-            records = [{**row.fields, "attributes": kind, "id": row.target} for row in rows]
-        return self._dumps({"allOrNone": False, "records": records})
-
-    def _dumps(self, value: Any) -> bytes:
-        # orjson would write a Ref as an object of its fields: pass it to our hook instead
-        return orjson.dumps(value, default=self._value, option=orjson.OPT_PASSTHROUGH_DATACLASS)
-
-    def _value(self, value: Any) -> Any:
-        """What JSON has no word for. A Decimal keeps its digits; a reference becomes the id that it stands for."""
-        if type(value) is Decimal and value.is_finite():
-            return orjson.Fragment(format(value, "f"))
-        if type(value) is Ref and (known := self._references.known(value)) is not None:
-            return known
-        raise TypeError(type(value).__name__)
-
     def _send_what_can_be(self, stream: Stream, rows: Sequence[Write], op: Op) -> list[Result]:
         """Resolve references that are new, and set aside rows that name nobody or cannot be written as JSON."""
-        unknown = self._references.resolve(ref for row in rows for ref in _refs(row))
-        results: list[Result | None] = []
-        for row in rows:
-            fault = next((unknown[ref] for ref in _refs(row) if ref in unknown), None)
-            results.append(Result(error=fault or self._unwritable(row)) if fault or self._unwritable(row) else None)
-        good = [row for row, result in zip(rows, results, strict=True) if result is None]
+        references = self._references
+        unknown = references.resolve(ref for row in rows for ref in refs(row))
+        faults = [
+            next((unknown[ref] for ref in refs(row) if ref in unknown), None) or unwritable(row, references)
+            for row in rows
+        ]
+        good = [row for row, fault in zip(rows, faults, strict=True) if fault is None]
         sent = iter(self._send(stream, good, op) if good else ())
-        return [result or next(sent) for result in results]
-
-    def _unwritable(self, row: Write) -> Rejected | None:
-        for name, value in row.fields.items():
-            try:
-                self._dumps(value)
-            except orjson.JSONEncodeError:
-                return Rejected(
-                    f"{name}: a {type(value).__name__} that cannot be written as JSON",
-                    field=name,
-                    code="JSON",
-                    remedy="correct the mapping: texts, numbers, true, false and null can be sent",
-                )
-        return None
+        return [Result(error=fault) if fault else next(sent) for fault in faults]
 
     def _raise_if_all_the_same(self, results: Sequence[Result]) -> None:
         """What every row suffers from is not the rows' fault."""
@@ -186,18 +153,26 @@ class Writer:
 
     def _refer_anew(self, stream: Stream, rows: Sequence[Write], op: Op, before: Sequence[Result]) -> list[Result]:
         """An id was refused: if one of the row's names means another id by now, send the row again."""
-        refs = dict.fromkeys(ref for row in rows for ref in _refs(row))
-        if not refs:
+        named = dict.fromkeys(ref for row in rows for ref in refs(row))
+        if not named:
             return list(before)
-        old = {ref: self._references.known(ref) for ref in refs}
-        self._references.forget()
-        self._references.resolve(refs)
-        moved = {ref for ref in refs if self._references.known(ref) != old[ref]}
-        at = [place for place, row in enumerate(rows) if any(ref in moved for ref in _refs(row))]
+        references = self._references
+        old = {ref: references.known(ref) for ref in named}
+        references.forget()
+        references.resolve(named)
+        moved = {ref for ref in named if references.known(ref) != old[ref]}
+        at = [place for place, row in enumerate(rows) if any(ref in moved for ref in refs(row))]
         results = list(before)
         if at:
             for place, result in zip(at, self._send(stream, [rows[place] for place in at], op), strict=True):
                 results[place] = result
+        refused = [_refused_queue(row, result.error) for row, result in zip(rows, results, strict=True)]
+        if refused[0] and all(refused):
+            raise Misconfigured(
+                f"{stream.name} may not stand in the queue {refused[0]}",
+                code="QUEUE",
+                remedy=f"add {stream.name} to the objects of the queue {refused[0]}, or name another queue in the mapping",
+            )
         return results
 
     def _apart(self, stream: Stream, rows: Sequence[Write], op: Op, before: Sequence[Result]) -> list[Result]:
@@ -247,8 +222,10 @@ def _not_found(error: RecordFault | None) -> RecordFault:
     )
 
 
-def _refs(row: Write) -> Iterator[Ref]:
-    return (value for value in row.fields.values() if type(value) is Ref)
+def _refused_queue(row: Write, error: RecordFault | None) -> str | None:
+    """The queue by name whose id the system would not have in the field that it complains of."""
+    value = row.fields.get(error.field) if isinstance(error, StaleReference) else None
+    return value.name if isinstance(value, Ref) and value.kind == "queue" else None
 
 
 def _coalesced(batch: Sequence[Write], op: Op) -> tuple[Sequence[Write], list[int] | None]:
