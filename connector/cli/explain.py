@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +11,8 @@ from connector.cli.root import Session, with_config
 from connector.cli.table import text
 
 if TYPE_CHECKING:
+    from connector.config import Config
+    from connector.flow import Flow
     from connector.model import Line, Row
     from connector.store import Store
 
@@ -31,11 +33,10 @@ def command(session: Session, key: str, flow: str | None) -> int:
     from connector.cli.sync import chosen_flows
 
     chosen_flows(config.flows, [flow] if flow else [])
-    names = {each.id: name for name, each in config.flows.items()}
     with ledger(config) as store:
         rows = find(store, key, flow=config.flows[flow].id if flow else None)
     for row in rows:
-        for line in explained(row, names):
+        for line in explained(row, config):
             click.echo(line)
     if rows:
         return 0
@@ -61,10 +62,13 @@ def find(store: Store, key: str, *, flow: str | None = None) -> list[Row]:
     return list(found.values())
 
 
-def explained(row: Row, names: Mapping[str, str]) -> Iterable[str]:
+def explained(row: Row, config: Config) -> Iterable[str]:
     """One row in words."""
+    flow = next((each for each in config.flows.values() if each.id == row.flow), None)
     site = f" of {row.site}" if row.site else ""
-    yield f"{names.get(row.flow, row.flow)}: {row.key}{site} is {row.state}{_why(row)}"
+    yield f"{flow.name if flow else row.flow}: {row.key}{site} is {row.state}{_why(row)}"
+    if flow and row.state == "filtered" and row.reason == "when":
+        yield f"  the rule stands at {rule(flow)}"
     yield f"  version {row.rev}, changed {row.stamp or 'at an unknown time'}"
     yield f"  first seen {text(row.first_seen)}, last seen {text(row.last_seen)}"
     if row.route:
@@ -80,6 +84,13 @@ def explained(row: Row, names: Mapping[str, str]) -> Iterable[str]:
         yield from _line(line)
     if row.state not in ("filtered", "foreign"):
         yield f"  its record is {'stored' if row.stored else 'no longer stored (links and digests stay)'}"
+
+
+def rule(flow: Flow) -> str:
+    """Where the `when` of a flow's mapping stands."""
+    from connector.document import load
+
+    return str(load(flow.mapping.file).place(("when",)))
 
 
 def _why(row: Row) -> str:

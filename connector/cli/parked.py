@@ -93,7 +93,6 @@ def show(session: Session, name: str, limit: int) -> int:
     from connector.cli.explain import explained
     from connector.cli.status import ledger
 
-    names = {flow.id: each for each, flow in config.flows.items()}
     cause = {each.name: each for each in causes(config, None)}.get(name)
     with ledger(config) as store:
         if cause is None:
@@ -102,7 +101,7 @@ def show(session: Session, name: str, limit: int) -> int:
             every = store.rows(flow=cause.flow, state="parked", limit=_MOST)
             rows = [row for row in every if (row.reason, row.field) == (cause.reason, cause.field)]
     for row in rows[:limit]:
-        for line in explained(row, names):
+        for line in explained(row, config):
             click.echo(line)
     if len(rows) > limit:
         click.echo(f"… and {len(rows) - limit:,} more: --limit")

@@ -34,6 +34,7 @@ def command(session: Session, flow: str, keys: tuple[str, ...], file: str | None
         raise click.UsageError("give --key or --input")
     records = read_records(file) if file else []
     config = session.load()
+    from connector.cli.explain import rule
     from connector.cli.sync import chosen_flows
     from connector.runner.assembly import assembled
 
@@ -48,6 +49,8 @@ def command(session: Session, flow: str, keys: tuple[str, ...], file: str | None
             missing = [key for key in keys if key not in found]
         for preview in assembly.engine.preview(flow, records):
             _show(preview)
+            if preview.outcome == "filtered" and preview.reason == "when":
+                click.echo(f"  the rule stands at {rule(config.flows[flow])}")
     for key in missing:
         click.echo(f"{key}: {connection}.{stream} has no such record", err=True)
     return 1 if missing else 0
@@ -90,7 +93,7 @@ def _show(preview: Preview) -> None:
     route = f"  route {preview.route}" if preview.route else ""
     click.echo(f"{preview.key}  {preview.outcome}{route}")
     if preview.reason:
-        click.echo(f"  {preview.reason}")
+        click.echo(f"  {'filtered by ' if preview.outcome == 'filtered' else ''}{preview.reason}")
     for write in preview.writes:
         target = f" {write.target}" if write.target else ""
         click.echo(f"  {write.op} {write.stream}{target}  ({write.line}, key {write.key})")

@@ -54,10 +54,12 @@ def assembled(config: Config, *, tell: Tell, clock: Clock | None = None) -> Iter
 
 
 def refuse_lost_flows(assembly: Assembly) -> None:
-    """An id that still owns rows must be configured: without it their keys would be made again under another name."""
+    """An id that still owns rows must be configured: without it their keys would be made again under another name.
+
+    `moved_from` is no way out while rows cannot be moved in the ledger: it only tells whose old keys are ours.
+    """
     config = assembly.config
     known = {flow.id for flow in config.flows.values()}
-    known |= {each for flow in config.flows.values() for each in flow.moved_from}
     faults = [
         Fault(
             Place(str(config.path)),

@@ -81,10 +81,10 @@ class _Story:
     def a_customer_now(self) -> None:
         """Two records that are made while everything runs, followed on their way."""
         ask = self.stage.control
-        order = ask.place_order(site="RefArch", exception=True)["order_no"]
-        back = ask.place_return()
-        key = back["key_value_string"]
-        self.say(f"a customer places order {order}, another one asks to return {key}")
+        order = ask.place_order(site="RefArch", exception=False, c_addressMismatch=True)["order_no"]
+        back = ask.place_return(number=order, c_withinPolicy=False)
+        key = back["key"]
+        self.say(f"a customer places order {order} and asks to return part of it: {key}")
         case = self.wait(f"the case of order {order}", lambda: self._case_of(order))
         self.say(f"order {order} is case {case['CaseNumber']}: {case['Subject']}")
         decided = self.wait("a decision", lambda: self._closed(case["Id"]))
