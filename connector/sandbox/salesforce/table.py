@@ -102,7 +102,10 @@ class Table:
     def stamped(self, row: Row) -> None:
         """Puts a row where its stamp belongs; its former place becomes stale."""
         values = row.values
-        row.place = place = (values.get("SystemModstamp") or values.get("CreatedDate") or "") + values["Id"]
+        place = (values.get("SystemModstamp") or values.get("CreatedDate") or "") + values["Id"]
+        if place == row.place:  # changed twice within a second
+            return
+        row.place = place
         places = self.places
         if places and place < places[-1]:
             self._sorted = False
