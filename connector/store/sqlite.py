@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlite_utils import Database
 
-from connector.errors import LedgerError
 from connector.model import Cursor, Page, Record, Row, RowState
 from connector.store import Books, Ingested, Leased, LeaseToken, Moved, Settle
 from connector.store import sqlite_schema as schema
 from connector.store.sqlite_ingest import DELETED, OWN, Intake, add_to_books, ingest_page
 from connector.store.sqlite_lock import Locks
+from connector.store.sqlite_open import file_faults, open_file
 from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
+from connector.store.sqlite_values import bound, dump, load, shown
 from connector.store.sqlite_words import Words
 
 _RUNNER_BYTE = 0
@@ -29,6 +28,12 @@ _RUNNER_BYTE = 0
 
 def _at(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def _record(key: Any, site: str, stamp: str | None, our_key: Any, flags: int, body: bytes, claimed_by: Any) -> Record:
+    return Record(
+        shown(key), load(body), stamp, site, shown(our_key), shown(claimed_by), bool(flags & OWN), bool(flags & DELETED)
+    )
 
 
 def marks(count: int) -> str:
@@ -44,51 +49,16 @@ class SqliteStore:
         self._mutex = threading.RLock()
         self._holder = secrets.token_hex(6)
         self._leases = 0
+        self._conn, self.digest_key = open_file(path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        except OSError as error:
-            raise LedgerError(
-                f"cannot open the ledger {path}: {error.strerror}; see `store` in the configuration"
-            ) from error
-        self._locks = Locks(path.with_name(path.name + ".lock"))
-        with self._faults():
-            conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30.0)
-            self._db = Database(conn, execute_plugins=False)
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-16000"):
-                conn.execute(f"PRAGMA {pragma}").close()
-            self._migrate(conn)
-            self.digest_key: bytes = conn.execute("SELECT value FROM meta WHERE name='digest_key'").fetchone()[0]
-        self._conn = conn
-        self._words = Words(conn)
-
-    def _migrate(self, conn: sqlite3.Connection) -> None:
-        known = {"m001_first"}
-        conn.execute("BEGIN IMMEDIATE")
-        try:
-            newer = {migration.name for migration in schema.ledger.applied(self._db)} - known
-            if newer:
-                raise LedgerError(
-                    f"{self.path} was written by a newer version ({', '.join(sorted(newer))}); upgrade first"
-                )
-            schema.ledger.apply(self._db)
-            conn.execute("COMMIT")
+            self._locks = Locks(path.with_name(path.name + ".lock"))
         except BaseException:
-            if conn.in_transaction:
-                conn.execute("ROLLBACK")
+            self._conn.close()
             raise
+        self._words = Words(self._conn)
 
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
-            raise  # our mistake, not the file's
-        except sqlite3.Error as error:
-            raise LedgerError(
-                f"ledger {self.path}: {error}; check free disk, rights and that the file is not damaged "
-                "(sqlite3 FILE 'pragma integrity_check')"
-            ) from error
+    def _faults(self) -> AbstractContextManager[None]:
+        return file_faults(self.path)
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
@@ -119,12 +89,10 @@ class SqliteStore:
 
     @contextmanager
     def hold(self, what: str) -> Iterator[None]:
-        offset = _RUNNER_BYTE
-        flow = None
-        if what.startswith("flow:"):
-            flow = self._prepare(what.removeprefix("flow:"))
-            offset = 1 + flow
-        with self._locks.hold(offset, what):
+        flow = self._prepare(what.removeprefix("flow:")) if what.startswith("flow:") else None
+        if flow is None and what != "runner":
+            raise ValueError(f"{what!r} cannot be held: `runner` or `flow:<id>`")
+        with self._locks.hold(_RUNNER_BYTE if flow is None else 1 + flow, what):
             if flow is not None:
                 self._take_over(flow)
             yield
@@ -144,7 +112,7 @@ class SqliteStore:
     def cursor(self, flow: str) -> Cursor | None:
         with self._read() as db:
             found = db.execute("SELECT cursor FROM flow WHERE name=?", (flow,)).fetchone()
-        return found[0] if found else None
+        return shown(found[0]) if found else None
 
     # -- ingest --------------------------------------------------------------------------------------------------------
 
@@ -172,7 +140,7 @@ class SqliteStore:
         with self._write() as db:
             done = ingest_page(self._words, db, intake, page.records)
             if move and page.cursor is not None:
-                db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (page.cursor, at, number))
+                db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (bound(page.cursor), at, number))
         return done
 
     def _token(self) -> LeaseToken:
@@ -215,39 +183,18 @@ class SqliteStore:
         site = self._words.text(row[2])
         record = None
         if row[13] is not None:
-            record = self._record(row[3], site, row[4], row[5], row[6], row[13], row[14])
+            record = _record(row[3], site, row[4], row[5], row[6], row[13], row[14])
         return Leased(
             row=row[0],
             rev=row[1],
             site=site,
-            key=row[3],
+            key=shown(row[3]),
             record=record,
             fields=self._words.selection(row[15]),
             attempts=row[7],
             entered=bool(row[8]),
             uncertain=None if uncertain is None else _at(uncertain),
             first_seen=_at(row[12]),
-        )
-
-    @staticmethod
-    def _record(
-        key: str,
-        site: str,
-        stamp: str | None,
-        our_key: str | None,
-        flags: int,
-        body: bytes,
-        claimed_by: str | None,
-    ) -> Record:
-        return Record(
-            key,
-            orjson.loads(body),
-            stamp,
-            site,
-            our_key,
-            claimed_by,
-            bool(flags & OWN),
-            bool(flags & DELETED),
         )
 
     def settle(self, flow: str, token: LeaseToken, settles: Sequence[Settle], now: datetime, *, mapping: str) -> Moved:
@@ -268,7 +215,7 @@ class SqliteStore:
                     self._words,
                     db,
                     'flow=(SELECT id FROM flow WHERE name=?) AND site=(SELECT id FROM word WHERE text=?) AND "row".key=?',
-                    (flow, site, key),
+                    (flow, bound(site), bound(key)),
                     1,
                 )
             )
@@ -284,7 +231,8 @@ class SqliteStore:
         target: str | None = None,
         limit: int = 1000,
     ) -> Iterator[Row]:
-        wanted, given = ["1"], []
+        wanted: list[str] = ["1"]
+        given: list[str | bytes] = []
         if flow is not None:
             wanted.append("flow=(SELECT id FROM flow WHERE name=?)")
             given.append(flow)
@@ -292,15 +240,15 @@ class SqliteStore:
             wanted.append(f"state={schema.STATES.index(state)}")
         if key is not None:
             wanted.append('"row".key=?')
-            given.append(key)
+            given.append(bound(key))
         if key_prefix:
             wanted.append('"row".key>=? AND "row".key<?')
-            given += [key_prefix, key_prefix + "\U0010ffff"]
+            given += [bound(key_prefix), bound(key_prefix + "\U0010ffff")]
         if target is not None:
             wanted.append('"row".id IN (SELECT "row" FROM line WHERE target=?)')
-            given.append(target)
+            given.append(bound(target))
         with self._read() as db:
-            yield from read_rows(self._words, db, " AND ".join(wanted), given, limit)
+            return iter(list(read_rows(self._words, db, " AND ".join(wanted), given, limit)))
 
     def records(self, rows: Iterable[int]) -> Mapping[int, tuple[Record, frozenset[str] | None]]:
         found: dict[int, tuple[Record, frozenset[str] | None]] = {}
@@ -313,7 +261,7 @@ class SqliteStore:
                     f'JOIN "row" ON "row".id = record."row" WHERE record."row" IN ({marks(len(part))})',
                     part,
                 ).fetchall():
-                    record = self._record(row[1], self._words.text(row[2]), *row[3:8])
+                    record = _record(row[1], self._words.text(row[2]), *row[3:8])
                     found[row[0]] = (record, self._words.selection(row[8]))
         return found
 
@@ -321,13 +269,13 @@ class SqliteStore:
         found: dict[tuple[str, str], str | None] = {}
         with self._read() as db:
             for start in range(0, len(keys), 500):
-                part = {key for _, key in keys[start : start + 500]}
+                part = {bound(key) for _, key in keys[start : start + 500]}
                 for site, key, stamp in db.execute(
                     f'SELECT site, key, stamp FROM "row" WHERE key IN ({marks(len(part))}) '
                     "AND flow=(SELECT id FROM flow WHERE name=?)",
                     (*part, flow),
                 ).fetchall():
-                    found[(self._words.text(site), key)] = stamp
+                    found[(self._words.text(site), shown(key))] = stamp
         return found
 
     def counts(self) -> Sequence[Books]:
@@ -351,7 +299,8 @@ class SqliteStore:
     def replay(
         self, now: datetime, *, flow: str | None = None, key: str | None = None, reason: str | None = None
     ) -> int:
-        wanted, given = ["state=3"], []
+        wanted: list[str] = ["state=3"]
+        given: list[str | bytes] = []
         for clause, value in (
             ("flow=(SELECT id FROM flow WHERE name=?)", flow),
             ("key=?", key),
@@ -359,7 +308,7 @@ class SqliteStore:
         ):
             if value is not None:
                 wanted.append(clause)
-                given.append(value)
+                given.append(bound(value))
         with self._write() as db:
             flows = db.execute(
                 f'SELECT flow, count(*) FROM "row" WHERE {" AND ".join(wanted)} GROUP BY flow',
@@ -382,7 +331,7 @@ class SqliteStore:
         with self._write() as db:
             db.execute(
                 "INSERT INTO audit (at, what, facts) VALUES (?,?,?)",
-                (now.timestamp(), what, orjson.dumps(facts).decode()),
+                (now.timestamp(), bound(what), dump(facts).decode()),
             )
 
     def health(self, scope: str, state: str, now: datetime, message: str = "", remedy: str = "") -> None:
@@ -391,13 +340,13 @@ class SqliteStore:
                 "INSERT INTO health VALUES (?,?,?,?,?) ON CONFLICT (scope) DO UPDATE SET "
                 "since=iif(state=excluded.state, since, excluded.since), state=excluded.state, "
                 "message=excluded.message, remedy=excluded.remedy",
-                (scope, state, now.timestamp(), message, remedy),
+                (bound(scope), bound(state), now.timestamp(), bound(message), bound(remedy)),
             )
 
     def healths(self) -> Mapping[str, tuple[str, datetime, str, str]]:
         with self._read() as db:
             found = db.execute("SELECT scope, state, since, message, remedy FROM health ORDER BY scope").fetchall()
-        return {row[0]: (row[1], _at(row[2]), row[3], row[4]) for row in found}
+        return {shown(row[0]): (shown(row[1]), _at(row[2]), shown(row[3]), shown(row[4])) for row in found}
 
     def prune(self, now: datetime, *, delivered: float, parked: float, audit: float) -> int:
         at = now.timestamp()

@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
-import orjson
-
 from connector.model import Record
 from connector.store import Ingested, Leased
 from connector.store.sqlite_rows import lines_of
 from connector.store.sqlite_schema import DEAD, DROPPED, PENDING, STATES
+from connector.store.sqlite_values import bound, dump, shown
 from connector.store.sqlite_words import Words
 
 OWN, DELETED = 1, 2
@@ -58,7 +57,7 @@ def content_digest(record: Record, body: bytes) -> bytes:
     """What makes two reads of one stamp the same version: the document, who has taken it, whether it was deleted."""
     state = blake2b(body, digest_size=16)
     if record.claimed_by or record.deleted or record.our_key:
-        state.update(orjson.dumps([record.claimed_by, record.deleted, record.our_key]))
+        state.update(dump([record.claimed_by, record.deleted, record.our_key]))
     return state.digest()
 
 
@@ -69,7 +68,7 @@ def ingest_page(words: Words, db: sqlite3.Connection, intake: Intake, records: S
     next_id = int(db.execute('SELECT coalesce(max(id), 0) FROM "row"').fetchone()[0]) + 1
     older: list[Leased] = []
     for place, record in chosen.items():
-        body = orjson.dumps(record.fields)
+        body = dump(record.fields)
         old = known.get(place)
         if old is None:
             _add(words, intake, next_id, record, body)
@@ -107,9 +106,9 @@ def _known(
 ) -> dict[tuple[str, str], tuple[Any, ...]]:
     found: dict[tuple[str, str], tuple[Any, ...]] = {}
     for start in range(0, len(keys), 500):
-        part = keys[start : start + 500]
+        part = [bound(key) for key in keys[start : start + 500]]
         for row in db.execute(_KNOWN.format(",".join("?" * len(part))), (flow, *part)).fetchall():
-            found[(words.text(row[0]), row[1])] = row[2:]
+            found[(words.text(row[0]), shown(row[1]))] = row[2:]
     return found
 
 
@@ -128,10 +127,10 @@ def _add(words: Words, intake: Intake, number: int, record: Record, body: bytes)
     at = intake.at
     due = at if intake.token is None else intake.until
     intake.new.append(
-        (number, intake.flow, words.number(record.site), record.key, record.stamp, content_digest(record, body),
-         record.our_key, _flags(record), due, intake.token, at, at)
+        (number, intake.flow, words.number(record.site), bound(record.key), record.stamp,
+         content_digest(record, body), bound(record.our_key), _flags(record), due, intake.token, at, at)
     )  # fmt: skip
-    intake.bodies.append((number, body, record.claimed_by, intake.selection, at))
+    intake.bodies.append((number, body, bound(record.claimed_by), intake.selection, at))
     intake.count("rows")
     intake.count("pending")
     intake.count("open")
@@ -173,7 +172,7 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
             rev + 1,
             record.stamp,
             digest,
-            record.our_key,
+            bound(record.our_key),
             _flags(record),
             new_state,
             due,
@@ -183,7 +182,7 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
             number,
         )
     )
-    intake.bodies.append((number, body, record.claimed_by, intake.selection, at))
+    intake.bodies.append((number, body, bound(record.claimed_by), intake.selection, at))
     return leased
 
 

@@ -11,6 +11,7 @@ from connector.digests import pack, unpack
 from connector.model import Line, Row
 from connector.store import Moved, Settle
 from connector.store.sqlite_schema import LINE_STATES, PENDING, STATES
+from connector.store.sqlite_values import bound, shown
 from connector.store.sqlite_words import Words
 
 _LINES = (
@@ -47,16 +48,16 @@ def lines_of(words: Words, db: sqlite3.Connection, rows: Sequence[int]) -> dict[
         for row in db.execute(_LINES.format(",".join("?" * len(part))), part).fetchall():
             found.setdefault(row[0], []).append(
                 Line(
-                    id=row[1],
-                    key=row[2],
+                    id=shown(row[1]),
+                    key=shown(row[2]),
                     stream=words.text(row[3]),
                     state=LINE_STATES[row[4]],
-                    target=row[5],
+                    target=shown(row[5]),
                     digests=unpack(row[6]),
                     uncertain=at_time(row[7]),
-                    reason=row[8] or "",
-                    field=row[9] or "",
-                    remedy=row[10] or "",
+                    reason=shown(row[8]) or "",
+                    field=shown(row[9]) or "",
+                    remedy=shown(row[10]) or "",
                     sent_at=at_time(row[11]),
                 )
             )
@@ -73,7 +74,7 @@ def read_rows(words: Words, db: sqlite3.Connection, where: str, given: Sequence[
             id=row[0],
             flow=row[1],
             site=words.text(row[2]),
-            key=row[3],
+            key=shown(row[3]),
             rev=row[4],
             stamp=row[5],
             state=STATES[row[6]],
@@ -84,9 +85,9 @@ def read_rows(words: Words, db: sqlite3.Connection, where: str, given: Sequence[
             entered=bool(row[11]),
             mapping=words.text(row[12]),
             route=words.text(row[13]),
-            reason=row[14] or "",
-            field=row[15] or "",
-            remedy=row[16] or "",
+            reason=shown(row[14]) or "",
+            field=shown(row[15]) or "",
+            remedy=shown(row[16]) or "",
             uncertain=at_time(row[17]),
             leased_until=due if row[18] is not None and row[6] == PENDING else None,
             lines=tuple(lines.get(row[0], ())),
@@ -111,7 +112,7 @@ def settle_rows(
     books: dict[str, int] = {}
     created = lost = 0
     for one in settles:
-        rev = held.get(one.row)
+        rev = held.pop(one.row, None)
         if rev is None:  # the lease has passed to somebody else, who will look before sending again
             lost += 1
             continue
@@ -130,7 +131,7 @@ def settle_rows(
         due = at if one.due is None else one.due.timestamp()
         rows.append(
             (state, due, one.attempts, one.entered, words.number(mapping), words.number(one.route) if one.route else None,
-             one.reason or None, one.field or None, one.remedy or None, uncertain, one.row)
+             bound(one.reason) or None, bound(one.field) or None, bound(one.remedy) or None, uncertain, one.row)
         )  # fmt: skip
     db.executemany(_SETTLE, rows)
     db.executemany(_LINE, lines)
@@ -158,9 +159,9 @@ def _held(db: sqlite3.Connection, token: str, rows: Sequence[int]) -> dict[int, 
 
 def _line(words: Words, row: int, line: Any, at: float) -> tuple[Any, ...]:
     return (
-        row, line.id, line.key, words.number(line.stream), LINE_STATES.index(line.state), line.target,
+        row, bound(line.id), bound(line.key), words.number(line.stream), LINE_STATES.index(line.state), bound(line.target),
         pack(line.digests or {}), line.uncertain.timestamp() if line.uncertain else None,
-        at if line.state == "sent" else None, line.reason or None, line.field or None, line.remedy or None,
+        at if line.state == "sent" else None, bound(line.reason) or None, bound(line.field) or None, bound(line.remedy) or None,
     )  # fmt: skip
 
 

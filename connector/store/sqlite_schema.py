@@ -61,3 +61,7 @@ def m001_first(db: Database) -> None:
         if statement.strip():
             db.conn.execute(statement)
     db.conn.execute("INSERT INTO meta VALUES ('digest_key', randomblob(32))")
+
+
+KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
+"""Names of all migrations of this version."""

@@ -6,6 +6,8 @@ import sqlite3
 
 import orjson
 
+from connector.store.sqlite_values import bound, shown
+
 
 class Words:
     """Numbers for texts that repeat. Texts are given numbers outside of transactions, so that a roll-back cannot take
@@ -22,8 +24,8 @@ class Words:
         if known is None:
             if self._conn.in_transaction:
                 raise AssertionError(f"{text!r} must be interned before the transaction")
-            self._conn.execute("INSERT OR IGNORE INTO word (text) VALUES (?)", (text,))
-            known = int(self._conn.execute("SELECT id FROM word WHERE text=?", (text,)).fetchone()[0])
+            self._conn.execute("INSERT OR IGNORE INTO word (text) VALUES (?)", (bound(text),))
+            known = int(self._conn.execute("SELECT id FROM word WHERE text=?", (bound(text),)).fetchone()[0])
             self._numbers[text] = known
             self._texts[known] = text
         return known
@@ -35,7 +37,7 @@ class Words:
         known = self._texts.get(number)
         if known is None:
             found = self._conn.execute("SELECT text FROM word WHERE id=?", (number,)).fetchone()
-            known = self._texts[number] = str(found[0])
+            known = self._texts[number] = str(shown(found[0]))
         return known
 
     def selection(self, number: int | None) -> frozenset[str] | None:

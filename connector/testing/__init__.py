@@ -1,6 +1,14 @@
 """For tests, ours and adapter authors': a clock that stands still, a remote system by script, and the suites per seam."""
 
-from connector.testing.clock import FrozenClock
-from connector.testing.scripted import ScriptedAdapter
+import pytest
 
-__all__ = ["FrozenClock", "ScriptedAdapter"]
+pytest.register_assert_rewrite(
+    *(f"connector.testing.store_{what}" for what in ("hooks", "ingest", "lease", "books", "keeping", "processes")),
+    "connector.testing.adapter_contract",
+)
+
+from connector.testing.clock import FrozenClock  # noqa: E402 - after the registration, or asserts explain nothing
+from connector.testing.scripted import ScriptedAdapter  # noqa: E402
+from connector.testing.store_contract import StoreContract  # noqa: E402
+
+__all__ = ["FrozenClock", "ScriptedAdapter", "StoreContract"]

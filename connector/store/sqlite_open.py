@@ -1,0 +1,70 @@
+"""Opening the SQLite ledger: the file, its pragmas, its migrations. What cannot be used is refused with the way out."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from connector.errors import LedgerError
+from connector.store import sqlite_schema as schema
+
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-16000")
+_BUSY = 30.0
+"""Seconds to wait for another process's transaction."""
+
+
+@contextmanager
+def file_faults(path: Path) -> Iterator[None]:
+    """What the file does to us, as LedgerError; our own mistakes stay as they are."""
+    try:
+        yield
+    except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
+        raise
+    except sqlite3.Error as error:
+        raise LedgerError(
+            f"ledger {path}: {error}; check free disk, that it and its folder are writable, and that it is "
+            "not damaged (sqlite3 FILE 'pragma integrity_check')"
+        ) from error
+
+
+def open_file(path: Path) -> tuple[sqlite3.Connection, bytes]:
+    """A connection to the ledger at `path` and its key for digests. A missing file is made, for its owner's eyes only."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise LedgerError(
+            f"cannot open the ledger {path}: {error.strerror}; see `store` in the configuration, "
+            "and make the file and its folder writable"
+        ) from error
+    with file_faults(path):
+        conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY)
+        try:
+            for pragma in _PRAGMAS:
+                conn.execute(f"PRAGMA {pragma}").close()
+            _migrate(path, conn)
+            key = conn.execute("SELECT value FROM meta WHERE name='digest_key'").fetchone()[0]
+        except BaseException:
+            conn.close()
+            raise
+    return conn, bytes(key)
+
+
+def _migrate(path: Path, conn: sqlite3.Connection) -> None:
+    db = Database(conn, execute_plugins=False)
+    conn.execute("BEGIN IMMEDIATE")
+    try:
+        newer = {migration.name for migration in schema.ledger.applied(db)} - schema.KNOWN
+        if newer:
+            raise LedgerError(f"{path} was written by a newer version ({', '.join(sorted(newer))}); upgrade first")
+        schema.ledger.apply(db)
+        conn.execute("COMMIT")
+    except BaseException:
+        if conn.in_transaction:
+            conn.execute("ROLLBACK")
+        raise

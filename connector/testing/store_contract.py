@@ -1,0 +1,21 @@
+"""What every store promises, as a suite for pytest. A new store passes it before anything runs on it:
+
+class TestMine(StoreContract):
+    def make(self, folder: Path) -> Store:
+        return open_store(self.url(folder))
+
+    def url(self, folder: Path) -> str:
+        return f"mine:///{folder}/ledger"
+"""
+
+from __future__ import annotations
+
+from connector.testing.store_books import BooksPromises
+from connector.testing.store_ingest import IngestPromises
+from connector.testing.store_keeping import KeepingPromises
+from connector.testing.store_lease import LeasePromises
+from connector.testing.store_processes import ProcessPromises
+
+
+class StoreContract(IngestPromises, LeasePromises, BooksPromises, KeepingPromises, ProcessPromises):
+    """Every promise of `connector.store.Store`. `make` and `url` are yours."""

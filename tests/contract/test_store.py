@@ -1,0 +1,198 @@
+"""The store's promises on SQLite, and what only a file can break."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from connector.errors import LedgerError
+from connector.store import Store, open_store
+from connector.store.sqlite_schema import STATES
+from connector.testing import StoreContract
+from connector.testing.store_hooks import FLOW, NOW, books, later, only, order, page
+
+
+class TestSqlite(StoreContract):
+    def make(self, folder: Path) -> Store:
+        return open_store("sqlite:///ledger.db", base=folder)
+
+    def url(self, folder: Path) -> str:
+        return f"sqlite:///{folder / 'ledger.db'}"
+
+    def states(self, folder: Path, store: Store, flow: str) -> Mapping[str, int]:
+        with closing(sqlite3.connect(folder / "ledger.db")) as db:
+            counted = db.execute(
+                "SELECT state, count(*) FROM row JOIN flow ON flow.id = row.flow WHERE name=? GROUP BY state", (flow,)
+            ).fetchall()
+        return Counter({STATES[state]: count for state, count in counted})
+
+    def test_a_dropped_row_stays_dropped_and_the_books_know(self, store: Store, tmp_path: Path) -> None:
+        self.settled(store, "parked", order())
+        with closing(sqlite3.connect(tmp_path / "ledger.db")) as db:
+            db.execute("UPDATE row SET state=?", (STATES.index("dropped"),))
+            db.execute("UPDATE flow SET parked=0, dropped=1")
+            db.commit()
+        assert store.replay(NOW) == 0
+        done = store.ingest(FLOW, page(order(minute=1)), later(minutes=1), lease=60)
+        assert (done.changed, done.leased) == (1, [])
+        assert (only(store).state, only(store).rev) == ("dropped", 2)
+        assert books(store).balanced
+        assert self.states(tmp_path, store, FLOW) == {"dropped": 1}
+        assert self.take(store, later(days=1)) == []
+
+    def test_nobody_else_may_read_the_ledger(self, store: Store, tmp_path: Path) -> None:
+        store.ingest(FLOW, page(order()), NOW)
+        files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+        assert files == dict.fromkeys(("ledger.db", "ledger.db-shm", "ledger.db-wal", "ledger.db.lock"), 0o600)
+
+    def test_a_power_cut_forgets_nothing(self, store: Store) -> None:
+        """WAL with FULL: a commit is on the disk when the verb returns."""
+        db = store._conn  # type: ignore[attr-defined]
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert db.execute("PRAGMA synchronous").fetchone() == (2,)
+
+    def test_the_key_of_digests_is_random_and_lives_with_the_ledger(
+        self, opened: Callable[[], Store], tmp_path: Path
+    ) -> None:
+        first = opened()
+        assert len(first.digest_key) == 32
+        assert opened().digest_key == first.digest_key
+        (tmp_path / "other").mkdir()
+        with closing(self.make(tmp_path / "other")) as other:
+            assert other.digest_key != first.digest_key
+
+
+def refused(path: Path) -> str:
+    """The message with which this ledger is refused."""
+    with pytest.raises(LedgerError) as caught:
+        open_store(f"sqlite:///{path}")
+    assert str(path) in str(caught.value), "the message names the file"
+    return str(caught.value)
+
+
+def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    open_store(f"sqlite:///{path}").close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('ledger', 'm999_later', '')"
+        )
+        db.commit()
+    message = refused(path)
+    assert "newer version (m999_later)" in message
+    assert "upgrade" in message
+
+
+@pytest.mark.parametrize("content", [b"this is not a ledger" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
+def test_a_damaged_file_is_refused_with_a_remedy(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(content)
+    assert "integrity_check" in refused(path)
+
+
+def test_damage_found_later_is_a_ledger_error_too(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        store.ingest(FLOW, page(*(order(str(n)) for n in range(500))), NOW)
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+    with pytest.raises(LedgerError, match="integrity_check"), closing(open_store(f"sqlite:///{path}")) as store:
+        list(store.rows())
+
+
+@contextmanager
+def an_ordinary_user() -> Iterator[None]:
+    """Root may write anywhere; as somebody else, rights count."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def read_only_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:  # not tmp_path, whose parents only its owner may enter
+        folder = Path(name)
+        folder.chmod(0o555)
+        yield folder
+        folder.chmod(0o755)
+
+
+def test_a_folder_that_is_read_only_is_refused_with_a_remedy(read_only_folder: Path) -> None:
+    with an_ordinary_user():
+        message = refused(read_only_folder / "ledger.db")
+    assert "Permission denied" in message
+    assert "writable" in message
+
+
+def test_a_ledger_whose_folder_became_read_only_is_refused_with_a_remedy(read_only_folder: Path) -> None:
+    path = read_only_folder / "ledger.db"
+    path.touch()
+    path.chmod(0o666)
+    with an_ordinary_user():
+        message = refused(path)
+    assert "writable" in message
+
+
+def test_a_folder_in_the_ledgers_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").mkdir()
+    assert "directory" in refused(tmp_path / "ledger.db")
+
+
+def test_a_missing_folder_is_made(tmp_path: Path) -> None:
+    open_store("sqlite:///var/lib/ledger.db", base=tmp_path).close()
+    assert (tmp_path / "var/lib/ledger.db").is_file()
+
+
+@pytest.mark.parametrize("url", ["postgres://x", "sqlite:///", "ledger.db", "sqlite://ledger.db"])
+def test_an_unknown_store_is_refused_with_an_example(url: str) -> None:
+    with pytest.raises(LedgerError, match="sqlite:////var"):
+        open_store(url)
+
+
+def test_a_refused_ledger_leaves_no_file_open(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"this is not a ledger" * 100)
+    before = set(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else set()
+    refused(path)
+    if before:
+        assert set(os.listdir("/proc/self/fd")) == before
+
+
+_OPEN = """
+import sys
+from connector.store import open_store
+sys.stdin.read(1)
+open_store(sys.argv[1]).close()
+"""
+
+
+def test_processes_that_open_a_new_ledger_at_the_same_moment_all_succeed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _OPEN, f"sqlite:///{tmp_path / 'ledger.db'}"]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+    try:
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write(b"x")
+            process.stdin.flush()
+        faults = [process.communicate(timeout=60)[1] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert faults == [b""] * 4
