@@ -65,7 +65,11 @@ class Delivery:
             self._snooze(stopped.problem, stopped.until)
         finally:
             shop.targets.give_back(self)
-        return self._settle()
+        try:
+            return self._settle()
+        finally:
+            for work in self._works:  # steps name their work: without this, records live on until a garbage collection
+                work.steps.clear()
 
     def _plan(self) -> None:
         for work in self._works:
