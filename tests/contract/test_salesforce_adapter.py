@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -378,3 +379,16 @@ def test_only_cases_of_our_flow_are_read_when_a_prefix_is_given(box: Sandbox, se
         record.our_key for record in everything(service, select=Select(fields=("Status",), key_prefix="orders:_ref:"))
     }
     assert keys == {"orders:_ref:00000", "orders:_ref:00001"}
+
+
+@pytest.mark.parametrize("path", ["oauth2/token", "/query", "composite/sobjects"])
+def test_no_call_outlives_its_deadline_sign_in_included(box: Sandbox, path: str) -> None:
+    service = open_(box, timeouts={"connect": 1, "read": 0.3, "total": 0.6})
+    box.control.fault(kind="hang", path=path, seconds=30)
+    before = monotonic()
+    verb = (lambda: everything(service)) if path == "/query" else (lambda: list(service.write("Case", creates(1))))
+    with pytest.raises((Unavailable, Transient)):
+        verb()
+    assert monotonic() - before < 5
+    service.close()
+    box.control.clear_faults()

@@ -62,8 +62,8 @@ def test_more_equal_stamps_than_a_page_holds_are_read_to_their_end() -> None:
         pages = list(adapter.read("Case", None, select=FIELDS))
         assert [record.key for page in pages for record in page.records] == [row_id(number) for number in range(1, 8)]
         assert wire.queries()[1] == (
-            f"{HEAD} WHERE (SystemModstamp > 2026-11-20T09:00:00Z OR (SystemModstamp = 2026-11-20T09:00:00Z"
-            f" AND Id > '{row_id(3)}')) {TAIL} 3"
+            f"{HEAD} WHERE SystemModstamp >= 2026-11-20T09:00:00Z"
+            f" AND (SystemModstamp > 2026-11-20T09:00:00Z OR Id > '{row_id(3)}') {TAIL} 3"
         )
 
 
@@ -130,7 +130,7 @@ def test_without_overlap_a_read_goes_on_behind_the_saved_record() -> None:
     with org() as (adapter, wire, _):
         wire.script("GET", QUERY, found())
         list(adapter.read("Case", '{"stamp":"2026-11-20T09:00:00.000Z","id":"500B"}', select=FIELDS, overlap=0))
-        assert "AND Id > '500B'" in wire.queries()[0]
+        assert "OR Id > '500B')" in wire.queries()[0]
 
 
 def test_records_bear_our_key_their_stamp_and_plain_fields() -> None:

@@ -11,13 +11,13 @@ from connector.http import Timeouts, check_url
 from connector.secret import Secret
 
 API_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _OLDEST = 46
 
 
 def seconds(value: Any) -> Any:
     """`90s`, `10m` or `1h` as seconds; numbers are seconds already."""
-    match = re.match(r"(\d+(?:\.\d+)?)([smh])\Z", value) if isinstance(value, str) else None
+    match = re.match(r"(\d+(?:\.\d+)?)(ms|[smh])\Z", value) if isinstance(value, str) else None
     return float(match[1]) * _UNITS[match[2]] if match else value
 
 

@@ -117,11 +117,9 @@ def page(
     where = list(conditions)
     if start is not None:
         at = instant(start.stamp)
-        where.append(
-            f"(SystemModstamp > {at} OR (SystemModstamp = {at} AND Id > {text(start.id)}))"
-            if start.id
-            else f"SystemModstamp >= {at}"
-        )
+        where.append(f"SystemModstamp >= {at}")  # by itself, so that its index serves
+        if start.id:
+            where.append(f"(SystemModstamp > {at} OR Id > {text(start.id)})")
     condition = f" WHERE {' AND '.join(where)}" if where else ""
     return f"SELECT {','.join(select)} FROM {stream}{condition} ORDER BY SystemModstamp,Id LIMIT {limit}"  # noqa: S608 - SOQL only reads; every part is checked or quoted
 
