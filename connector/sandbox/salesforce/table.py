@@ -10,6 +10,7 @@ from connector.sandbox.salesforce.problem import Problem, no_column
 from connector.sandbox.salesforce.schema import KEY_FIELD, Object
 
 Values = dict[str, Any]
+_NO_STAMP = " " * 28  # as long as a stamp, for objects that have none
 
 
 class Row:
@@ -102,7 +103,7 @@ class Table:
     def stamped(self, row: Row) -> None:
         """Puts a row where its stamp belongs; its former place becomes stale."""
         values = row.values
-        place = (values.get("SystemModstamp") or values.get("CreatedDate") or "") + values["Id"]
+        place = (values.get("SystemModstamp") or values.get("CreatedDate") or _NO_STAMP) + values["Id"]
         if place == row.place:  # changed twice within a second
             return
         row.place = place
