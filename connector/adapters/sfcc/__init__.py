@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel
 
 from connector.adapter import Clock, Stream
 from connector.adapters.sfcc.client import Client
@@ -28,7 +30,7 @@ _T = TypeVar("_T")
 class Sfcc:
     """One site of one instance."""
 
-    Settings = SfccSettings
+    Settings: ClassVar[type[BaseModel]] = SfccSettings
     streams: Mapping[str, Stream]
 
     def __init__(self, name: str, settings: SfccSettings, *, clock: Clock) -> None:

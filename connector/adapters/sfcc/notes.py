@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.adapters.sfcc.client import Client, segment
 from connector.adapters.sfcc.streams import SUBJECT, TEXT
-from connector.errors import RecordFault, Rejected, RemoteError
+from connector.errors import RecordFault, Rejected
 from connector.http import Response
 from connector.model import Result, Write
 
@@ -38,10 +38,11 @@ class Notes:
             return Result(target=write.key)  # the answer is the order; the note's own id is not in it
         return self._failed(response, "POST")
 
-    def probe(self, number: str) -> RemoteError | None:
-        """What reading the notes of this order fails with."""
+    def probe(self, number: str) -> None:
+        """Read the notes of this order; raises what is wrong."""
         response = self._notes(number)
-        return None if response.status in (200, 404) else self._client.fault(response, "Shop", _RESOURCE, "GET")
+        if response.status not in (200, 404):
+            raise self._client.fault(response, "Shop", _RESOURCE, "GET")
 
     def _notes(self, number: str) -> Response:
         return self._client.shop("GET", _RESOURCE, _path(number), intent="read")
