@@ -3,7 +3,7 @@
 `<flow id>:<site>:<record id>[:<line id>[:<line key>]]`. Each part is written over lower-case letters, digits, `-` and `_`,
 because a remote system's uniqueness may ignore case: an upper-case letter becomes `_` and its lower case, `_` becomes `__`,
 any other byte of the UTF-8 text `_0` and two hex digits. A key too long for its field keeps a readable beginning and ends
-in `_9` and 32 hex digits of the whole key's hash. Keys live for ever: this scheme never changes.
+in `_9` and 32 hex digits of the whole key's hash, a mark that no escape can make. Keys live for ever: this scheme never changes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from functools import lru_cache
 from hashlib import blake2b
 
 _PLAIN = re.compile(r"[a-z0-9-]*\Z")
-_HASHED = re.compile(r"_9[0-9a-f]{32}\Z")
+_HASHED = re.compile(r"(?<!_)(?:__)*_9[0-9a-f]{32}\Z")  # after whole escapes: `__9` is an underscore and a nine
+_MARK = 34
+"""Characters of `_9` and the hash."""
 _TOKEN = re.compile(r"_0([0-9a-f]{2})|_([a-z_])|([a-z0-9-])")
 
 
@@ -82,8 +84,13 @@ def make(flow: str, site: str, record: str, line: str = "", line_key: str = "", 
 
 
 def shorten(key: str, longest: int) -> str:
-    """A key cut to `longest` characters: its beginning and the hash of the whole."""
-    return key[: longest - 34] + "_9" + blake2b(key.encode(), digest_size=16).hexdigest()
+    """A key cut to at most `longest` characters: its beginning, never ending in half of `__`, and the hash of the whole."""
+    if longest <= _MARK:
+        raise ValueError(f"a field of {longest} characters cannot carry our keys, which need more than {_MARK}")
+    kept = key[: longest - _MARK]
+    if (len(kept) - len(kept.rstrip("_"))) % 2:
+        kept = kept[:-1]
+    return kept + "_9" + blake2b(key.encode(), digest_size=16).hexdigest()
 
 
 def hashed(key: str) -> bool:
@@ -92,18 +99,22 @@ def hashed(key: str) -> bool:
 
 
 def beginning(key: str, flow: str) -> tuple[str, str] | None:
-    """Site and the beginning of the record id of a cut key of this flow; None: another flow's."""
-    cut = key[:-34]
-    if not cut.startswith(prefix(flow)):
-        return None
-    site, _, record = cut.removeprefix(prefix(flow)).partition(":")
-    record = record.partition(":")[0]
-    for end in range(len(record), -1, -1):  # the cut may stand within an escape or a UTF-8 sequence
+    """Site and the beginning of the record id of a cut key of this flow, as far as they are left; None: another flow's."""
+    cut, begin = key[:-_MARK], prefix(flow)
+    if not cut.startswith(begin):
+        return ("", "") if begin.startswith(cut) else None
+    site, _, rest = cut.removeprefix(begin).partition(":")
+    return _readable(site), _readable(rest.partition(":")[0])
+
+
+def _readable(part: str) -> str:
+    """The longest beginning that can be unescaped: the cut may stand within an escape or a UTF-8 sequence."""
+    for end in range(len(part), 0, -1):
         try:
-            return unescape(site), unescape(record[:end])
-        except (ValueError, UnicodeDecodeError):
+            return unescape(part[:end])
+        except ValueError:
             continue
-    return None
+    return ""
 
 
 def parse(key: str) -> Key | None:
@@ -113,6 +124,6 @@ def parse(key: str) -> Key | None:
         return None
     try:
         flow, site, record, *rest = (unescape(part) for part in parts)
-    except (ValueError, UnicodeDecodeError):
+    except ValueError:
         return None
     return Key(flow, site, record, *rest)
