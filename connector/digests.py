@@ -5,6 +5,7 @@ They stay for ever, in every ledger, so they are short: 4 bytes for the field's 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
@@ -18,7 +19,7 @@ from connector.model import Ref
 NULL = b"\0" * 8
 """The digest of null, so that "we cleared it" and "we never sent it" differ."""
 
-_SORTED = orjson.OPT_SORT_KEYS
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS  # a Ref is ours, not a document
 _EXACT = 2**53  # beyond it a float no longer holds every integer
 
 
@@ -50,7 +51,10 @@ class Digester:
         if type(value) is int and -_EXACT < value < _EXACT:
             value = float(value)
         state = self._keyed.copy()
-        state.update(orjson.dumps(value, default=plain, option=_SORTED))
+        try:
+            state.update(orjson.dumps(value, default=plain, option=_SORTED))
+        except orjson.JSONEncodeError:  # a number beyond 64 bits, half of a surrogate pair
+            state.update(json.dumps(value, default=plain, sort_keys=True, separators=(",", ":")).encode())
         return state.digest()
 
     def fields(self, values: Mapping[str, Any]) -> dict[bytes, bytes]:
