@@ -26,13 +26,15 @@ def parse(text: str) -> datetime:
         offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
         tz = timezone(offset if zone[0] == "+" else -offset)
     at = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micro, tz)
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"not a date that UTC can hold: {text!r}") from error
 
 
 def stamp(at: datetime) -> str:
     """The one form of an aware datetime; microseconds are cut, as vendors cut them."""
-    at = at.astimezone(UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def normal(text: str | None) -> str | None:
