@@ -7,7 +7,6 @@ rules. Plain http is for loopback only, redirects are never followed, the enviro
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +15,6 @@ from urllib.parse import urlsplit
 
 import requests
 import tenacity
-from pydantic import BaseModel, ConfigDict, Field
 from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from urllib3 import Timeout
@@ -26,6 +24,7 @@ from connector.adapter import Clock
 from connector.errors import Misconfigured, Transient, Unavailable
 from connector.http_deadline import CURRENT, POOLS, Call
 from connector.http_faults import Intent, Response, Unreachable, network_fault, never_sent
+from connector.http_settings import Seconds, Timeouts, check_url, is_loopback
 from connector.http_tokens import SingleFlightToken, TokenSource
 from connector.secret import redact
 
@@ -33,6 +32,7 @@ __all__ = [
     "Http",
     "Intent",
     "Response",
+    "Seconds",
     "SingleFlightToken",
     "Timeouts",
     "TokenSource",
@@ -47,40 +47,6 @@ _LONGEST_RETRY_AFTER = 5.0
 """Seconds of Retry-After that a call sits out itself; longer waits are the engine's."""
 _STALE = 15.0
 """Seconds after which an idle connection is not trusted: the peer may be closing it while we write."""
-
-
-class Timeouts(BaseModel):
-    """Seconds: to connect, between two reads, and for a whole call with its retries."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    connect: float = Field(default=5, gt=0)
-    read: float = Field(default=30, gt=0)
-    total: float = Field(default=60, gt=0)
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a host name is this machine itself: `localhost`, 127.0.0.0/8 or ::1."""
-    if not host:
-        return False
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-def check_url(url: str) -> str:
-    """A base URL without trailing slash. ValueError with the way out: not http(s), credentials inside, http beyond loopback."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("not an http(s) URL; write it as https://host")
-    if parts.username or parts.password:
-        raise ValueError("credentials do not belong into the URL; use client_id and client_secret")
-    if parts.query or parts.fragment:
-        raise ValueError("a base URL has no query and no fragment")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ValueError(f"http:// is for loopback addresses only; write https://{parts.netloc}")
-    return url.rstrip("/")
 
 
 class Http:

@@ -157,6 +157,17 @@ def test_plain_http_is_for_loopback(url: str) -> None:
     assert SfccSettings.model_validate({**PLAIN, "url": url}).url == url
 
 
+def test_times_may_carry_their_unit() -> None:
+    settings = SfccSettings.model_validate(
+        {**PLAIN, "settle_after": "2m", "margin": "500ms", "index_lag": 7, "timeouts": {"total": "1m", "read": "20s"}}
+    )
+    assert (settings.settle_after, settings.margin, settings.index_lag) == (120, 0.5, 7)
+    assert (settings.timeouts.total, settings.timeouts.read, settings.timeouts.connect) == (60, 20, 5)
+    assert "500ms, 60s" in faults(margin="soon")
+    assert "margin" in faults(margin=-1)
+    assert "timeouts" in faults(timeouts={"total": 0})
+
+
 def test_wrong_settings_are_said_with_a_way_out(tmp_path: Path) -> None:
     assert "write https://shop.example.org" in faults(url="http://shop.example.org")
     assert "https://" in faults(auth_url="account.demandware.com")

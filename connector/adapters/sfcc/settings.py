@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FilePath, field_validator, model_validator
 
-from connector.http import Timeouts, check_url
+from connector.http import Seconds, Timeouts, check_url
 from connector.secret import Secret
 
 
 class SfccSettings(BaseModel):
-    """Unknown keys are refused. Seconds unless said."""
+    """Unknown keys are refused. Times are seconds, or written with their unit (`90s`, `2m`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,9 +29,9 @@ class SfccSettings(BaseModel):
     )
     page: int = Field(default=200, ge=2, le=200, description="records in one search call")
     deep_paging: int = Field(default=1000, ge=2, description="largest start + count that the instance's search takes")
-    margin: float = Field(default=5, ge=0, description="the cursor stays so far behind the instance's clock")
-    index_lag: float = Field(default=30, ge=0, description="how late a change may usually reach the search index")
-    settle_after: float = Field(default=120, ge=0, description="how late a write may commit after we gave it up")
+    margin: Seconds = Field(default=5, description="the cursor stays so far behind the instance's clock")
+    index_lag: Seconds = Field(default=30, description="how late a change may usually reach the search index")
+    settle_after: Seconds = Field(default=120, description="how late a write may commit after we gave it up")
     tries: int = Field(default=3, ge=1, le=10, description="tries of a read or an update by id within one call")
     timeouts: Timeouts = Timeouts()
     ca_file: FilePath | None = Field(default=None, description="PEM file of the authority that signed the instance")

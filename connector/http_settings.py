@@ -1,0 +1,59 @@
+"""Settings that every adapter over HTTP takes: times, deadlines, base URLs."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def _seconds(value: Any) -> Any:
+    match = re.match(r"(\d+(?:\.\d+)?)(ms|[smh])\Z", value) if isinstance(value, str) else None
+    if match:
+        return float(match[1]) * _UNITS[match[2]]
+    if isinstance(value, str | bool):
+        raise ValueError("not a time; write seconds, or a number with its unit: 500ms, 60s, 15m, 2h")  # noqa: TRY004
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
+"""A setting in seconds: a number, or `500ms`, `60s`, `15m`, `2h`."""
+
+
+class Timeouts(BaseModel):
+    """Seconds: to connect, between two reads, and for a whole call with its retries."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    connect: Annotated[Seconds, Field(gt=0)] = 5
+    read: Annotated[Seconds, Field(gt=0)] = 30
+    total: Annotated[Seconds, Field(gt=0)] = 60
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name is this machine itself: `localhost`, 127.0.0.0/8 or ::1."""
+    if not host:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def check_url(url: str) -> str:
+    """A base URL without trailing slash. ValueError with the way out: not http(s), credentials inside, http beyond loopback."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not an http(s) URL; write it as https://host")
+    if parts.username or parts.password:
+        raise ValueError("credentials do not belong into the URL; use client_id and client_secret")
+    if parts.query or parts.fragment:
+        raise ValueError("a base URL has no query and no fragment")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError(f"http:// is for loopback addresses only; write https://{parts.netloc}")
+    return url.rstrip("/")
