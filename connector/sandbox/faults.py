@@ -95,6 +95,8 @@ class Rule:
             raise BadRule(f"unknown system {self.system!r}; known: sfcc, salesforce")
         if self.kind == "kill" and self.pid is None:
             raise BadRule("kind kill needs a pid")
+        if self.reply not in ("drop", "hang") and not self.reply.isdigit():
+            raise BadRule(f"unknown reply {self.reply!r}; known: drop, hang, or a status such as 504")
         if self.times is None and self.nth is not None:
             self.times = 1
         if self.commit is None:

@@ -73,8 +73,14 @@ def test_patterns_are_system_method_path_and_body(box: Sandbox, caller: Caller) 
 
 
 def test_a_rule_that_means_nothing_is_refused(box: Sandbox) -> None:
-    for rule in ({"kind": "meteor"}, {"kind": "status", "system": "sap"}, {"kind": "kill"}):
-        with pytest.raises(ValueError, match="unknown|needs"):
+    wrong: tuple[dict[str, Any], ...] = (
+        {"kind": "meteor"},
+        {"kind": "status", "system": "sap"},
+        {"kind": "kill"},
+        {"kind": "commit_later", "reply": "maybe"},
+    )
+    for rule in wrong:
+        with pytest.raises(ValueError, match=r"unknown|needs"):
             box.control.fault(**rule)
     with pytest.raises(TypeError):
         box.control.fault(kind="status", colour="red")
@@ -279,7 +285,7 @@ def test_a_process_is_killed_before_or_after_the_commit(box: Sandbox, caller: Ca
 
 def test_an_outage_refuses_connections_and_ends(box: Sandbox, caller: Caller) -> None:
     box.outage("salesforce")
-    with pytest.raises(requests.exceptions.ConnectionError, match="refused|reset|aborted"):
+    with pytest.raises(requests.exceptions.ConnectionError, match=r"refused|reset|aborted"):
         caller.org("GET", "/limits")
     with pytest.raises(requests.exceptions.ConnectionError, match="refused"):
         caller.org("GET", "/limits")

@@ -448,7 +448,7 @@ def test_a_change_of_owner_leaves_two_rows_of_history(box: Sandbox, caller: Call
 
 def test_composites_count_once_and_fill_in_references(box: Sandbox, caller: Caller) -> None:
     caller.sign_in_org()
-    parts = [
+    parts: list[dict[str, Any]] = [
         {"method": "POST", "url": f"{SERVICE}/sobjects/Case", "referenceId": "c", "body": {"Subject": "x"}},
         {"method": "POST", "url": f"{SERVICE}/sobjects/CaseComment", "referenceId": "m",
          "body": {"ParentId": "@{c.id}", "CommentBody": "hello"}},

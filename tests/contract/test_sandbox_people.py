@@ -219,7 +219,9 @@ def test_automatic_agents_work_through_the_cases(box: Sandbox, caller: Caller) -
     assert all(c["IsClosed"] for c in cases)
     assert box.control.agents(on=False) == 13
     for case in cases:
-        allowed = {"Release", "Hold", "Cancel"} if case["Type"] == "Order Exception" else {"Refund", "Exchange", "Rejected"}
+        allowed = (
+            {"Release", "Hold", "Cancel"} if case["Type"] == "Order Exception" else {"Refund", "Exchange", "Rejected"}
+        )
         assert case["Resolution__c"] in allowed
         assert (case["Resolution__c"] == "Refund") == ("Refund_Amount__c" in case)
     caller.upsert({"Commerce_Key__c": "after"})

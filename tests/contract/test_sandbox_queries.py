@@ -41,7 +41,9 @@ def literal(stamp: str) -> str:
 
 def test_a_keyset_walk_meets_every_case_once(box: Sandbox, caller: Caller) -> None:
     for start in range(0, 60, 20):
-        caller.upsert(*[{"Commerce_Key__c": f"shop:{i}"} for i in range(start, start + 20)], {"Commerce_Key__c": f"x{start}"})
+        caller.upsert(
+            *[{"Commerce_Key__c": f"shop:{i}"} for i in range(start, start + 20)], {"Commerce_Key__c": f"x{start}"}
+        )
         box.control.advance(3)
     seen: list[str] = []
     stamp, last = "2026-01-01T00:00:00Z", "500000000000000AAA"
@@ -97,7 +99,9 @@ def test_conditions_choose_rows(box: Sandbox, caller: Caller) -> None:
 
 
 def test_relations_come_as_objects_of_their_own(box: Sandbox, caller: Caller) -> None:
-    queue = caller.rows("SELECT Id, DeveloperName FROM Group WHERE Type = 'Queue' AND DeveloperName = 'Orders'")[0]["Id"]
+    queue = caller.rows("SELECT Id, DeveloperName FROM Group WHERE Type = 'Queue' AND DeveloperName = 'Orders'")[0][
+        "Id"
+    ]
     caller.upsert({"Commerce_Key__c": "a", "OwnerId": queue})
     (row,) = caller.rows("SELECT Id, Owner.Name, Owner.Type, CreatedBy.Username FROM Case")
     assert row["Owner"]["attributes"]["type"] == "Group"
@@ -112,7 +116,9 @@ def test_relations_come_as_objects_of_their_own(box: Sandbox, caller: Caller) ->
 
 
 def test_order_limit_offset_and_nulls(caller: Caller) -> None:
-    caller.upsert(*[{"Commerce_Key__c": k, "Order_Total__c": n} for k, n in (("a", 2), ("b", None), ("c", 1), ("d", 2))])
+    caller.upsert(
+        *[{"Commerce_Key__c": k, "Order_Total__c": n} for k, n in (("a", 2), ("b", None), ("c", 1), ("d", 2))]
+    )
 
     def keys(tail: str) -> str:
         return "".join(r["Commerce_Key__c"] for r in caller.rows(f"SELECT Commerce_Key__c FROM Case {tail}"))
@@ -142,7 +148,9 @@ def test_the_recycle_bin_is_seen_by_queryall_only(box: Sandbox, caller: Caller) 
 def test_pages_follow_a_locator_that_ends(box: Sandbox, caller: Caller) -> None:
     box.control.set(page_size=4)
     caller.upsert(*[{"Commerce_Key__c": f"{i:02d}"} for i in range(10)])
-    page = caller.org("GET", "/query/", params={"q": "SELECT Commerce_Key__c FROM Case ORDER BY Commerce_Key__c"}).json()
+    page = caller.org(
+        "GET", "/query/", params={"q": "SELECT Commerce_Key__c FROM Case ORDER BY Commerce_Key__c"}
+    ).json()
     assert (page["totalSize"], page["done"], len(page["records"])) == (10, False, 4)
     seen = [r["Commerce_Key__c"] for r in page["records"]]
     following = page["nextRecordsUrl"]

@@ -296,8 +296,8 @@ def test_the_object_search_covers_all_sites_and_has_no_wrapper(caller: Caller) -
     both = caller.shop("POST", where, body).json()
     assert [h["key_value_string"] for h in both["hits"]] == ["RefArch", "RefArchGlobal"]
     assert both["_type"] == "custom_object_search_result"
-    site = {"term_query": {"fields": ["site_id"], "operator": "is", "values": ["RefArch"]}}
-    one = caller.shop("POST", where, {**body, "query": {"bool_query": {"must": [term, site]}}}).json()
+    at_site = {"term_query": {"fields": ["site_id"], "operator": "is", "values": ["RefArch"]}}
+    one = caller.shop("POST", where, {**body, "query": {"bool_query": {"must": [term, at_site]}}}).json()
     assert [h["key_value_string"] for h in one["hits"]] == ["RefArch"]
     nothing = caller.shop("POST", where, {**body, "query": {"bool_query": {"must_not": [term]}}}).json()
     assert nothing["total"] == 0
