@@ -126,3 +126,13 @@ def refused(row: dict[str, Any]) -> str:
     assert "id" not in row
     code: str = row["errors"][0]["statusCode"]
     return code
+
+
+def made(reply: requests.Response) -> str:
+    """The id of the one record that was created."""
+    assert reply.status_code in (200, 201), reply.text
+    body = reply.json()
+    answer = body[0] if isinstance(body, list) else body
+    assert answer["success"], answer
+    record_id: str = answer["id"]
+    return record_id
