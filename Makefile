@@ -48,8 +48,8 @@ fmt: install ## Put imports and format right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: install ## Write the module map of docs/architecture.md anew
-	$(BIN)/python tests/module_map.py
+docs: install ## Write anew what docs/ takes from the code: the page of commands, the map of modules
+	$(BIN)/python -m tests.written_docs
 
 bench: install ## Measure records a second, calls and memory; ARGS="--rounds 1" is quicker
 	$(BIN)/python bench/run.py $(ARGS)

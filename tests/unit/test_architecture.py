@@ -11,10 +11,10 @@ import pytest
 from connector import errors, model
 from connector.store import Books
 from connector.store.sqlite_schema import SCHEMA
-from tests import module_map
+from tests import written_docs
 
-ROOT = module_map.ROOT
-PAGE = module_map.PAGE.read_text().split("## Module map")[0]
+ROOT = written_docs.ROOT
+PAGE = written_docs.ARCHITECTURE.read_text().split("## Module map")[0]
 FILES = sorted(set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*\.py|connector/[a-z_/]+)`", PAGE)))
 DOTTED = sorted({each for each in re.findall(r"`([a-z_]+)\.([a-z_]+)`", PAGE) if each[1] != "py"})
 METHODS = sorted(set(re.findall(r"`([A-Z][A-Za-z]+)\.([a-z_]+)`", PAGE)))
@@ -30,7 +30,7 @@ def section(title: str) -> str:
 
 
 def test_the_module_map_names_every_module_and_no_other() -> None:
-    here, there = module_map.names(module_map.shown()), module_map.names(module_map.written())
+    here, there = written_docs.names(written_docs.shown_map()), written_docs.names(written_docs.module_map())
     assert here == there, "the module map is out of date: make docs"
 
 

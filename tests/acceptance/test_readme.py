@@ -1,0 +1,139 @@
+"""What the README says, done: its commands run as they stand there, the live ones against the sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.sandbox.client import Process
+from tests.written_docs import ROOT, commands
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+README = (ROOT / "README.md").read_text()
+STEPS = README.split("## A real shop")[1].split("\n## ")[0]
+TYPED = [
+    (page.name, line.strip())
+    for page in PAGES
+    for block in re.findall(r"^ *```sh\n(.*?)```", page.read_text(), re.DOTALL | re.MULTILINE)
+    for line in block.splitlines()
+]
+
+
+def step(number: int) -> list[str]:
+    """The shell blocks of one of the five steps."""
+    text = STEPS.split(f"**{number}. ")[1].split(f"**{number + 1}. ")[0]
+    return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+
+
+def permissions() -> list[dict[str, Any]]:
+    """What the second step allows the API client, Shop and Data together."""
+    settings = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", STEPS, re.DOTALL)]
+    return [entry for each in settings for client in each["clients"] for entry in client["resources"]]
+
+
+class Shell:
+    """A folder as somebody has it who copied the example, and the shell in it. `done` is all that was printed."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.folder = folder
+        shutil.copy(ROOT / "config.example.yaml", folder)
+        shutil.copytree(ROOT / "mappings", folder / "mappings")
+        bin_ = Path(sys.executable).parent
+        self._environ = {"PATH": f"{bin_}:{os.defpath}", "HOME": str(folder), "LANG": "C.UTF-8", **variables}
+
+    def run(self, script: str, *, code: int = 0) -> str:
+        """Run lines of the README in one bash that ends at the first failure."""
+        script = script.replace("source .venv/bin/activate\n", "")  # the tests have their own
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=self.folder, env=self._environ, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == code, f"{script}\n{done.stdout}{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Process]:
+    with Process("--orders", "40") as box:
+        yield box
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_links_to_exists(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize(("page", "line"), TYPED)
+def test_every_command_that_a_page_shows_is_there_with_its_options(page: str, line: str) -> None:
+    words = re.sub(r"\s#.*", "", line).split()
+    if words[:1] == ["make"]:
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert all(word in targets for word in words[1:] if "=" not in word and not re.search(r"\W", word))
+    elif words[:1] == ["connector"]:
+        known = {name: command for name, command in commands() if line.startswith(name)}
+        assert known, f"no such command: {line}"
+        command = known[max(known, key=len)]
+        options = {option for each in command.params for option in each.opts}
+        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= options
+
+
+def test_the_third_step_needs_no_network_and_finds_no_fault(tmp_path: Path) -> None:
+    told = Shell(tmp_path).run(step(3)[0])
+    assert "4 flows, 2 connections, no faults" in told
+    assert "none failed" in told
+
+
+def test_the_steps_work_from_the_permissions_to_the_last_command(tmp_path: Path, sandbox: Process) -> None:
+    ask, shell = sandbox.control, Shell(tmp_path)
+    ask.set(permissions={"bench": permissions()})
+    exports = f"""
+        export SFCC_URL={sandbox.urls["sfcc"]} SFCC_CLIENT_ID=bench SFCC_CLIENT_SECRET=secret
+        export SALESFORCE_URL={sandbox.urls["salesforce"]} SALESFORCE_CLIENT_ID=bench SALESFORCE_CLIENT_SECRET=secret
+    """
+    # The sandbox is shop, org and Account Manager: that one address of the example differs.
+    own = f"sed -i 's|https://account.demandware.com|{sandbox.urls['sfcc']}|' config.yaml\n"
+    copied = "".join(line for line in step(3)[0].splitlines(keepends=True) if not line.startswith("export"))
+
+    told = shell.run(exports + copied.replace("connector check\n", own + "connector check\n") + step(4)[0])
+    assert re.search(r"^shop: ok", told, re.MULTILINE)
+    assert re.search(r"^service: ok", told, re.MULTILINE)
+    assert "nothing sent, nothing stored" in told
+    assert "00001301" in told
+    assert not ask.cases()
+
+    ask.change_order(number="00001301", c_addressMismatch=True)
+    shell.run(exports + "connector sync")
+    for case in ask.cases():
+        back = case["Type"] == "Return"
+        ask.agent_decide(case=case["Id"], resolution="Refund" if back else "Release", **({"amount": 1} if back else {}))
+    told = shell.run(exports + "connector sync\n" + step(5)[1])
+    assert "nothing is parked" in told
+    assert "orders-to-cases: 00001301" in told
+    assert len(ask.notes()) == len(ask.cases()) > 0
+    assert ask.objects(kind="RefundRequest")
+
+
+def test_the_second_step_allows_what_the_adapter_calls_and_no_more() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "connector" / "adapters" / "sfcc").glob("*.py"))
+    called = set(re.findall(r'"(/order_search|/[a-z_/*]+\*|/orders/\*/notes)"', code))
+    assert {each["resource_id"] for each in permissions()} == called
+
+
+def test_the_demo_prints_what_the_readme_shows() -> None:
+    shown = README.split("`make demo` starts")[1].split("```text\n")[1].split("```")[0]
+    table = shown.split("must be  says\n")[1].split("…")[0]
+    told = "".join(path.read_text() for path in (ROOT / "connector/cli/demonstration").glob("*.py"))
+    for line in table.splitlines():
+        assert f'"{re.split(r"  +", line)[0]}"' in told
