@@ -392,3 +392,20 @@ def test_no_call_outlives_its_deadline_sign_in_included(box: Sandbox, path: str)
     assert monotonic() - before < 5
     service.close()
     box.control.clear_faults()
+
+
+def test_a_write_in_many_parts_ends_in_time_and_blames_no_row_for_what_was_not_sent(box: Sandbox) -> None:
+    service = open_(box, timeouts={"connect": 1, "read": 1, "total": 0.5})
+    box.control.fault(kind="too_many_retries", path="composite/sobjects", rows=1)
+    box.control.fault(kind="slow", path="composite/sobjects", seconds=0.2)
+    before = monotonic()
+    results = service.write("Case", creates(50))
+    assert monotonic() - before < service.longest_call() + 1
+    made = [result for result in results if result.error is None]
+    left = [result.error for result in results if result.error is not None]
+    assert len(left) > 20
+    assert all(isinstance(error, Transient) for error in left)
+    uncertain = sum(isinstance(error, Transient) and error.uncertain for error in left)
+    assert uncertain <= 1  # the one that was under way when the time was up
+    assert len(made) <= len(box.control.cases()) <= len(made) + uncertain
+    service.close()

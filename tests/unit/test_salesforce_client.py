@@ -199,6 +199,13 @@ def test_an_unread_answer_to_a_create_is_not_sent_again_and_says_whether_it_may_
         assert len(wire.sent(COLLECTIONS)) == 1
 
 
+def test_a_read_whose_answer_is_cut_is_asked_for_again() -> None:
+    with org() as (adapter, wire, _):
+        wire.script("GET", QUERY, (200, {}, b'{"done":true,"records":['), found())
+        assert len(list(adapter.read("Case", None, select=FIELDS))) == 1
+        assert len(wire.sent(QUERY)) == 2
+
+
 def test_an_update_by_id_is_sent_again_within_the_call_when_the_server_was_briefly_away() -> None:
     with org() as (adapter, wire, _):
         wire.script("PATCH", COLLECTIONS, html(503), json_answer([done(1)]))
@@ -264,6 +271,7 @@ def test_a_call_refused_whole_because_of_a_value_is_a_record_s_fault_and_does_no
             "audience",
         ),
         (json_answer({"error": "invalid_grant", "error_description": "login rate exceeded"}, 400), RateLimited, ""),
+        (json_answer({"error": "server_error"}, 400), Unavailable, ""),
         (html(404), AuthFailed, "My Domain"),
         (html(400), Unavailable, ""),
         (html(503), Unavailable, ""),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -296,6 +298,21 @@ def test_a_queue_is_named_by_developer_name_or_label_and_asked_for_once() -> Non
             )
         assert [row["OwnerId"] for row in wire.records()] == ["00G000000000002AAA", "00G000000000001AAA"]
         assert wire.queries() == ["SELECT Id,DeveloperName,Name FROM Group WHERE Type = 'Queue'"]
+
+
+def test_eight_threads_that_need_a_queue_ask_for_it_once() -> None:
+    together = threading.Barrier(8, timeout=10)
+    with org() as (adapter, wire, _):
+        wire.script("GET", QUERY, queues("Orders"))
+        answer_rows(wire)
+
+        def write(number: int) -> Result:
+            together.wait()
+            return adapter.write("Case", [create(f"k{number}", OwnerId=Ref("queue", "Orders"))])[0]
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(result.error is None for result in pool.map(write, range(8)))
+        assert len(wire.queries()) == 1
 
 
 def test_an_unknown_queue_pauses_the_stream_and_names_those_that_exist() -> None:
