@@ -164,6 +164,8 @@ def test_an_order_that_the_index_lacks_is_fetched_directly(ref: Shop) -> None:
 def test_orders_bear_none_of_our_keys(ref: Shop) -> None:
     before = ref.adapter.calls()
     assert ref.adapter.fetch("orders", ["orders:_ref:1"], by="our_key", select=ALL) == {}
+    with pytest.raises(Misconfigured, match="no key of ours"):
+        ref.read(select=Select(key_prefix="orders:"))
     assert ref.adapter.calls() == before
 
 

@@ -68,6 +68,11 @@ class Sfcc:
     ) -> Iterator[Page]:
         """Changed records, oldest first, from the cursor less `overlap`; one page is one call."""
         if stream == ORDERS:
+            if select.key_prefix is not None:
+                raise Misconfigured(
+                    "orders bear no key of ours, so a flow that reads them cannot answer another",
+                    remedy="answer from the system in which the flow creates its objects",
+                )
             return self._orders.read(since, select, overlap)
         return self._of_type(stream, "read").read(since, select, overlap)
 
