@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, ClassVar, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -71,7 +71,7 @@ class Streams(Mapping[str, Stream]):
 class Jsonl:
     """One folder of files."""
 
-    Settings = JsonlSettings
+    Settings: ClassVar[type[BaseModel]] = JsonlSettings
     streams: Mapping[str, Stream] = Streams()
 
     def __init__(self, name: str, settings: JsonlSettings, *, clock: Clock) -> None:
