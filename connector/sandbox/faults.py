@@ -16,7 +16,7 @@ from zlib import crc32
 
 KINDS: Mapping[str, str] = {
     "status": "answers `status` (429, 500, 502, 503, 504 …) as `form` json, html or empty; `retry_after` adds the header",
-    "error": "answers `status` in the vendor's own form with `code` and `message`",
+    "error": "answers `status` in the vendor's own form with `code` and `message` (shop: and `arguments`, as hooks do)",
     "html200": "answers 200 with an HTML page, as a maintenance page or a proxy does",
     "hang": "says nothing for `seconds`, then closes; the request takes effect unless `commit` is false",
     "slow": "answers `seconds` later",
@@ -71,6 +71,7 @@ class Rule:
     code: str = ""
     message: str = ""
     field: str = ""
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     seconds: float = 1.0
     commit: bool | None = None
     reply: str = "drop"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import orjson
@@ -24,7 +26,7 @@ class System(Protocol):
     name: str
 
     def handle(self, request: Request) -> Reply: ...
-    def error(self, status: int, code: str, message: str) -> Reply:
+    def error(self, status: int, code: str, message: str, arguments: Mapping[str, Any]) -> Reply:
         """An error in the vendor's own form."""
 
     def end_token(self, request: Request) -> None:
@@ -59,14 +61,21 @@ class Gate:
             if fired:
                 self._wrong(connection, request, fired, latency)
                 return
-        connection.send(self.system.handle(request), latency)
+        connection.send(self._handle(request, ()), latency)
 
     def _handle(self, request: Request, late: Sequence[Rule]) -> Reply:
-        self.system.under(late)
+        """What the system answers. A fault of the sandbox itself is loud, and no client waits for ever."""
+        if late:
+            self.system.under(late)
         try:
             return self.system.handle(request)
+        except Exception:  # noqa: BLE001 - whatever it is: it is ours, is printed, counted and answered
+            traceback.print_exc(file=sys.stderr)
+            self.world.journal.fault("sandbox broke")
+            return Reply(500, b"the sandbox broke: " + traceback.format_exc(limit=-1).encode(), kind=b"text/plain")
         finally:
-            self.system.under(())
+            if late:
+                self.system.under(())
 
     def _wrong(self, connection: Connection, request: Request, fired: list[Rule], latency: float) -> None:
         for rule in fired:
@@ -94,7 +103,7 @@ class Gate:
         elif rule.form == "empty":
             reply = Reply(rule.status, b"")
         else:
-            reply = self.system.error(rule.status, rule.code, rule.message)
+            reply = self.system.error(rule.status, rule.code, rule.message, rule.arguments)
         if rule.retry_after is not None:
             reply.headers += b"Retry-After: %g\r\n" % rule.retry_after
         return reply
@@ -133,7 +142,7 @@ class Gate:
         elif rule.reply == "drop":
             c.close(latency)
         else:
-            c.send(self.system.error(int(rule.reply), "", ""), latency)
+            c.send(self.system.error(int(rule.reply), "", "", {}), latency)
 
     def _kill(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
         if rule.commit:

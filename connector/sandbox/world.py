@@ -44,9 +44,9 @@ class World:
             docs.load(loaded[site])
         self.returns = 0
         bodies = [o[3] for orders in loaded.values() for o in orders]
-        for site, key, attributes in returns.all_returns(options, bodies):
+        for site, key, at, attributes in returns.all_returns(options, bodies, self.clock.now()):
             self.returns += 1
-            self.shop.objects.put(site, "ReturnRequest", key, attributes, "")
+            self.shop.objects.put(site, "ReturnRequest", key, attributes, "", at=at)
         self.shop_code = ShopCode(self, self.shop)
         self.agents = Agents(self, self.org)
         self.traffic = Traffic(self)

@@ -86,6 +86,27 @@ def test_a_rule_that_means_nothing_is_refused(box: Sandbox) -> None:
         box.control.fault(kind="status", colour="red")
 
 
+def test_a_fault_of_the_sandbox_itself_is_loud(box: Sandbox, caller: Caller, capfd: pytest.CaptureFixture[str]) -> None:
+    def broken(_: object) -> None:
+        raise ZeroDivisionError("on purpose")
+
+    def breaks(house: Any) -> None:
+        house.world.shop.handle = broken
+
+    def mends(house: Any) -> None:
+        del house.world.shop.handle
+
+    box.run(breaks)
+    try:
+        reply = caller.search()
+    finally:
+        box.run(mends)
+    assert reply.status_code == 500
+    assert "ZeroDivisionError" in reply.text
+    assert "on purpose" in capfd.readouterr().err
+    assert box.control.journal()["faults"] == {"sandbox broke": 1}
+
+
 # what happens
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_statuses_come_in_the_vendors_form(box: Sandbox, caller: Caller, status: int) -> None:
@@ -120,8 +141,11 @@ def test_an_error_of_ones_own_choice(box: Sandbox, caller: Caller) -> None:
     reply = caller.org("GET", "/limits")
     assert error(reply) == (403, "REQUEST_LIMIT_EXCEEDED")
     assert reply.json()[0]["message"] == text
-    box.control.fault(kind="error", system="sfcc", status=400, code="HookStatusException", message="no")
-    assert fault(caller.search()) == (400, "HookStatusException")
+    told = {"extensionPoint": "dw.ocapi.shop.order.beforePATCH", "statusCode": "LOCKED", "statusMsg": "not today"}
+    box.control.fault(kind="error", system="sfcc", status=400, code="HookStatusException", arguments=told)
+    reply = caller.search()
+    assert fault(reply) == (400, "HookStatusException")
+    assert reply.json()["fault"]["arguments"] == told
 
 
 def test_a_timeout_after_the_commit(box: Sandbox, caller: Caller) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from connector.sandbox import Sandbox
-from tests.contract.sandbox_caller import SERVICE, Caller, error
+from tests.contract.sandbox_caller import SERVICE, Caller, error, refused
 
 KEYSET = (
     "SELECT Id, Commerce_Key__c, SystemModstamp FROM Case WHERE Commerce_Key__c LIKE 'shop:%' AND "
@@ -182,6 +182,10 @@ def test_a_smaller_page_is_a_hint(caller: Caller) -> None:
         ("SELECT Id FROM Case WHERE Subject = 'open", "MALFORMED_QUERY"),
         ("SELECT Id FROM Case WHERE Subject = 'a' AND Type = 'b' OR Type = 'c'", "MALFORMED_QUERY"),
         ("SELECT Id FROM Case LIMIT ten", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Case LIMIT 1.5", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Case LIMIT -1", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Case WHERE Subject = 'a\\u12'", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Case WHERE Subject = 'a\\x'", "MALFORMED_QUERY"),
         ("SELECT Id FROM Case; DROP", "MALFORMED_QUERY"),
         ("SELECT * FROM Case", "MALFORMED_QUERY"),
         ("SELECT Nope__c FROM Case", "INVALID_FIELD"),
@@ -220,6 +224,9 @@ def test_a_late_commit_is_seen_later_under_its_old_stamp(box: Sandbox, caller: C
     text = "SELECT Commerce_Key__c, Subject, SystemModstamp FROM Case ORDER BY SystemModstamp, Id"
     assert [(r["Commerce_Key__c"], r["Subject"]) for r in caller.rows(text)] == [("shop:1", "x"), ("shop:3", None)]
     assert caller.org("GET", "/sobjects/Case/Commerce_Key__c/shop:1").json()["Subject"] == "x"
+    assert caller.org("GET", "/sobjects/Case/Commerce_Key__c/shop:2").status_code == 404
+    waiting = caller.upsert({"Commerce_Key__c": "shop:1"}, {"Commerce_Key__c": "shop:2"}).json()
+    assert [refused(w) for w in waiting] == ["UNABLE_TO_LOCK_ROW"] * 2
     box.control.advance(25)
     rows = caller.rows(text)
     assert [r["Commerce_Key__c"] for r in rows] == ["shop:1", "shop:2", "shop:3"]

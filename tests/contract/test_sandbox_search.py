@@ -202,6 +202,7 @@ def test_text_and_double_ranges(box: Sandbox, caller: Caller) -> None:
         ({"query": term("c_riskScore", "is", "high")}, "InvalidSearchFieldTypeException"),
         ({"query": window(None, None)}, "MalformedParameterException"),
         ({"query": {}}, "MalformedParameterException"),
+        ({"sorts": ["status"]}, "MalformedParameterException"),
         ({"limit": 3}, "BodyDecodingException"),
     ],
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from random import Random
 from typing import Any
 
 import orjson
 
+from connector.sandbox.clock import iso
 from connector.sandbox.data.names import COMMENTS
 from connector.sandbox.options import Options
 
@@ -33,10 +35,13 @@ def make(random: Random, number: int, order: dict[str, Any]) -> tuple[str, dict[
     return f"RR-{number}", attributes
 
 
-def all_returns(options: Options, orders: list[bytes]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Site, key and attributes of the return requests at the start, spread over the orders."""
+def all_returns(options: Options, orders: list[bytes], now: float) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    """Site, key, time and attributes of the return requests at the start: some days after their orders changed."""
     wanted = options.returns if options.returns is not None else (len(orders) + 19) // 20
     random = Random(options.seed + 1)
     for i in range(wanted if orders else 0):
         order = orjson.loads(orders[i * len(orders) // wanted % len(orders)])
-        yield (order["site_id"], *make(random, i + 1, order))
+        key, attributes = make(random, i + 1, order)
+        changed = datetime.fromisoformat(order["last_modified"]).timestamp()
+        at = min(changed + random.random() * 3 * 86400, now - 10 - random.random() * 50)
+        yield order["site_id"], key, iso(at), attributes

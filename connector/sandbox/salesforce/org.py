@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -101,7 +101,7 @@ class Org:
         self.composite = Composite(self)
 
     # what the gate asks for
-    def error(self, status: int, code: str, message: str) -> Reply:
+    def error(self, status: int, code: str, message: str, arguments: Mapping[str, Any]) -> Reply:
         problem = Problem(code or _CODES.get(status, "UNKNOWN_EXCEPTION"), message or "An unexpected error occurred.")
         problem.status = status
         return self._limited(problem.reply())

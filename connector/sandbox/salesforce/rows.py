@@ -41,12 +41,12 @@ class Rows:
             case ("DELETE", [given]):
                 return self._delete(call, table, self._by_id(call, table, given))
             case ("GET", [field, value]):
-                found = self._by_key(table, field, value)
+                found = self._by_key(call, table, field, value)
                 return self._several(call, table, found) or self._read(call, table, found[0])
-            case ("PATCH" | "POST", [field, value]):
+            case ("PATCH", [field, value]):
                 return self._upsert(call, table, field, value)
             case ("DELETE", [field, value]):
-                found = self._by_key(table, field, value)
+                found = self._by_key(call, table, field, value)
                 return self._several(call, table, found) or self._delete(call, table, found[0])
         raise Problem("METHOD_NOT_ALLOWED", f"HTTP Method '{method}' not allowed.", status=405)
 
@@ -60,8 +60,8 @@ class Rows:
             raise Problem("ENTITY_IS_DELETED", "entity is deleted", [], status=404)
         return row
 
-    def _by_key(self, table: Table, field: str, value: str) -> list[Row]:
-        held = self._holders(table, field, value)
+    def _by_key(self, call: Call, table: Table, field: str, value: str) -> list[Row]:
+        held = [r for r in self._holders(table, field, value) if r.seen(call.now) is not None]
         if not held:
             raise Problem("NOT_FOUND", "The requested resource does not exist", status=404)
         return held

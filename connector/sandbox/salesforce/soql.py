@@ -32,6 +32,7 @@ _ESCAPES = {
     "_": "\\_",
     "%": "\\%",
 }
+_HEX = re.compile(r"[0-9A-Fa-f]{4}")
 _OPERATORS = ("=", "!=", "<>", "<", "<=", ">", ">=")
 _WORDS = {
     "select",
@@ -159,6 +160,10 @@ class Parser:
         self.at += 1
         return shown
 
+    def _whole(self) -> int:
+        self._need(self._peek()[1].isdigit())
+        return int(self._take("number"))
+
     # clauses
     def query(self) -> Query:
         self._need(self._word("select"))
@@ -167,8 +172,8 @@ class Parser:
         kind = self._name()
         where = self._condition() if self._word("where") else None
         order = self._order() if self._word("order") else ()
-        limit = int(self._take("number")) if self._word("limit") else None
-        offset = int(self._take("number")) if self._word("offset") else 0
+        limit = self._whole() if self._word("limit") else None
+        offset = self._whole() if self._word("offset") else 0
         if self.at != len(self.tokens):
             raise self._unexpected()
         return Query(fields, count, kind, where, order, limit, offset)
@@ -280,7 +285,7 @@ class Parser:
                 i += 1
                 continue
             known = _ESCAPES.get(inner[i + 1])
-            if inner[i + 1] == "u" and i + 5 < len(inner):
+            if inner[i + 1] == "u" and _HEX.match(inner, i + 2):
                 known = chr(int(inner[i + 2 : i + 6], 16))
                 i += 4
             if known is None:

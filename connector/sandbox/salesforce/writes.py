@@ -40,7 +40,7 @@ class Transaction:
         self.actor = actor
         self.assign = assign
         self.allow_duplicates = allow_duplicates
-        now = org.world.clock.now()
+        self.now = now = org.world.clock.now()
         self.stamp = stamp(now)
         self.visible = now + org.late if org.late else 0.0
         org.hidden_until = max(org.hidden_until, self.visible)
@@ -69,6 +69,7 @@ class Transaction:
         return Change(table, None, values)
 
     def update(self, table: Table, row: Row, record: Record) -> Change:
+        self._lock(row)
         if row.values.get("IsDeleted"):
             raise Problem("ENTITY_IS_DELETED", "entity is deleted", [], status=404)
         if not table.shape.updateable:
@@ -96,6 +97,15 @@ class Transaction:
             self._parent(values)
         return Change(table, row, values)
 
+    def _lock(self, row: Row) -> None:
+        """A row that another transaction has written and not committed yet: the platform waits 10 s, then gives up."""
+        if row.visible > self.now:
+            raise Problem(
+                "UNABLE_TO_LOCK_ROW",
+                f"unable to obtain exclusive access to this record or 1 records: {row.values['Id']}",
+                [],
+            )
+
     def _required(self, table: Table, values: Values) -> None:
         needed: Sequence[str] = table.shape.required
         if table is self.org.cases:
@@ -110,6 +120,8 @@ class Transaction:
         lower = key.lower()
         others = table.keys.get(lower)
         other = None if others is None else next((r for r in others if r is not row), None)
+        if other is not None:
+            self._lock(other)
         if other is not None or lower in self._keys:
             named = "<unknown>" if other is None else other.values["Id"]
             raise Problem(
@@ -184,7 +196,7 @@ class Transaction:
         org, table = self.org, change.table
         values, given = row.values, change.values
         if self.visible:
-            row.before = row.seen(org.world.clock.now())
+            row.before = row.seen(self.now)
             row.visible = self.visible
             values = row.values = dict(values)
         if table is org.cases:
@@ -224,6 +236,7 @@ class Transaction:
 
     def delete(self, table: Table, row: Row, master: str | None = None) -> None:
         """Into the recycle bin. `master` when the record was merged into another."""
+        self._lock(row)
         values = row.values
         if values.get("IsDeleted"):
             raise Problem("ENTITY_IS_DELETED", "entity is deleted", [], status=404)

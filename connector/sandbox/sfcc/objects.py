@@ -63,13 +63,13 @@ class Objects:
             document.pop(name, None)
         return orjson.dumps(document)
 
-    def put(self, site: str, kind: str, key: str, body: Any, state: str) -> None:
-        """Creates or overwrites."""
+    def put(self, site: str, kind: str, key: str, body: Any, state: str, *, at: str | None = None) -> None:
+        """Creates or overwrites; `at` is a stamp of the past, for the data at the start."""
         docs = self._type(kind)
         if not 1 <= len(key) <= 256:
             raise Fault(400, "MalformedKeyParameterException", f"The key '{key}' is malformed.", keyValue=key)
         old = docs.get(key + _SEPARATOR + site)
-        now = self.shop.world.clock.stamp()
+        now = at or self.shop.world.clock.stamp()
         document: dict[str, Any] = {
             "_type": "custom_object",
             "_resource_state": "",
@@ -85,7 +85,7 @@ class Objects:
         values = self._values(kind, body)
         document.update((k, v) for k, v in values.items() if v is not None)
         self.created[kind] = self.created.get(kind, 0) + (old is None)
-        self._save(site, kind, key, document)
+        self._save(site, kind, key, document, at)
 
     def patch(self, site: str, kind: str, key: str, body: Any, state: str) -> None:
         """Merges the given attributes into an existing object."""
@@ -105,10 +105,10 @@ class Objects:
             self._same_state(doc.document(), {}, state)
             self._type(kind).delete(doc.key, self.shop.lag(key))
 
-    def _save(self, site: str, kind: str, key: str, document: dict[str, Any]) -> None:
+    def _save(self, site: str, kind: str, key: str, document: dict[str, Any], at: str | None = None) -> None:
         document["_resource_state"] = new_state()
-        document["last_modified"] = self.shop.world.clock.stamp()
-        self.types[kind].put(key + _SEPARATOR + site, site, document, self.shop.lag(key))
+        document["last_modified"] = at or self.shop.world.clock.stamp()
+        self.types[kind].put(key + _SEPARATOR + site, site, document, 0.0 if at else self.shop.lag(key))
 
     def _same_state(self, document: dict[str, Any], body: Any, state: str) -> None:
         if not isinstance(body, dict):

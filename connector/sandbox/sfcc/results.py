@@ -53,6 +53,8 @@ def checked(body: Any, compiler: Compiler, cap: int | None) -> Search:
 
 def _sorts(sorts: Any, compiler: Compiler) -> tuple[tuple[str, bool], ...]:
     out = []
+    if not isinstance(sorts or [], list) or not all(isinstance(s, dict) for s in sorts or ()):
+        raise malformed("sorts", sorts, "must be a list of objects")
     for sort in sorts or ():
         field, order = sort.get("field"), sort.get("sort_order", "asc")
         if order not in ("asc", "desc"):

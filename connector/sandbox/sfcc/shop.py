@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 from urllib.parse import unquote
@@ -56,9 +56,11 @@ class Shop:
         self._once: float | None = None
 
     # what the gate asks for
-    def error(self, status: int, code: str, message: str) -> Reply:
+    def error(self, status: int, code: str, message: str, arguments: Mapping[str, Any]) -> Reply:
         kind = code or _KINDS.get(status, "UnknownException")
-        return Fault(status, kind, message or "The request could not be served.").reply()
+        told = Fault(status, kind, message or "The request could not be served.")
+        told.arguments = dict(arguments)
+        return told.reply()
 
     def end_token(self, request: Request) -> None:
         self.tokens.end(request)
