@@ -211,3 +211,25 @@ def test_a_second_pass_right_after_the_first_makes_no_write(world: World) -> Non
 
     assert world.desk.count("write") == writes
     assert report.repeated == report.read == 450
+
+
+def test_a_kill_does_not_let_in_what_the_mapping_leaves_out(world: World) -> None:
+    world.order("0001", needs_care=False)
+    world.order("0002")
+    world.killed_pass()
+
+    world.tick()
+
+    assert set(world.cases()) == {"0002"}
+    assert world.states() == {"0001": "filtered", "0002": "done"}
+
+
+def test_a_record_that_was_sent_before_a_kill_and_is_left_out_now_stays_under_care(world: World) -> None:
+    world.order("0001")
+    world.killed_pass()
+    world.clock.forward(minutes=1)
+    world.order("0001", needs_care=False, status="mended")
+
+    world.tick()
+
+    assert world.cases()["0001"]["Subject"] == "Order 0001 is mended"
