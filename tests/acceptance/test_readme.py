@@ -35,8 +35,10 @@ def step(number: int) -> list[str]:
 
 
 def permissions() -> list[dict[str, Any]]:
-    """What the second step allows the API client, Shop and Data together."""
-    settings = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", STEPS, re.DOTALL)]
+    """What the page that the second step names allows the API client, Shop and Data together."""
+    assert "(docs/adapters/sfcc.md)" in STEPS
+    page = (ROOT / "docs" / "adapters" / "sfcc.md").read_text()
+    settings = [json.loads(block) for block in re.findall(r"^ *```json\n(.*?)```", page, re.DOTALL | re.MULTILINE)]
     return [entry for each in settings for client in each["clients"] for entry in client["resources"]]
 
 
@@ -137,3 +139,17 @@ def test_the_demo_prints_what_the_readme_shows() -> None:
     told = "".join(path.read_text() for path in (ROOT / "connector/cli/demonstration").glob("*.py"))
     for line in table.splitlines():
         assert f'"{re.split(r"  +", line)[0]}"' in told
+
+
+def test_the_example_of_the_files_page_makes_a_case_of_its_line(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "adapters" / "jsonl.md").read_text()
+    (config,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (line,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    shell = Shell(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "config.yaml").write_text(config)
+    (tmp_path / "data" / "orders.jsonl").write_text(line)
+    (tmp_path / "mapping.yaml").write_text("summary: cases\nfields: {Subject: 'Order {{ record.key }} {{ status }}'}\n")
+    shell.run("connector check; connector sync")
+    (made,) = (tmp_path / "data" / "Case.jsonl").read_text().splitlines()
+    assert json.loads(made)["Subject"] == "Order 00001301 failed"
