@@ -70,7 +70,7 @@ def test_rows_refused_inside_http_200_park_with_reason_and_field_and_the_others_
         assert all("FIELD_CUSTOM_VALIDATION_EXCEPTION" in row.reason for row in rows)
 
         where.box.control.clear_faults()
-        assert where.run("parked", "retry").code == 0
+        assert where.run("parked", "retry", "--all").code == 0
         where.settle()
         assert where.books()["orders-to-cases"].parked == 0
         assert len(where.box.control.cases()) == books.done + books.parked
