@@ -137,6 +137,10 @@ def test_a_collection_deletes_and_retrieves(caller: Caller) -> None:
     rolled = caller.org("DELETE", f"/composite/sobjects?ids={two},{one}&allOrNone=true").json()
     assert refused(rolled[0]) == "ALL_OR_NONE_OPERATION_ROLLED_BACK"
     assert caller.org("GET", f"/composite/sobjects/Case?ids={two}&fields=Id").json()[0]["Id"] == two
+    for wrong in ({"ids": two, "fields": ["Id"]}, {"ids": [two]}, [two]):
+        assert error(caller.org("POST", "/composite/sobjects/Case", wrong)) == (400, "JSON_PARSER_ERROR")
+    many = {"ids": [two] * 2001, "fields": ["Id"]}
+    assert error(caller.org("POST", "/composite/sobjects/Case", many)) == (400, "EXCEEDED_MAX_SIZE_REQUEST")
 
 
 def test_required_fields_duplicate_rules_and_create_only_fields_are_knobs(box: Sandbox, caller: Caller) -> None:
@@ -196,6 +200,8 @@ def test_composites_count_once_and_fill_in_references(box: Sandbox, caller: Call
     assert answers["after"]["body"][0]["errorCode"] == "PROCESSING_HALTED"
     assert box.control.comments()[0]["ParentId"] == answers["c"]["body"]["id"]
     assert error(caller.org("POST", "/composite", {"compositeRequest": parts * 6})) == (400, "LIMIT_EXCEEDED")
+    headed = caller.org("POST", "/composite", {"compositeRequest": [{**parts[0], "httpHeaders": "x"}]}).json()
+    assert headed["compositeResponse"][0]["body"][0]["errorCode"] == "JSON_PARSER_ERROR"
     queries = [{**parts[2], "referenceId": f"q{i}"} for i in range(6)]
     assert error(caller.org("POST", "/composite", {"compositeRequest": queries})) == (400, "LIMIT_EXCEEDED")
 

@@ -123,7 +123,7 @@ class Collections:
             ids, names = params.get("ids", "").split(","), params.get("fields", "").split(",")
         else:
             body = call.body()
-            ids, names = body.get("ids", []), body.get("fields", [])
+            ids, names = _texts(body, "ids"), _texts(body, "fields")
         if len(ids) > LARGEST_READ:
             raise _too_many("ids", len(ids), LARGEST_READ)
         columns = [table.column(n) for n in names if n]
@@ -214,3 +214,11 @@ def _too_many(what: str, count: int, most: int = LARGEST) -> Problem:
     return Problem(
         "EXCEEDED_MAX_SIZE_REQUEST", f"record limit reached. cannot submit {count} {what} at once, the limit is {most}"
     )
+
+
+def _texts(body: Any, name: str) -> list[str]:
+    """A list of texts in a body."""
+    found = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(found, list) or not all(isinstance(f, str) for f in found):
+        raise Problem("JSON_PARSER_ERROR", f"{name} must be a list of texts")
+    return found

@@ -94,7 +94,7 @@ class Composite:
         if path[:2] != ["services", "data"] or len(path) < 4:
             raise Problem("NOT_FOUND", "The requested resource does not exist", status=404)
         headers = dict(call.request.headers)
-        for header, value in (part.get("httpHeaders") or {}).items():
+        for header, value in _object(part.get("httpHeaders")).items():
             headers[str(header).lower().encode()] = str(value).encode()
         body = b"" if part.get("body") is None else orjson.dumps(part["body"])
         request = Request(str(part.get("method", "GET")).upper(), target, headers, body)
@@ -123,3 +123,12 @@ def _looked_up(name: str, path: str, known: dict[str, Any]) -> Any:
     except (KeyError, IndexError, TypeError) as error:
         raise Problem("PROCESSING_HALTED", f"Invalid reference specified: {name}{path}") from error
     return found
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """An optional object of a part."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Problem("JSON_PARSER_ERROR", f"expected an object, not {value!r}")
+    return value
