@@ -206,11 +206,18 @@ def test_custom_objects_beyond_the_paging_cap_are_read_by_narrower_windows(box: 
 
 
 def test_a_run_of_equal_stamps_beyond_the_paging_cap_is_said_loudly(box: Sandbox) -> None:
-    with shop(box, page=5, deep_paging=20) as ref:  # the sample's own returns stand at one instant
-        ref.control.set(object_dates=False, paging_cap=20)
+    def run(house: Any) -> None:
+        orders = house.world.shop.orders.sites["RefArch"]
+        for number in house.world.shop.orders.shown("RefArch")[:30]:
+            orders.put(number["order_no"], "RefArch", {**number, "last_modified": "2026-01-01T00:00:00.000Z"}, 0.0)
+
+    with shop(box, page=5, deep_paging=20) as ref:
+        ref.control.set(paging_cap=20)
+        box.run(run)
         with pytest.raises(Misconfigured, match="more than 20 records") as caught:
-            ref.read(RETURNS)
+            ref.read()
         assert "deep_paging" in caught.value.remedy
+        assert "2026-01-01T00:00:00.000Z" in str(caught.value)
 
 
 def test_our_custom_objects_are_found_by_key_prefix(ref: Shop) -> None:

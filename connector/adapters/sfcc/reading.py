@@ -28,7 +28,7 @@ from connector.adapters.sfcc.settings import SfccSettings
 from connector.errors import Misconfigured, Unavailable
 from connector.model import Cursor, Page, Record
 
-_SHIFTS = 5
+_SHIFTS = 10
 """How often a window may shift under a read before it is given up until the next one."""
 
 
