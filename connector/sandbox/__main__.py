@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from connector.sandbox.box import House
+from connector.sandbox.faults import Rule
 from connector.sandbox.options import Options
 
 _BY_HAND = {"clients", "users", "public_keys", "permissions", "frozen_orders", "required_fields", "faults"}
@@ -59,9 +60,11 @@ def options(arguments: Sequence[str] | None = None) -> Options:
             with open(path, encoding="ascii") as file:
                 given.setdefault("public_keys", {})[client] = file.read()
         given["faults"] = tuple(orjson.loads(f) for f in faults)
-    except (ValueError, OSError) as error:
+        for rule in given["faults"]:
+            Rule(**rule)
+        return Options(**given)
+    except (TypeError, ValueError, OSError) as error:
         made.error(str(error))
-    return Options(**given)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -96,3 +96,19 @@ class Options:
 
     # faults from the start: rules as the control API takes them
     faults: tuple[Mapping[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        choices: dict[str, tuple[object, ...]] = {
+            "unknown_attributes": ("refuse", "ignore"),
+            "unknown_field": ("call", "row"),
+            "permission_style": (401, 403),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                known = " or ".join(str(a) for a in allowed)
+                raise ValueError(f"{name} is {known}, not {getattr(self, name)!r}")
+        if not 0 <= self.exceptions <= 1:
+            raise ValueError(f"exceptions is a share between 0 and 1, not {self.exceptions!r}")
+        for name in ("orders", "latency_ms", "index_lag", "index_jitter", "shop_code", "traffic", "agent_delay"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} cannot be negative: {getattr(self, name)!r}")

@@ -251,7 +251,15 @@ def test_the_process_ends_on_sigterm_and_refuses_bad_arguments() -> None:
         assert b'"salesforce"' in process.stdout.readline()
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0
-    for arguments in (["--client", "nocolon"], ["--fault", "{"], ["--public-key", "a:/does/not/exist"]):
+    wrong = (
+        ["--client", "nocolon"],
+        ["--fault", "{"],
+        ["--fault", '{"kind": "meteor"}'],
+        ["--fault", '{"colour": "red"}'],
+        ["--public-key", "a:/does/not/exist"],
+        ["--unknown-field", "rows"],
+    )
+    for arguments in wrong:
         refused = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=30, check=False)
         assert refused.returncode == 2
         assert "Traceback" not in refused.stderr

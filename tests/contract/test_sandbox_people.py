@@ -270,6 +270,12 @@ def test_requests_are_counted_by_family(box: Sandbox, caller: Caller) -> None:
 def test_a_knob_that_is_not_there_is_named(box: Sandbox) -> None:
     with pytest.raises(ValueError, match="no such knob: latency"):
         box.control.set(latency=5)
+    with pytest.raises(ValueError, match="unknown_field is call or row"):
+        box.control.set(unknown_field="rows")
+    with pytest.raises(ValueError, match="negative"):
+        box.control.set(latency_ms=-1)
+    with pytest.raises(ValueError, match="share"):
+        Options(exceptions=20)
     with pytest.raises(ValueError, match="resource_id"):
         box.control.set(permissions={"bench": [{"methods": ["get"]}]})
     with pytest.raises(AttributeError, match="no verb"):
