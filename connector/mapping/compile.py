@@ -55,11 +55,11 @@ def compile_mapping(
     `answers`: whether the flow answers another (None: not known, as when a mapping's tests are run).
     """
     draft = Draft(document, lengths=lengths, appends=appends, answers=answers)
-    if document.data is None:
-        if not draft.faults:
-            draft.fault((), None, "the mapping is empty", "see docs/mapping.md")
+    if document.data is None and not draft.faults:
+        draft.fault((), None, "the mapping is empty", "see docs/mapping.md")
+    data = draft.keys((), document.data, _KEYS, _LATER, "a mapping") if document.data is not None else {}
+    if not isinstance(document.data, dict):
         raise ConfigFault(draft.faults)
-    data = draft.keys((), document.data, _KEYS, _LATER, "a mapping")
     made = _compile(draft, data)
     if draft.faults:
         raise ConfigFault(_in_order(draft))

@@ -45,15 +45,21 @@ class CompiledMapping:
     _lookup_keys: Work | None = field(default=None, repr=False)
     _routes: Work | None = field(default=None, repr=False)
 
-    def lookup_keys(self, record: Record, *, origin: Record | None = None) -> dict[str, str | list[str] | None]:
-        """By lookup name: the key to fetch, the list of keys, or None when it is null. Raises MappingFault."""
+    def lookup_keys(
+        self, record: Record, *, origin: Record | None = None, entered: bool = True
+    ) -> dict[str, str | list[str] | None]:
+        """By lookup name: the key to fetch, the list of keys, or None when it is null. Raises MappingFault.
+
+        A record that has not entered and that `when` leaves out looks nothing up, if `when` can say so without.
+        """
         if self._lookup_keys is None:
             return {}
         o, ok = (origin.fields, origin.key) if origin is not None else (_NOTHING, None)
+        known = (record.fields, record, _NOTHING, o, ok, _NOTHING, None, None, [MOST_STEPS])
         try:
-            keys: dict[str, str | list[str] | None] = self._lookup_keys(
-                record.fields, record, _NOTHING, o, ok, _NOTHING, None, None, [MOST_STEPS]
-            )
+            if not entered and self._when is not None and self._when_alone and not self._when(*known):
+                return dict.fromkeys((lookup.name for lookup in self.lookups), None)
+            keys: dict[str, str | list[str] | None] = self._lookup_keys(*known)
         except _FAILURES as error:
             raise self._fault(error) from error
         return keys

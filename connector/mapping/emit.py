@@ -18,9 +18,8 @@ from connector.document import did_you_mean
 from connector.mapping.expressions import Template, Unparsable, has_braces, parse
 from connector.mapping.filters import FILTERS
 from connector.mapping.scope import RESERVED, Reads, Scope
-from connector.mapping.sites import Site, Spot, written
+from connector.mapping.sites import Site, Spot, start, written
 
-DEEPEST = 60
 MOST_PIECES = 8
 """Values in one text that are joined without looking at their size first."""
 
@@ -63,7 +62,6 @@ class Emitter:
         self.variable = False
         self.needs_main = False
         self._count = 0
-        self._depth = 0
         self.spot = Spot(())
         self.source = ""
 
@@ -95,7 +93,7 @@ class Emitter:
 
     def site(self, node: nodes.Node | None, operands: Sequence[nodes.Node] = ()) -> int:
         """A new Site's number."""
-        offset = None if node is None else min(node.lineno, len(self.source))
+        offset = None if node is None else start(node)
         names = tuple(written(each) for each in operands)
         self.sites.append(Site(self.spot.path, offset, self.spot.field, self.source, names))
         return len(self.sites)
@@ -125,7 +123,7 @@ class Emitter:
         return made
 
     def _refuse(self, node: nodes.Node, message: str, remedy: str = "") -> ast.expr:
-        self._fault(self.spot.path, min(node.lineno, len(self.source)), message, remedy)
+        self._fault(self.spot.path, start(node), message, remedy)
         return self._at(ast.Constant(None), 1)
 
     # --- text -------------------------------------------------------------------------------------------------
@@ -194,15 +192,6 @@ class Emitter:
     # --- expressions ------------------------------------------------------------------------------------------
 
     def _node(self, node: nodes.Node) -> ast.expr:
-        self._depth += 1
-        try:
-            if self._depth > DEEPEST:
-                return self._refuse(node, "nested too deep", "split the expression")
-            return self._expression(node)
-        finally:
-            self._depth -= 1
-
-    def _expression(self, node: nodes.Node) -> ast.expr:
         match node:
             case nodes.Const():
                 return self._constant(node)
@@ -287,11 +276,9 @@ class Emitter:
         return self.call(f"filter_{node.name}", *args, site=self.site(node, operands))
 
     def _filtered(self, node: nodes.Expr | None, block: ast.expr | None) -> ast.expr:
-        if block is None or isinstance(node, nodes.Filter):
-            return (
-                self._filter(node, block) if isinstance(node, nodes.Filter) else self._node(node or nodes.Const(None))
-            )
-        return block
+        if block is None:
+            return self._node(node or nodes.Const(None, lineno=0))
+        return self._filter(node, block) if isinstance(node, nodes.Filter) else block
 
     # --- names ------------------------------------------------------------------------------------------------
 

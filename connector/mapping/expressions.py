@@ -6,6 +6,7 @@ and refuses the rest; Jinja's own runtime, filters, globals and attribute access
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 LONGEST = 20_000
 """Characters that one template may have."""
+DEEPEST = 60
+"""Levels of its tree, so that whoever walks it may do so by recursion."""
 
 
 class Unparsable(ValueError):
@@ -47,7 +50,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         try:
             tokens = list(self.lexer.tokeniter(source, None, None, state))
         except TemplateSyntaxError as error:
-            raise Unparsable(str(error.message), _line_start(source, error.lineno)) from None
+            raise _unreadable(source, error) from None
         at = 0
         for _, token, value in tokens:
             # Blanks that `{%-` and trim_blocks swallow are not in the tokens: look for the next one.
@@ -80,7 +83,16 @@ def parse(source: str) -> Template:
         if isinstance(error, Unparsable):
             raise
         raise Unparsable("a number that is too long", 0) from None
+    _check_depth(body)
     return Template(source, body, _lone(body))
+
+
+def _check_depth(body: list[nodes.Node]) -> None:
+    level: list[nodes.Node] = list(body)
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in node.iter_child_nodes()]
+    if level:
+        raise Unparsable("nested too deep", max(level[0].lineno or 0, 0), "split the expression")
 
 
 def _lone(body: list[nodes.Node]) -> nodes.Expr | None:
@@ -92,8 +104,14 @@ def _lone(body: list[nodes.Node]) -> nodes.Expr | None:
     return only if isinstance(only, nodes.Expr) and not isinstance(only, nodes.TemplateData) else None
 
 
-def _line_start(source: str, line: int) -> int:
-    return sum(len(each) + 1 for each in source.split("\n")[: line - 1])
+def _unreadable(source: str, error: TemplateSyntaxError) -> Unparsable:
+    """The lexer says a line, and for a character that it does not know also the offset."""
+    message = str(error.message)
+    found = re.search(r" at (\d+)\Z", message)
+    if found is not None:
+        return Unparsable(message[: found.start()], min(int(found[1]), len(source)), _remedy(source))
+    start = sum(len(each) + 1 for each in source.split("\n")[: error.lineno - 1])
+    return Unparsable(message, start, _remedy(source))
 
 
 def _remedy(source: str) -> str:

@@ -27,16 +27,23 @@ class Spot:
     length: int | None = None
 
 
+def start(node: nodes.Node) -> int:
+    """The offset where an expression begins; the parser notes where it ends for some."""
+    return min(each.lineno for each in (node, *node.find_all(nodes.Node)) if each.lineno is not None)
+
+
 def written(node: nodes.Node) -> str:
     """An operand as its author knows it, for messages; empty where it is more than a name."""
     match node:
         case nodes.Name():
             return node.name
         case nodes.Const():
-            return repr(node.value) if isinstance(node.value, (str, int, float)) else str(node.value).lower()
+            return repr(node.value) if isinstance(node.value, str) else str(node.value).lower()
         case nodes.Getattr():
-            return f"{written(node.node)}.{node.attr}" if written(node.node) else ""
+            owner = written(node.node)
+            return f"{owner}.{node.attr}" if owner else ""
         case nodes.Getitem() if isinstance(node.arg, nodes.Const):
-            return f"{written(node.node)}[{node.arg.value!r}]" if written(node.node) else ""
+            owner = written(node.node)
+            return f"{owner}[{node.arg.value!r}]" if owner else ""
         case _:
             return ""

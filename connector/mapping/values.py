@@ -139,12 +139,18 @@ def le(a: Any, b: Any) -> bool:
 
 def gt(a: Any, b: Any) -> bool:
     """`a > b`"""
-    return lt(b, a)
+    if a is None or b is None:
+        return False
+    a, b = _ordered(a, b)
+    return bool(a > b)
 
 
 def ge(a: Any, b: Any) -> bool:
     """`a >= b`"""
-    return le(b, a)
+    if a is None or b is None:
+        return False
+    a, b = _ordered(a, b)
+    return bool(a >= b)
 
 
 def contains(a: Any, b: Any) -> bool | None:
