@@ -131,6 +131,8 @@ def progress_bar(shown: bool) -> Iterator[Watch]:
             return move
 
         yield watch
+        for bar in bars.tasks:  # where the source did not say how many there are, it knows now
+            bars.update(bar.id, total=bar.completed)
 
 
 def _passes(assembly: Assembly, flows: Sequence[str], watch: Watch) -> Iterator[PassReport]:

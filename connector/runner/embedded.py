@@ -103,16 +103,22 @@ class EmbeddedRunner:
         try:
             report = self._passes.run_pass(name, progress=lambda _: self.pulse.beat(name))
         except Busy as busy:  # an operator's command has it: it polls for us
-            self._tell("poll_busy", flow=name, error=str(busy))
+            self._busy_elsewhere(name, work, busy)
         except Exception as error:  # noqa: BLE001  # a flow that fails must not stop the others; the watchdog sees it
             self._failed(name, work, error)
             return
         else:
+            work.elsewhere = False
             tell_report(self._tell, report)
         if work.failures:
             self._tell("poll_recovered", flow=name, failures=work.failures)
         work.failures, work.problem = 0, ""
         self.pulse.beat(name)
+
+    def _busy_elsewhere(self, name: str, work: _FlowWork, busy: Busy) -> None:
+        if not work.elsewhere:
+            self._tell("poll_busy", flow=name, error=str(busy))
+        work.elsewhere = True
 
     def _failed(self, name: str, work: _FlowWork, error: Exception) -> None:
         problem = f"{type(error).__name__}: {error}"
@@ -132,7 +138,7 @@ class EmbeddedRunner:
                 with self.pulse.sweeping(name):
                     report = self._passes.sweep(name, width=width)
             except Busy as busy:
-                self._tell("poll_busy", flow=name, error=str(busy))
+                self._busy_elsewhere(name, work, busy)
             except Exception as error:  # noqa: BLE001  # as in a pass
                 self._failed(name, work, error)
             else:
@@ -169,6 +175,7 @@ class _FlowWork:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.again = False
+        self.elsewhere = False
         self.failures = 0
         self.problem = ""
 

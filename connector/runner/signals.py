@@ -11,6 +11,9 @@ import signal
 import time
 from types import FrameType
 
+_SAME = 0.5
+"""Seconds within which a second signal is the first one again: `timeout` and some supervisors signal process and group."""
+
 
 class Signals:
     """The first signal asks to stop, the second ends the process at once."""
@@ -19,6 +22,7 @@ class Signals:
         # A pipe and not an Event: setting an Event inside a handler may wait for a lock that the interrupted code holds.
         self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._seen: list[int] = []
+        self._first = 0.0
         self._before: dict[int, object] = {}
 
     def install(self) -> Signals:
@@ -52,6 +56,10 @@ class Signals:
         return True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._seen and now - self._first < _SAME:
+            return
+        self._first = self._first or now
         self._seen.append(number)
         if len(self._seen) > 1:
             os.write(2, b"stopped at once by a second signal; what was in flight is looked up at the next start\n")

@@ -213,9 +213,20 @@ def test_a_second_signal_ends_it_at_once_and_says_so(remote: Path, box: Process)
         seen_write(box)
         daemon.signal()
         daemon.wait_for("stopping", signal="SIGTERM")
-        daemon.signal()
+        daemon.signal()  # within half a second it is the first one again
+        wait_until(lambda: ended_after_another(daemon))
         assert daemon.ended(5) == 1
         assert "stopped at once by a second signal" in daemon.lines[-1]
+
+
+def test_one_request_that_arrives_twice_is_one(folder: Path) -> None:
+    """`timeout` and some supervisors signal the process and its group."""
+    with Daemon(folder) as daemon:
+        daemon.wait_for("started")
+        daemon.signal()
+        daemon.signal()
+        assert daemon.ended() == 0
+        assert daemon.named("stopped")
 
 
 def test_a_system_that_is_down_does_not_stop_the_start_and_is_said_once(remote: Path, box: Process) -> None:
@@ -266,6 +277,12 @@ def test_no_secret_is_ever_said(remote: Path, box: Process) -> None:
         daemon.signal()
         assert daemon.ended() == 0
         assert secret not in "\n".join(daemon.lines)
+
+
+def ended_after_another(daemon: Daemon) -> bool:
+    if daemon.process.poll() is None:
+        daemon.signal()
+    return daemon.process.poll() is not None
 
 
 def searched(box: Process) -> int:
