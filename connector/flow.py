@@ -27,8 +27,13 @@ class Mapping(Protocol):
     origin_fields: frozenset[str] | None
     """Top-level fields of the origin that its expressions read; None: all of them."""
 
-    def lookup_keys(self, record: Record, *, origin: Record | None = None) -> dict[str, str | list[str] | None]:
-        """By lookup name: the key to fetch, the list of keys, or None when it is null. Raises MappingFault."""
+    def lookup_keys(
+        self, record: Record, *, origin: Record | None = None, entered: bool = True
+    ) -> dict[str, str | list[str] | None]:
+        """By lookup name: the key to fetch, the list of keys, or None when it is null. Raises MappingFault.
+
+        With `entered=False` (as for `map`) a record that `when` leaves out looks nothing up, where `when` reads no lookup.
+        """
         ...
 
     def map(
