@@ -27,5 +27,5 @@ def command(session: Session, stay: bool, orders: int, folder: str | None, mappi
     from connector.cli.demonstration.stage import Stage
     from connector.cli.demonstration.story import tell
 
-    with Stage.set_up(folder, mappings, orders) as stage:
+    with Stage.set_up(folder, mappings, orders, config=session.path) as stage:
         return tell(stage, within=within, stay=stay)

@@ -74,9 +74,9 @@ class Stage:
 
     @staticmethod
     @contextmanager
-    def set_up(folder: str | None, mappings: str | None, orders: int) -> Iterator[Stage]:
+    def set_up(folder: str | None, mappings: str | None, orders: int, *, config: str) -> Iterator[Stage]:
         """Sandbox first, then the daemon against it; both end with the block."""
-        shipped = find_mappings(mappings)
+        shipped = find_mappings(mappings, config)
         place = Path(folder or tempfile.mkdtemp(prefix="connector-demo-")).resolve()
         place.mkdir(parents=True, exist_ok=True)
         if (place / "ledger.db").exists():
@@ -116,10 +116,10 @@ class Stage:
             return self.daemon.wait()
 
 
-def find_mappings(given: str | None) -> Path:
-    """The folder with the shipped mappings: as given, below the current folder, or beside the package."""
-    beside = Path(connector.__file__).resolve().parent.parent
-    places = [Path(given)] if given else [Path("mappings/salesforce"), beside / "mappings" / "salesforce"]
+def find_mappings(given: str | None, config: str) -> Path:
+    """The folder with the shipped mappings: as given, or `mappings/salesforce` here, beside the configuration or the package."""
+    folders = [Path(), Path(config).parent, Path(connector.__file__).resolve().parent.parent]
+    places = [Path(given)] if given else list(dict.fromkeys(folder / "mappings" / "salesforce" for folder in folders))
     for place in places:
         if all((place / f"{name}.yaml").is_file() for name in SHIPPED):
             return place.resolve()
