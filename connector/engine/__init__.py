@@ -204,7 +204,7 @@ class _Pass:
         try:
             for page in pages:
                 shop.health.works(f"connection:{place.connection}")
-                self._engine.presence(flow).check(list(page.records), select.fields, place.full)
+                self._engine.presence(flow).check(page.records, select.fields, place.full)
                 self._total = self._total or page.total
                 self._take_in(pool, page, select)
                 if shop.stopping():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from connector.engine.places import Place
@@ -13,7 +13,7 @@ from connector.errors import Misconfigured
 from connector.flow import Flow
 from connector.model import Cursor, Page, Record, Select
 
-_AHEAD = 2
+_AHEAD = 1
 
 
 def select_for(flow: Flow, place: Place, answered: Flow | None, origin_fields: frozenset[str] | None) -> Select:
@@ -75,6 +75,8 @@ class Presence:
     ENOUGH = 100
     USUAL = 0.9
     PAGE = 20
+    SAMPLE = 24
+    """Records looked at in a page: the whole of it would cost as much as mapping it."""
     NEARLY = 0.05
     """A page also shows records of before again (the overlap), which may still have it."""
 
@@ -82,17 +84,18 @@ class Presence:
         self._seen: Counter[str] = Counter()
         self._records = 0
 
-    def check(self, page: list[Record], fields: tuple[str, ...], stream: str) -> None:
+    def check(self, page: Sequence[Record], fields: tuple[str, ...], stream: str) -> None:
         """Misconfigured when an attribute that most records had is missing in all of a page."""
-        here = Counter(name for record in page for name in fields if record.fields.get(name) is not None)
+        sample = page[:: max(1, len(page) // self.SAMPLE)]
+        here = Counter(name for record in sample for name in fields if record.fields.get(name) is not None)
         if len(page) >= self.PAGE and self._records >= self.ENOUGH:
             for name in fields:
-                if here[name] <= self.NEARLY * len(page) and self._seen[name] >= self.USUAL * self._records:
+                if here[name] <= self.NEARLY * len(sample) and self._seen[name] >= self.USUAL * self._records:
                     raise Misconfigured(
-                        f"{name} is missing in {len(page) - here[name]} of the {len(page)} records of a page of "
+                        f"{name} is missing in {len(sample) - here[name]} of {len(sample)} records of a page of "
                         f"{stream}; {self._seen[name]} of the {self._records} before had it",
                         remedy=f"give the client permission to read {name} again (nothing of this page was taken in); "
                         "if the shop really stopped setting it, restart the connector",
                     )
         self._seen.update(here)
-        self._records += len(page)
+        self._records += len(sample)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from connector.adapter import Clock
-from connector.adapters.sfcc.reading import Found
+from connector.adapters.sfcc.ahead import Found
 from connector.errors import Misconfigured
 from connector.http import Response
 from connector.model import Record

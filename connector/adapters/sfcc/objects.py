@@ -10,12 +10,13 @@ from datetime import datetime
 
 from connector.adapter import Clock, Stream
 from connector.adapters.sfcc import query
+from connector.adapters.sfcc.ahead import Found
 from connector.adapters.sfcc.client import Client, check_values, segment
 from connector.adapters.sfcc.documents import object_record, selector
 from connector.adapters.sfcc.faults import MISSING, fault_of
 from connector.adapters.sfcc.hits import found
 from connector.adapters.sfcc.query import Window
-from connector.adapters.sfcc.reading import Found, Reader
+from connector.adapters.sfcc.reading import Reader
 from connector.errors import RecordFault, Rejected
 from connector.http import Response
 from connector.model import Cursor, Page, Record, Result, Select, Write

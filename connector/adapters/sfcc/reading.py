@@ -1,17 +1,19 @@
 """Reading changed records to the end, one call a page, losing none while they change under the read.
 
 Search pages by offset over a sort key that moves: a record that changes leaves its place, the ones behind it shift, and
-the next offset would skip one. So a read does not page on: it asks again from the last stamp seen. Only within one stamp,
-and where documents show no stamp, it uses offsets, overlapping by one record that must be met again.
+the next offset would skip one. So every offset goes back by one record, which must be met again in its place, else the
+window has shifted and is read anew; and no window is paged deeper than the instance's search goes: the next one begins at
+the last stamp seen. Pages of one window are asked for side by side (`ahead`), so a backlog does not wait out every answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from connector.adapter import Clock
+from connector.adapters.sfcc.ahead import Ahead, Found, Search, next_page
 from connector.adapters.sfcc.position import (
     EPOCH,
     Position,
@@ -33,19 +35,6 @@ _SHIFTS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One answer of a search. `at` is the instance's clock, `more` whether it says that records follow."""
-
-    records: list[Record]
-    total: int | None
-    more: bool
-    at: datetime
-
-
-Search = Callable[[Window], Found]
-
-
-@dataclass(frozen=True, slots=True)
 class Reader:
     """Reads one stream. `saves` is false for a sweep: its pages carry no cursor."""
 
@@ -57,6 +46,10 @@ class Reader:
 
     def read(self, since: Cursor | datetime | None, overlap: float) -> Iterator[Page]:
         """All pages from `since` less `overlap`."""
+        with Ahead(self.search, self.settings) as ahead:
+            yield from replace(self, search=ahead)._read(since, overlap)
+
+    def _read(self, since: Cursor | datetime | None, overlap: float) -> Iterator[Page]:
         begin = position(since)
         window = Window(lower_bound(begin.at, overlap))
         read_at = self.clock.now()
@@ -129,6 +122,8 @@ class Reader:
             return self._page_on(window, found.records)
         lower, last = window.lower or "", found.records[-1]
         stamp = last.stamp or ""
+        if reached is last and next_page(window, found, self.settings) is not None:
+            return self._page_on(window, found.records)
         if reached is not None and (reached.stamp or "") > lower:
             return Window(reached.stamp)
         if (
