@@ -72,7 +72,7 @@ class Presence:
     """Notices a selected attribute that a whole page suddenly lacks: a lost permission looks just like that, and
     mapping it as null would clear the field on every case. Source: OCAPI settings trim what a client may not read."""
 
-    ENOUGH = 100
+    ENOUGH = 24
     USUAL = 0.9
     PAGE = 20
     SAMPLE = 24
