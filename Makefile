@@ -52,7 +52,7 @@ docs: install ## Write anew what docs/ takes from the code: the page of commands
 	$(BIN)/python -m tests.written_docs
 
 bench: install ## Measure records a second, calls and memory; ARGS="--rounds 1" is quicker
-	$(BIN)/python bench/run.py $(ARGS)
+	$(BIN)/python -m bench.run $(ARGS)
 
 lock: ## Pin every library again with hashes (needs uv); ARGS=--upgrade moves to newer versions
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 1; }
