@@ -56,8 +56,10 @@ class Module:
             for (owner, key), local in emitter.hoists.items()
         ]
         statements += [ast.Return(body)] if isinstance(body, ast.expr) else body
-        arguments = ast.arguments([], [ast.arg(each) for each in ARGUMENTS], None, [], [], None, [])
-        made = ast.FunctionDef(name, arguments, statements, [], None)
+        # Parsed rather than built: later versions of Python add fields to a function's node.
+        made = ast.parse(f"def {name}({', '.join(ARGUMENTS)}): pass").body[0]
+        assert isinstance(made, ast.FunctionDef)
+        made.body = statements
         self._functions.append(made)
         return name
 
