@@ -4,10 +4,10 @@
     python -m bench.run --bare PATH/bare.py   the yardstick: a loop that reads pages, maps 25 fields and upserts them
 
 Each round measures both, one after the other, on the same sandbox brought back to its start; ratios are within a round, and
-the median of the rounds counts. The yardstick asks for
-whole order documents, the connector (as by default) for the attributes that its mapping reads. What a process needs to start is measured apart and left
-out of the records a second, since a daemon starts once: for the connector what `check --live` takes (it loads all libraries
-and signs in), for the yardstick its imports. Nothing here is a test: machines differ and are shared.
+the median of the rounds counts. The yardstick asks for whole order documents, the connector, as by default, for the
+attributes that its mapping reads. What a process needs to start is measured apart and left out of the records a second, since
+a daemon starts once: for the connector what `check --live` takes (it loads all libraries and signs in), for the yardstick its
+imports. Nothing here is a test: machines differ and are shared.
 """
 
 from __future__ import annotations

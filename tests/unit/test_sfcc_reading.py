@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector import stamps
+from connector.adapters.sfcc.ahead import Found
 from connector.adapters.sfcc.position import EPOCH, lower_bound, middle, onward, position, unit_end
 from connector.adapters.sfcc.query import Window
-from connector.adapters.sfcc.reading import Found, Reader
+from connector.adapters.sfcc.reading import Reader
 from connector.adapters.sfcc.settings import SfccSettings
 from connector.errors import Misconfigured, Unavailable
 from connector.model import Page, Record
