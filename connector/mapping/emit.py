@@ -195,8 +195,6 @@ class Emitter:
         match node:
             case nodes.Const():
                 return self._constant(node)
-            case nodes.TemplateData():
-                return self._at(ast.Constant(node.data), self.site(node))
             case nodes.Name():
                 return self._name(node)
             case nodes.Getattr():
