@@ -21,6 +21,7 @@ class Brake:
         self._lock = threading.Lock()
         self._made: deque[tuple[datetime, int]] = deque()
         self._sum = 0
+        self._held = False
         if limit is not None:
             now = clock.now()
             self._add(now, store.created(flow, now - HOUR))
@@ -40,7 +41,15 @@ class Brake:
                 self._sum -= self._made.popleft()[1]
             granted = max(0, min(wanted, self.limit - self._sum))
             self._add(now, granted)
+            if granted == wanted:
+                self._held = False
             return granted
+
+    def first_held(self) -> bool:
+        """True once for every time that the brake takes hold."""
+        with self._lock:
+            first, self._held = not self._held, True
+            return first
 
     def give_back(self, count: int) -> None:
         """Objects that were not made after all."""

@@ -142,7 +142,10 @@ class Enrichment:
         for work in works:
             assert work.record is not None
             try:
-                asked[id(work)] = self._flow.mapping.lookup_keys(work.record, origin=work.origin)
+                may_matter = work.leased.entered or work.leased.uncertain is not None
+                asked[id(work)] = self._flow.mapping.lookup_keys(
+                    work.record, origin=work.origin, entered=self._answered is None and may_matter
+                )
             except MappingFault as fault:
                 work.settle = _park(work, str(fault), fault.remedy, fault.field)
         for lookup in self._flow.mapping.lookups:

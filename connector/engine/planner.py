@@ -75,11 +75,8 @@ class Planner:
         step = Step(work, wanted, place, self._key(work, wanted, place), before, None)
         step.append = "append" in place.stream.writes
         step.target = self._target(work, wanted, place) or (before.target if before and not step.append else None)
-        if step.append and step.target is None:
-            raise MappingFault(
-                f"line {wanted.spec.id!r} appends to {place.full}, but nothing says to which object",
-                remedy="give the line a `target:`",
-            )
+        if wanted.values is not None:
+            self._check_target(step)
         if before is not None and before.uncertain is not None:
             step.uncertain = before.uncertain
         elif work.leased.uncertain is not None and not (step.append and before and before.state == "sent"):
@@ -88,6 +85,17 @@ class Planner:
             # its other lines are tried again; this one was refused for good in this same version
             step.state, step.error = "failed", _rejected_before(before.reason, before.field, before.remedy)
         return step
+
+    @staticmethod
+    def _check_target(step: Step) -> None:
+        """A line that names its object must have one: without it an update would become a create."""
+        spec = step.wanted.spec
+        if step.target is None and (spec.has_target or step.append) and spec.to != "main":
+            what = "its target is null" if spec.has_target else "nothing says to which object"
+            raise MappingFault(
+                f"line {spec.id!r} writes to {step.place.full}, but {what}",
+                remedy="give the line a `target:` that is set",
+            )
 
     def _target(self, work: Work, wanted: Wanted, place: Place) -> str | None:
         if wanted.target is not None:
@@ -125,6 +133,8 @@ class Planner:
             for wanted in again.lines:
                 if (wanted.spec.id, wanted.key) == step.name:
                     step.wanted = wanted
+                    step.target = wanted.target or step.target
+                    self._check_target(step)
                     return
             raise MappingFault(f"line {step.wanted.spec.id!r} vanished once main.id was known")
 

@@ -61,7 +61,8 @@ class Sender:
         due = shop.clock.now() + BRAKE_PAUSE
         for step in held:
             step.state, step.due = "owed", due
-        shop.tell("brake", flow=shop.flow.name, waiting=len(held), limit=shop.brake.limit)
+        if shop.brake.first_held():
+            shop.tell("brake", flow=shop.flow.name, waiting=len(held), limit=shop.brake.limit)
         return [step for step in wave if step.state == "ready"]
 
     def _settled_since(self, steps: Sequence[Step]) -> list[Step]:

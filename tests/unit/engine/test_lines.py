@@ -326,3 +326,37 @@ def test_a_broken_mapping_parks_with_its_place_and_a_mended_one_maps_again(tmp_p
 
     assert world.states() == {"0001": "done"}
     world.store.close()
+
+
+TO_MAIN = """
+summary: a note on the case itself
+fields:
+  Subject: "Order {{ record.key }}"
+also:
+  - id: mark
+    to: destination.Case
+    target: "{{ main.id }}"
+    fields: {Marked: true}
+"""
+
+
+def test_a_line_whose_target_is_the_main_object_waits_for_it(tmp_path: Path) -> None:
+    world = World(tmp_path, orders=TO_MAIN)
+    world.order("0001")
+
+    world.tick()
+
+    assert world.cases()["0001"]["Marked"] is True
+    assert len(world.desk.objects["Case"]) == 1
+    world.store.close()
+
+
+def test_a_line_whose_target_is_null_parks_and_creates_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, orders=TO_MAIN.replace("main.id", "nobody"))
+    world.order("0001")
+
+    world.tick()
+
+    assert world.states() == {"0001": "parked"}
+    assert world.desk.objects["Case"] == {}
+    world.store.close()
