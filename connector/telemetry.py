@@ -83,6 +83,7 @@ _ALL = (
         "an administrator changes what `remedy` names; the flow resumes by itself",
     ),
     Event("flow_resumed", "info", "{flow} goes on after {down_s} s"),
+    Event("flow_moved", "info", "{flow} has taken over {rows} records of flow id {old}"),
     # records
     Event(
         "parked",

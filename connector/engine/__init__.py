@@ -204,7 +204,7 @@ class _Pass:
         try:
             for page in pages:
                 shop.health.works(f"connection:{place.connection}")
-                self._engine.presence(flow).check(page.records, select.fields, place.full)
+                self._check_presence(page, select)
                 self._total = self._total or page.total
                 self._take_in(pool, page, select)
                 if shop.stopping():
@@ -214,6 +214,23 @@ class _Pass:
             self._tally.stopped_by(stopped.problem)
         finally:
             pages.close()  # type: ignore[attr-defined]
+
+    def _check_presence(self, page: Page, select: Select) -> None:
+        """Misconfigured when attributes that most records had are missing in a whole page, and also in records that had
+        them: the client may no longer read them."""
+        presence, place = self._engine.presence(self._flow), self._source
+        suspects = presence.suspects(page.records, select.fields)
+        if not suspects:
+            return
+        had = place.adapter.fetch(place.name, list(set(suspects.values())), by="key", select=select)
+        lost = [name for name, key in suspects.items() if key in had and had[key].fields.get(name) is None]
+        if lost:
+            names = ", ".join(sorted(lost))
+            raise Misconfigured(
+                f"{place.full} shows {names} no more, neither in a page of {len(page.records)} records nor where it was set",
+                remedy=f"give the client permission to read {names} again; nothing of this page was taken in",
+            )
+        presence.honest(suspects)
 
     def _take_in(self, pool: ThreadPoolExecutor, page: Page, select: Select, *, move: bool = True) -> None:
         """Store a page and hand its changed rows on; waits for a free worker first, so memory stays flat."""

@@ -65,6 +65,8 @@ class Delivery:
             self._snooze(stopped.problem, stopped.until)
         finally:
             shop.targets.give_back(self)
+            steps = [step for work in self._works for step in work.steps]
+            shop.brake.give_back(sum(step.granted and not step.created for step in steps))
         try:
             return self._settle()
         finally:
@@ -96,7 +98,13 @@ class Delivery:
         shop = self._shop
         keys = {self._planner.main_key(work): work for work in works}
         place = self._planner.place(None)
-        for key in fetch_all(place, keys, flow=shop.flow.id, health=shop.health, fields=(), by="our_key"):
+        try:
+            found = fetch_all(place, keys, flow=shop.flow.id, health=shop.health, fields=(), by="our_key")
+        except Stopped:
+            for work in works:  # a look that failed is no proof of absence
+                work.settle = None
+            raise
+        for key in found:
             work = keys[key]
             work.leased.entered, work.settle = True, None
             self._map(work)

@@ -58,7 +58,13 @@ class Enrichment:
                 reason = "we wrote it ourselves" if work.record.own else "deleted at its source"
                 leased = work.leased
                 work.settle = Settle(
-                    leased.row, leased.rev, "filtered", reason=reason, entered=leased.entered, keep_record=False
+                    leased.row,
+                    leased.rev,
+                    "filtered",
+                    reason=reason,
+                    entered=leased.entered,
+                    keep_record=False,
+                    uncertain=leased.uncertain,
                 )
 
     # -- the origin of an answer ---------------------------------------------------------------------------------------
@@ -74,7 +80,12 @@ class Enrichment:
             if name is None:
                 leased = work.leased
                 work.settle = Settle(
-                    leased.row, leased.rev, "foreign", reason="bears no key of the answered flow", keep_record=False
+                    leased.row,
+                    leased.rev,
+                    "foreign",
+                    reason="bears no key of the answered flow",
+                    keep_record=False,
+                    uncertain=leased.uncertain,
                 )
                 continue
             site, key = name
@@ -168,9 +179,9 @@ class Enrichment:
 
     def _missing(self, work: Work, lookup: Lookup, key: str) -> None:
         leased, now = work.leased, self._clock.now()
-        end = leased.first_seen + timedelta(seconds=lookup.wait)
+        end = leased.last_seen + timedelta(seconds=lookup.wait)  # of this version: it may name another key
         if now < end:
-            pause = max(SHORTEST_WAIT, (now - leased.first_seen) / 2)
+            pause = max(SHORTEST_WAIT, (now - leased.last_seen) / 2)
             work.settle = Settle(
                 leased.row, leased.rev, "pending", due=min(end, now + pause), attempts=leased.attempts,
                 entered=leased.entered, uncertain=leased.uncertain,

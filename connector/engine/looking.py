@@ -71,10 +71,21 @@ class Looking:
         fields = frozenset(self._select.fields) if self._select.fields else None
         row = shop.store.row(shop.flow.id, record.site, record.key)
         if row is None:
-            return Leased(0, 0, record.site, record.key, record, fields, 0, False, None, now)
+            return Leased(0, 0, record.site, record.key, record, fields, 0, False, None, now, now)
         lines = {(line.id, line.key): line for line in row.lines}
         return Leased(
-            row.id, row.rev, row.site, row.key, record, fields, 0, row.entered, row.uncertain, row.first_seen, lines
+            row.id,
+            row.rev,
+            row.site,
+            row.key,
+            record,
+            fields,
+            0,
+            row.entered,
+            row.uncertain,
+            row.first_seen,
+            row.last_seen,
+            lines,
         )
 
     def _preview(self, work: Work, *, live: bool) -> Preview:

@@ -17,6 +17,7 @@ def settle_work(work: Work, now: datetime, policy: Policy) -> Settle:
     lines: list[LineSettle] = []
     retry: datetime | None = None
     wait: datetime | None = None
+    owed = False
     parked: tuple[str, str, str] | None = None
     attempts = leased.attempts
     for step in work.steps:
@@ -37,22 +38,25 @@ def settle_work(work: Work, now: datetime, policy: Policy) -> Settle:
         else:
             again = step.due or now
             wait = again if wait is None else max(wait, again)
-        if step.state == "unchanged" and step.before is not None and step.before.state == "sent" and not step.created:
+            owed = owed or step.state == "owed"
+        if step.state == "unchanged" and step.before is not None and step.before.state == "sent" and not step.uncertain:
             continue  # nothing about this line has changed
         lines.append(_line(step, state, reason, field, remedy))
     entered = leased.entered or bool(work.steps)
     settle = Settle(
         leased.row, leased.rev, "done", attempts=attempts, route=work.mapped.route if work.mapped else "",
-        entered=entered, lines=lines, created=sum(step.created for step in work.steps),
+        entered=entered, lines=lines, created=sum(step.created for step in work.steps), uncertain=leased.uncertain,
     )  # fmt: skip
     due = retry if retry is not None else wait
     if retry is None and parked is None and wait is None:
         settle.attempts = 0
-    elif parked is not None and retry is None:
+    elif parked is not None and retry is None and not owed:
         # lines that wait for the refused one cannot go; a person decides first
         settle.state, (settle.reason, settle.field, settle.remedy) = "parked", parked
     else:
         settle.state, settle.due = "pending", due
+        if parked is not None:
+            settle.attempts = max(1, attempts)  # so that the refused line is left alone while its siblings go
         settle.reason = next((line.reason for line in lines if line.reason), "")
     return settle
 

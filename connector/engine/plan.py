@@ -45,6 +45,7 @@ class Step:
     error: RecordFault | MappingFault | None = None
     due: datetime | None = None
     created: bool = False
+    granted: bool = False
     looked: bool = False
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from connector import keys
 from connector.engine.places import Place, Places
 from connector.engine.plan import Step, Work
@@ -38,7 +40,7 @@ class Planner:
         if work.mapped.filtered is not None:
             work.settle = Settle(
                 leased.row, leased.rev, "filtered", route=work.mapped.route, reason=work.mapped.filtered,
-                entered=leased.entered, keep_record=leased.entered,
+                entered=leased.entered, keep_record=leased.entered, uncertain=leased.uncertain,
             )  # fmt: skip
             return
         seen: set[tuple[str, str]] = set()
@@ -77,10 +79,7 @@ class Planner:
         step.target = self._target(work, wanted, place) or (before.target if before and not step.append else None)
         if wanted.values is not None:
             self._check_target(step)
-        if before is not None and before.uncertain is not None:
-            step.uncertain = before.uncertain
-        elif work.leased.uncertain is not None and not (step.append and before and before.state == "sent"):
-            step.uncertain = work.leased.uncertain
+        step.uncertain = _doubt(step, work.leased.uncertain)
         if before is not None and before.state == "rejected" and work.leased.attempts > 0:
             # its other lines are tried again; this one was refused for good in this same version
             step.state, step.error = "failed", _rejected_before(before.reason, before.field, before.remedy)
@@ -137,6 +136,17 @@ class Planner:
                     self._check_target(step)
                     return
             raise MappingFault(f"line {step.wanted.spec.id!r} vanished once main.id was known")
+
+
+def _doubt(step: Step, cut_off: datetime | None) -> datetime | None:
+    """Since when this line may have been sent without our knowing: its own lost reply, or a delivery of its row that was
+    cut off (`cut_off`, which stays with the row: which lines it sent, nobody knows) and after which it was not sent yet."""
+    before = step.before
+    if before is None:
+        return cut_off
+    if before.uncertain is not None or cut_off is None or (step.append and before.state == "sent"):
+        return before.uncertain
+    return cut_off if before.sent_at is None or before.sent_at < cut_off else None
 
 
 def _rejected_before(reason: str, field: str, remedy: str) -> MappingFault:

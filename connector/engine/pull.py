@@ -5,11 +5,11 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from connector import keys
 from connector.engine.places import Place
-from connector.errors import Misconfigured
 from connector.flow import Flow
 from connector.model import Cursor, Page, Record, Select
 
@@ -26,10 +26,8 @@ def select_for(flow: Flow, place: Place, answered: Flow | None, origin_fields: f
     if used is not None and origin_fields is not None:
         fields = tuple(sorted(used | origin_fields | set(place.stream.needs)))
     prefix = None
-    if answered is not None and not answered.moved_from:
-        from connector.keys import prefix as key_prefix
-
-        prefix = key_prefix(answered.id)
+    if answered is not None:  # keys of several ids have no beginning in common: any key will do
+        prefix = "" if answered.moved_from else keys.prefix(answered.id)
     return Select(fields=fields, key_prefix=prefix, where=flow.where)
 
 
@@ -82,20 +80,28 @@ class Presence:
 
     def __init__(self) -> None:
         self._seen: Counter[str] = Counter()
+        self._witness: dict[str, str] = {}
         self._records = 0
 
-    def check(self, page: Sequence[Record], fields: tuple[str, ...], stream: str) -> None:
-        """Misconfigured when an attribute that most records had is missing in all of a page."""
+    def suspects(self, page: Sequence[Record], fields: tuple[str, ...]) -> dict[str, str]:
+        """Attributes that most records had and this page lacks, each with the key of a record that had it."""
         sample = page[:: max(1, len(page) // self.SAMPLE)]
         here = Counter(name for record in sample for name in fields if record.fields.get(name) is not None)
+        found = {}
         if len(page) >= self.PAGE and self._records >= self.ENOUGH:
-            for name in fields:
-                if here[name] <= self.NEARLY * len(sample) and self._seen[name] >= self.USUAL * self._records:
-                    raise Misconfigured(
-                        f"{name} is missing in {len(sample) - here[name]} of {len(sample)} records of a page of "
-                        f"{stream}; {self._seen[name]} of the {self._records} before had it",
-                        remedy=f"give the client permission to read {name} again (nothing of this page was taken in); "
-                        "if the shop really stopped setting it, restart the connector",
-                    )
-        self._seen.update(here)
-        self._records += len(sample)
+            for name, key in self._witness.items():
+                usual = self._seen[name] >= self.USUAL * self._records
+                if usual and name in fields and here[name] <= self.NEARLY * len(sample):
+                    found[name] = key
+        if not found:
+            self._seen.update(here)
+            self._records += len(sample)
+            for record in sample[-1:]:
+                self._witness |= {name: record.key for name in fields if record.fields.get(name) is not None}
+        return found
+
+    def honest(self, names: Iterable[str]) -> None:
+        """These are still shown where they were set: the page's records really lack them. Counting begins anew."""
+        for name in names:
+            self._seen[name] = 0
+            self._witness.pop(name, None)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
 
-from connector.digests import Digester
+from connector.digests import Digester, name_digest
 from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.places import Place
 from connector.engine.plan import Step, sent_digests
 from connector.engine.report import Tally
 from connector.errors import (
+    Conflict,
     ConnectionFault,
+    Gone,
+    MappingFault,
     Misconfigured,
     RecordFault,
+    Rejected,
     RemoteError,
     Transient,
     Unavailable,
@@ -54,7 +59,10 @@ class Sender:
         """The wave without creates that the brake holds back."""
         shop = self._shop
         creates = [step for step in wave if step.create and not step.append]
+        creates = [step for step in creates if not step.granted]
         granted = shop.brake.take(len(creates)) if creates else 0
+        for step in creates[:granted]:
+            step.granted = True
         if granted == len(creates):
             return list(wave)
         held = creates[granted:]
@@ -86,7 +94,6 @@ class Sender:
         self._call_all(place, "create", steps)
         existing += [(step, None) for step in steps if step.looked]
         if existing:
-            self._shop.brake.give_back(len(existing))
             self._adopt(place, existing)
 
     def _adopt(self, place: Place, existing: list[tuple[Step, Record | None]]) -> None:
@@ -96,20 +103,35 @@ class Sender:
                 step.target = record.key
             step.create, step.looked, step.state = False, True, "ready"
         steps = [step for step, _ in existing]
-        changeable = [step for step in steps if not step.wanted.spec.once]
+        live = self._fetch(place, [step.target or "" for step in steps], "key", steps)
         for step in steps:
-            values = step.wanted.values or {}
-            if step.wanted.spec.once:
-                sent_digests(step, {name: value for name, value in values.items() if value is not None}, self._digester)
-                step.state = "unchanged"
-        if not changeable:
-            return
-        live = self._fetch(place, [step.target or "" for step in changeable], "key", changeable)
-        for step in changeable:
             record = live.get(step.target or "")
-            if record is not None:
+            if record is None:  # what it holds is not known, so nothing may be written over it
+                step.state = "failed"
+                step.error = Conflict(f"{place.full} {step.target} bears our key, but is not shown", code="hidden")
+            elif step.wanted.spec.once:
+                self._adopt_once(step, record)
+            else:
                 self._compare(step, record)
-        self._update(place, changeable, live)
+        self._update(place, [step for step in steps if step.state == "ready"], live)
+
+    def _adopt_once(self, step: Step, live: Record) -> None:
+        """What is sent once stands already. Numbers must be those we want now: money is never moved on a guess. Other
+        values may have been moved on since by those who work on the object (a request that was executed)."""
+        values = {name: value for name, value in (step.wanted.values or {}).items() if value is not None}
+        differ = [name for name, value in values.items() if _number(value) and not same(live.fields.get(name), value)]
+        if differ or _changed_since_tried(step, values, self._digester):
+            names = ", ".join(differ) or "a value"
+            step.state = "failed"
+            step.error = MappingFault(
+                f"line {step.wanted.spec.id!r} is sent once: {step.place.full} {step.target} stands, and {names} differs "
+                + "; ".join(f"{name}: {live.fields.get(name)!r} there, {values[name]!r} wanted now" for name in differ),
+                field=differ[0] if differ else "",
+                remedy="decide by hand which one is right; the first one stays as it is",
+            )
+            return
+        sent_digests(step, values, self._digester)
+        step.state = "unchanged"
 
     def _compare(self, step: Step, live: Record) -> None:
         """What of a create is still to be sent to the object that stands already; equal values need not go again."""
@@ -117,7 +139,7 @@ class Sender:
         step.sending, step.claimable = {}, {}
         for name, value in (step.wanted.values or {}).items():
             policy = policies.get(name, "always")
-            if value is None or policy in ("on-create", "once") or live.fields.get(name) == value:
+            if value is None or policy in ("on-create", "once") or same(live.fields.get(name), value):
                 if value is not None:
                     sent_digests(step, {name: value}, self._digester)
             elif policy == "until-claimed":
@@ -132,11 +154,13 @@ class Sender:
             live = self._fetch(place, [step.target or "" for step in asking], "key", asking)
         for step in asking:
             record = (live or {}).get(step.target or "")
-            if record is not None and record.claimed_by is None and not record.deleted:
+            if record is None or record.deleted:
+                step.state, step.error = "failed", Gone(f"{place.full} {step.target} is gone", code="gone")
+            elif record.claimed_by is None:
                 step.sending |= step.claimable
             step.claimable = {}
         for step in steps:
-            if not step.sending:
+            if not step.sending and step.state == "ready":
                 step.state = "unchanged"
         self._call_all(place, "update", [step for step in steps if step.state == "ready"])
 
@@ -176,6 +200,13 @@ class Sender:
         ]
         try:
             results = place.adapter.write(place.name, writes)
+        except (TypeError, ValueError, OverflowError) as error:  # a value that the adapter cannot write down
+            kind = type(error).__name__
+            fault = Rejected(
+                f"cannot be sent to {place.full} ({kind})", code=kind, remedy="look at the record's values"
+            )
+            for half in self._halves(steps, fault):
+                self._call(place, op, half)
         except Transient as fault:
             self._unclear(place, steps, fault)
         except RecordFault as fault:
@@ -185,8 +216,8 @@ class Sender:
             stopped = self._stopped(place, problem)
             for step in steps:
                 step.state, step.due = "owed", stopped.until
-                if isinstance(problem, ConnectionFault) and problem.uncertain:
-                    step.uncertain = now
+            if isinstance(problem, ConnectionFault) and problem.uncertain:
+                self._doubt(steps)
             raise stopped from problem
         else:
             shop.health.works(f"connection:{place.connection}")
@@ -210,9 +241,15 @@ class Sender:
         error = result.error
         step.state, step.error = "failed", error
         if isinstance(error, Transient) and error.uncertain:
-            step.uncertain = self._shop.clock.now()
-        if op == "create":
-            self._shop.brake.give_back(1)
+            self._doubt([step])
+
+    def _doubt(self, steps: Sequence[Step]) -> None:
+        """These may have been sent. What is sent once is remembered with it, so that a later value shows as another one."""
+        now = self._shop.clock.now()
+        for step in steps:
+            step.uncertain = now
+            if step.wanted.spec.once:
+                sent_digests(step, step.sending, self._digester)
 
     @staticmethod
     def _halves(steps: Sequence[Step], fault: RecordFault) -> Iterator[Sequence[Step]]:
@@ -227,12 +264,11 @@ class Sender:
     def _unclear(self, place: Place, steps: Sequence[Step], fault: Transient) -> None:
         """No answer to a whole call: is the system well? Then these records retry; else nobody burns an attempt."""
         shop = self._shop
-        now = shop.clock.now()
-        for step in steps:
-            if fault.uncertain:
-                step.uncertain = now
+        if fault.uncertain:
+            self._doubt(steps)
         problem: RemoteError | None = None
-        if shop.health.failed_again(f"stream:{place.full}"):
+        alone = len(steps) == 1 and steps[0].work.leased.attempts > 0  # it may be this record that breaks its call
+        if not alone and shop.health.failed_again(f"stream:{place.full}"):
             problem = Unavailable(
                 f"{place.full} failed twice in a row: {fault}", code=fault.code, uncertain=fault.uncertain
             )
@@ -249,3 +285,22 @@ class Sender:
         for step in steps:
             step.state, step.due = "owed", stopped.until
         raise stopped
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+
+
+def same(live: Any, wanted: Any) -> bool:
+    """Whether a remote field holds the wanted value already; a number is the same however it is written."""
+    if _number(live) and _number(wanted):
+        return Decimal(str(live)) == Decimal(str(wanted))
+    return bool(live == wanted)
+
+
+def _changed_since_tried(step: Step, values: Mapping[str, Any], digester: Digester) -> bool:
+    """Whether a try whose reply was lost had other values than those wanted now."""
+    tried = step.before.digests if step.before else {}
+    return any(
+        name_digest(name) in tried and tried[name_digest(name)] != digester.value(v) for name, v in values.items()
+    )

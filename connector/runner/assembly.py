@@ -54,17 +54,22 @@ def assembled(config: Config, *, tell: Tell, clock: Clock | None = None) -> Iter
 
 
 def refuse_lost_flows(assembly: Assembly) -> None:
-    """An id that still owns rows must be configured: without it their keys would be made again under another name.
-
-    `moved_from` is no way out while rows cannot be moved in the ledger: it only tells whose old keys are ours.
-    """
-    config = assembly.config
+    """An id that still owns rows must be configured, or named by `moved_from` of the flow that its rows go to: without it
+    their keys would be made again under another name. Raises ConfigFault, LedgerError and Busy."""
+    config, store = assembly.config, assembly.store
+    held = {books.flow for books in store.counts() if books.rows}
+    for flow in config.flows.values():
+        for old in held & set(flow.moved_from):
+            with store.hold(f"flow:{old}"):
+                rows = store.rename(old, flow.id, assembly.clock.now())
+            assembly.tell("flow_moved", flow=flow.name, old=old, rows=rows)
     known = {flow.id for flow in config.flows.values()}
     faults = [
         Fault(
             Place(str(config.path)),
             f"the ledger holds {books.rows} records of flow id '{books.flow}', which is not configured",
-            f"give the flow `id: {books.flow}`, or keep it with `enabled: false`. {did_you_mean(books.flow, known)}",
+            f"give the flow `id: {books.flow}`, or `moved_from: [{books.flow}]` to the flow that takes its records over, "
+            f"or keep it with `enabled: false`. {did_you_mean(books.flow, known)}",
         )
         for books in assembly.store.counts()
         if books.rows and books.flow not in known

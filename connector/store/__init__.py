@@ -44,6 +44,8 @@ class Leased:
     entered: bool
     uncertain: datetime | None
     first_seen: datetime
+    last_seen: datetime
+    """When this version came."""
     lines: dict[tuple[str, str], Line] = field(default_factory=dict)
 
 
@@ -214,6 +216,12 @@ class Store(Protocol):
 
     def created(self, flow: str, since: datetime) -> int:
         """New remote objects that settled rows of this flow made since (the brake)."""
+        ...
+
+    def rename(self, old: str, new: str, now: datetime) -> int:
+        """Give a flow's rows, cursor and counters to another id; how many rows. LedgerError when the new id owns rows
+        already, or when a delivery of the old one was cut off: what it may have made bears the old key, and only the old
+        id would find it."""
         ...
 
     def audit(self, what: str, now: datetime, **facts: str) -> None:

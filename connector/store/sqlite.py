@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from connector.errors import LedgerError
 from connector.model import Cursor, Page, Record, Row, RowState
 from connector.store import Books, Ingested, Leased, LeaseToken, Moved, Settle
 from connector.store import sqlite_schema as schema
@@ -131,7 +132,7 @@ class SqliteStore:
         number = self._prepare(flow, *{record.site for record in page.records}, *([selection] if selection else ()))
         intake = Intake(
             flow=number,
-            at=at,
+            now=now,
             token=None if lease is None else self._token(),
             until=at + (lease or 0.0),
             selection=None if selection is None else self._words.number(selection),
@@ -159,15 +160,15 @@ class SqliteStore:
                 return token, []
         with self._write() as db:
             rows = db.execute(
-                "SELECT id, rev, site, key, stamp, our_key, flags, attempts, entered, token, due, uncertain, first_seen, "
-                'body, claimed_by, selection FROM "row" LEFT JOIN record ON record."row" = "row".id '
+                "SELECT id, rev, site, key, stamp, our_key, flags, attempts, entered, token, due, uncertain, "
+                'first_seen, last_seen, body, claimed_by, selection FROM "row" LEFT JOIN record ON record."row" = "row".id '
                 "WHERE flow=? AND state=0 AND due<=? ORDER BY due LIMIT ?",
                 (number, at, limit),
             ).fetchall()
             leased = []
             for row in rows:
                 uncertain = row[11]
-                if row[9] is not None and uncertain is None:  # a lease that was never settled
+                if row[9] is not None:  # a lease that was never settled
                     uncertain = row[10] or at  # its end; of a dead holder: now
                 leased.append(self._leased(row, uncertain))
             db.executemany(
@@ -182,19 +183,20 @@ class SqliteStore:
     def _leased(self, row: Sequence[Any], uncertain: float | None) -> Leased:
         site = self._words.text(row[2])
         record = None
-        if row[13] is not None:
-            record = _record(row[3], site, row[4], row[5], row[6], row[13], row[14])
+        if row[14] is not None:
+            record = _record(row[3], site, row[4], row[5], row[6], row[14], row[15])
         return Leased(
             row=row[0],
             rev=row[1],
             site=site,
             key=shown(row[3]),
             record=record,
-            fields=self._words.selection(row[15]),
+            fields=self._words.selection(row[16]),
             attempts=row[7],
             entered=bool(row[8]),
             uncertain=None if uncertain is None else _at(uncertain),
             first_seen=_at(row[12]),
+            last_seen=_at(row[13]),
         )
 
     def settle(self, flow: str, token: LeaseToken, settles: Sequence[Settle], now: datetime, *, mapping: str) -> Moved:
@@ -326,6 +328,34 @@ class SqliteStore:
                     (count, number),
                 )
         return sum(count for _, count in flows)
+
+    def rename(self, old: str, new: str, now: datetime) -> int:
+        with self._write() as db:
+            found = db.execute('SELECT id, "rows" FROM flow WHERE name=?', (old,)).fetchone()
+            if found is None:
+                return 0
+            cut_off = (
+                'SELECT count(*) FROM "row" WHERE flow=? AND state=0 AND (token IS NOT NULL OR uncertain IS NOT NULL)'
+            )
+            open_rows = db.execute(cut_off, (found[0],)).fetchone()[0]
+            taken = db.execute('SELECT "rows" FROM flow WHERE name=?', (new,)).fetchone()
+            if open_rows:
+                raise LedgerError(
+                    f"{open_rows} deliveries of flow id {old!r} were cut off; run it under that id until nothing of it is "
+                    f"pending, then move it to {new!r}"
+                )
+            if taken is not None and taken[0]:
+                raise LedgerError(
+                    f"flow id {new!r} owns {taken[0]} rows already, so those of {old!r} cannot become its own"
+                )
+            db.execute("DELETE FROM flow WHERE name=?", (new,))
+            db.execute("UPDATE flow SET name=? WHERE id=?", (new, found[0]))
+            db.execute(
+                "INSERT INTO audit (at, what, facts) VALUES (?,?,?)",
+                (now.timestamp(), "flow moved", orjson.dumps({"from": old, "to": new}).decode()),
+            )
+            self._words.forget_flows()
+        return int(found[1])
 
     def audit(self, what: str, now: datetime, **facts: str) -> None:
         with self._write() as db:

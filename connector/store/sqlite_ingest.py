@@ -37,7 +37,7 @@ class Intake:
     """A page and the circumstances of its arrival. `until` is the lease's end; `token` None: lease nothing."""
 
     flow: int
-    at: float
+    now: datetime
     token: str | None
     until: float
     selection: int | None
@@ -48,6 +48,10 @@ class Intake:
     leased: list[Leased] = field(default_factory=list)
     books: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
+
+    @property
+    def at(self) -> float:
+        return self.now.timestamp()
 
     def count(self, name: str, by: int = 1) -> None:
         self.books[name] = self.books.get(name, 0) + by
@@ -136,7 +140,7 @@ def _add(words: Words, intake: Intake, number: int, record: Record, body: bytes)
     intake.count("open")
     if intake.token is not None:
         intake.leased.append(
-            Leased(number, 1, record.site, record.key, record, intake.fields, 0, False, None, datetime.fromtimestamp(at, UTC))
+            Leased(number, 1, record.site, record.key, record, intake.fields, 0, False, None, intake.now, intake.now)
         )  # fmt: skip
 
 
@@ -145,7 +149,7 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
     number, rev, _, _, state, due, token, uncertain, entered, first_seen = old
     at = intake.at
     alive = token is not None and due > at and token != DEAD
-    if token is not None and not alive and uncertain is None:
+    if token is not None and not alive:
         uncertain = due or at  # its lease ran out and was never settled
     leased = None
     if state == DROPPED:
@@ -165,7 +169,7 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
                 leased = Leased(
                     number, rev + 1, record.site, record.key, record, intake.fields, 0, bool(entered),
                     None if uncertain is None else datetime.fromtimestamp(uncertain, UTC),
-                    datetime.fromtimestamp(first_seen, UTC),
+                    datetime.fromtimestamp(first_seen, UTC), intake.now,
                 )  # fmt: skip
     intake.changed.append(
         (

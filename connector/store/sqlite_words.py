@@ -51,3 +51,7 @@ class Words:
             known = int(self._conn.execute("SELECT id FROM flow WHERE name=?", (name,)).fetchone()[0])
             self._flows[name] = known
         return known
+
+    def forget_flows(self) -> None:
+        """A flow got another name."""
+        self._flows.clear()

@@ -54,6 +54,8 @@ class ScriptedAdapter:
         self.log: list[tuple[str, str, int]] = []
         self.sent: list[tuple[str, Write]] = []
         self.deadline = 10.0
+        self.hidden: set[str] = set()
+        """Fields that no reader may see any more: a permission that was taken away."""
         self._scripts: list[_Script] = []
         self._during: list[Callable[[str, Sequence[Write]], None]] = []
         self._number = 0
@@ -148,8 +150,9 @@ class ScriptedAdapter:
         at = parse(json.loads(since)[0]) if isinstance(since, str) else since
         return stamp(at - timedelta(seconds=overlap))
 
-    @staticmethod
-    def _shown(record: Record, select: Select) -> Record:
+    def _shown(self, record: Record, select: Select) -> Record:
+        if self.hidden:
+            record = replace(record, fields={k: v for k, v in record.fields.items() if k not in self.hidden})
         if select.keys_only:
             return replace(record, fields={})
         if not select.fields:

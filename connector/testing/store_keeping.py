@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 
+import pytest
+
+from connector.errors import LedgerError
 from connector.store import Leased, LineSettle, Store
 from connector.testing.store_hooks import FLOW, MAPPING, NOW, StoreHooks, books, later, only, order, outcome, page
 
@@ -136,3 +139,25 @@ class KeepingPromises(StoreHooks):
         store.ingest("a", page(order("1"), order("2")), NOW)
         store.ingest("b", page(order("1")), NOW)
         assert {each.flow: each.rows for each in store.counts()} == {"a": 2, "b": 1}
+
+    def test_a_renamed_flow_keeps_rows_cursor_lines_and_books(self, store: Store) -> None:
+        self.settled(store, "done", order("1"), lines=[LINE])
+        cursor = store.cursor(FLOW)
+        assert store.rename(FLOW, "renamed", NOW) == 1
+        assert store.rename(FLOW, "renamed", NOW) == 0
+        assert (store.cursor("renamed"), store.cursor(FLOW)) == (cursor, None)
+        (row,) = store.rows(flow="renamed")
+        assert (row.key, row.state, row.lines[0].target) == ("1", "done", "500A")
+        assert all(each.balanced for each in store.counts())
+
+    def test_a_flow_whose_delivery_was_cut_off_is_not_renamed(self, store: Store) -> None:
+        self.bring(store, order("1"))
+        with pytest.raises(LedgerError, match="cut off"):
+            store.rename(FLOW, "renamed", NOW)
+        assert [row.flow for row in store.rows()] == [FLOW]
+
+    def test_a_flow_is_not_renamed_to_one_that_owns_rows(self, store: Store) -> None:
+        self.settled(store, "done", order("1"))
+        store.ingest("renamed", page(order("1")), NOW)
+        with pytest.raises(LedgerError, match="owns 1 rows"):
+            store.rename(FLOW, "renamed", NOW)

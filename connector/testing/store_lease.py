@@ -166,8 +166,8 @@ class LeasePromises(StoreHooks):
         assert self.take(store, later(seconds=299)) == []
         (again,) = self.take(store, later(minutes=30))
         assert again.uncertain == later(minutes=5)
-        (third,) = self.take(store, later(hours=2))  # not settled either: the first doubt is the one that counts
-        assert third.uncertain == later(minutes=5)
+        (third,) = self.take(store, later(hours=2))  # not settled either: its last send is the one to wait out
+        assert third.uncertain == later(minutes=35)
 
     def test_a_new_version_after_a_lease_that_ran_out_is_uncertain_too(self, store: Store) -> None:
         self.bring(store, order())

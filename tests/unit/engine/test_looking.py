@@ -76,7 +76,8 @@ def test_an_attribute_that_a_whole_page_suddenly_lacks_is_a_lost_permission(worl
     world.tick()
     world.clock.forward(minutes=5)
     for number in range(150, 200):
-        world.shop.put("orders", f"{number:04}", needs_care=True, status="new")  # `total` is gone
+        world.order(f"{number:04}")
+    world.shop.hidden = {"total"}
 
     report = world.tick()
 
@@ -84,6 +85,10 @@ def test_an_attribute_that_a_whole_page_suddenly_lacks_is_a_lost_permission(worl
     assert "total" in str(report.problem)
     assert len(world.cases()) == 151
     assert not list(world.store.rows(state="parked"))
+
+    world.shop.hidden = set()
+    world.tick(minutes=5)
+    assert len(world.cases()) == 201
 
 
 def test_a_record_stored_under_a_narrower_selection_is_fetched_again(world: World) -> None:

@@ -1,0 +1,252 @@
+"""Holes that a hostile reader found: what was sent twice, lost, stuck or written over before they were closed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from connector.errors import Rejected, Transient, Unavailable
+from connector.model import Record, Result, Write
+from connector.testing import ScriptedAdapter
+from tests.unit.engine.test_lines import ONCE
+from tests.unit.engine.world import RETURNS, World
+
+ONCE_NOTE = """
+summary: once
+when: "{{ Resolution == 'Refund' }}"
+also:
+  - id: note
+    to: destination.orders.notes
+    write: once
+    fields: {subject: "Decided", text: "Refund"}
+"""
+
+
+def test_doubt_survives_being_left_out(tmp_path: Path) -> None:
+    """kill after the note was sent; Resolution is cleared, then set again"""
+    world = World(tmp_path, answers=ONCE_NOTE)
+    world.order("0001")
+    world.tick()
+    case = world.case_id("0001")
+    world.desk.put("Case", case, Resolution="Refund", Decided="1")
+    world.clock.forward(minutes=1)
+    world.killed_pass("cases-to-orders")
+    assert len(world.notes("0001")) == 1
+    world.desk.put("Case", case, Resolution=None)
+    world.tick("cases-to-orders", minutes=1)
+    world.desk.put("Case", case, Resolution="Refund")
+    for _ in range(6):
+        world.tick("cases-to-orders", minutes=1)
+    n = len(world.notes("0001"))
+    world.store.close()
+    assert n == 1
+
+
+def test_an_outage_does_not_use_up_the_brake(tmp_path: Path) -> None:
+    world = World(tmp_path, brake=5)
+    for n in range(3):
+        world.order(f"{n:04}")
+    world.desk.fail("write", Unavailable("503"), times=4)
+    for _ in range(12):
+        world.tick(minutes=5)
+    n = len(world.cases())
+    world.store.close()
+    assert n == 3
+
+
+def test_waiting_plain_creates_do_not_use_up_the_brake(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.flow("t", "shop.orders", "desk.Ticket", 'summary: t\nfields: {Subject: "{{ status }}"}\n', brake=3)
+    world.restart()
+    for n in range(2):
+        world.order(f"{n:04}")
+    world.desk.fail("write", Transient("x", uncertain=True), times=1)
+    for _ in range(12):
+        world.tick("t", minutes=0.6)
+    n = len(world.desk.objects["Ticket"])
+    told = [event for event, _ in world.told]
+    world.store.close()
+    assert n == 2
+    assert "brake" not in told
+
+
+MIXED = """
+summary: two further lines
+fields:
+  Subject: "Order {{ record.key }}"
+also:
+  - id: bad
+    to: destination.Comment
+    fields: {Body: "bad"}
+  - id: note
+    to: shop.orders.notes
+    target: "{{ record.key }}"
+    fields: {subject: "x", text: "seen"}
+"""
+
+
+def test_a_refused_line_does_not_hold_up_a_sibling_whose_system_is_down(tmp_path: Path) -> None:
+    world = World(tmp_path, orders=MIXED)
+    world.order("0001")
+    world.desk.fail("write", Rejected("no"), when=lambda w: w.fields.get("Body") == "bad", times=100)
+    world.shop.fail("write", Unavailable("503"), times=1)
+    for _ in range(10):
+        world.tick(minutes=2)
+    notes, states = world.notes("0001"), world.states()
+    world.store.close()
+    assert (len(notes), states) == (1, {"0001": "parked"})
+
+
+def test_a_refused_line_does_not_hold_up_a_sibling_that_waits_out_its_doubt(tmp_path: Path) -> None:
+    world = World(tmp_path, orders=MIXED)
+    world.order("0001")
+    world.desk.fail("write", Rejected("no"), when=lambda w: w.fields.get("Body") == "bad", times=100)
+    world.killed_pass()
+    world.shop.appended["orders.notes"]["0001"].clear()  # never arrived
+    for _ in range(10):
+        world.tick(minutes=2)
+    notes, states = world.notes("0001"), world.states()
+    world.store.close()
+    assert (len(notes), states) == (1, {"0001": "parked"})
+
+
+def test_a_lost_refund_whose_amount_changes_parks_with_both(tmp_path: Path) -> None:
+    world = World(tmp_path, answers=ONCE)
+    world.order("0001")
+    world.tick()
+    case = world.case_id("0001")
+    world.desk.put("Case", case, Resolution="Refund", Amount=10)
+    world.clock.forward(minutes=1)
+    world.shop.fail("write", Transient("reset", uncertain=True), committed=True)
+    world.tick("cases-to-orders", minutes=1)
+    world.desk.put("Case", case, Amount=20)
+    for _ in range(6):
+        world.tick("cases-to-orders", minutes=1)
+    amounts = [r.fields["amount"] for r in world.shop.objects["returns"].values()]
+    states = world.states("cases-to-orders")
+    world.store.close()
+    assert amounts == [10]
+    assert states == {case: "parked"}
+
+
+def test_a_look_that_fails_is_no_proof_of_absence(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.order("0001")
+    world.killed_pass()
+    world.clock.forward(minutes=1)
+    world.order("0001", needs_care=False, status="mended")
+    world.desk.fail("fetch", Unavailable("503"))
+    world.tick()
+    for _ in range(5):
+        world.tick(minutes=3)
+    subject, states = world.cases()["0001"]["Subject"], world.states()
+    world.store.close()
+    assert subject == "Order 0001 is mended", states
+
+
+class Poisoned(ScriptedAdapter):
+    def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:
+        if any("0666" in w.key for w in batch):
+            self.log.append(("write", stream, len(batch)))
+            raise Transient("500 from a trigger")
+        return super().write(stream, batch)
+
+
+def test_one_record_that_breaks_its_call_parks_in_the_end(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.desk.__class__ = Poisoned
+    world.order("0666")
+    for _ in range(60):
+        world.tick(minutes=70)
+    states = world.states()
+    downs = len(world.events("connection_down"))
+    world.store.close()
+    assert (states, downs) == ({"0666": "parked"}, 0)
+
+
+def test_its_neighbours_pass(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.desk.__class__ = Poisoned
+    for n in range(600, 700):
+        world.order(f"{n:04}")
+    for _ in range(40):
+        world.tick(minutes=70)
+    done = len(world.cases())
+    states = world.states()
+    world.store.close()
+    assert done == 99
+    assert states["0666"] == "parked"
+
+
+class Choking(ScriptedAdapter):
+    """Its encoder cannot write one value."""
+
+    def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:
+        if any("0666" in w.key for w in batch):
+            raise TypeError("str is not valid UTF-8: surrogates not allowed")
+        return super().write(stream, batch)
+
+
+def test_a_value_that_cannot_be_encoded_harms_nobody(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.desk.__class__ = Choking
+    for n in range(664, 668):
+        world.order(f"{n:04}")
+    for _ in range(6):
+        world.tick(minutes=10)
+    done = len(world.cases())
+    states = world.states()
+    world.store.close()
+    assert done == 3, states
+
+
+class Blind(ScriptedAdapter):
+    """Lets us create and update but shows nothing (a lagging read replica)."""
+
+    def fetch(self, stream: str, keys: Sequence[str], **_: Any) -> Mapping[str, Record]:
+        self.log.append(("fetch", stream, len(keys)))
+        return {}
+
+
+def test_an_object_that_cannot_be_seen_is_not_written_over(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.order("0001")
+    world.killed_pass()
+    case = world.case_id("0001")
+    world.desk.put("Case", case, Status="Working", claimed_by="Ada")
+    world.desk.__class__ = Blind
+    world.tick(minutes=1)
+    status = world.desk.objects["Case"][case].fields["Status"]
+    world.store.close()
+    assert status == "Working"
+
+
+def test_an_attribute_that_records_honestly_lack_pauses_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for n in range(200):
+        world.order(f"{n:04}", queue="A")
+    world.tick()
+    world.clock.forward(minutes=10)
+    for n in range(200, 230):
+        world.order(f"{n:04}")  # honestly without a queue
+    for _ in range(20):
+        world.tick(minutes=2)
+    n = len(world.cases())
+    world.store.close()
+    assert n == 230
+
+
+def test_a_lookup_is_waited_for_from_the_version_that_names_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.flow("r", "shop.returns", "desk.Ticket", RETURNS, brake=None)
+    world.restart()
+    world.order("0001")
+    world.shop.put("returns", "R1", order_no="0001")
+    world.tick("r")
+    world.clock.forward(hours=5)
+    world.shop.put("returns", "R1", order_no="0002")
+    world.tick("r")
+    st = world.states("r")
+    world.store.close()
+    assert st == {"R1": "pending"}
