@@ -6,6 +6,7 @@ Adapters look at their vendor's own codes first and ask `Response.fault()` for w
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -55,8 +56,16 @@ class Response:
             try:
                 self._decoded = orjson.loads(self.content)
             except orjson.JSONDecodeError as error:
-                raise self._not_json() from error
+                self._decoded = self._leniently(error)
         return self._decoded
+
+    def _leniently(self, error: orjson.JSONDecodeError) -> Any:
+        """Once more by the standard library, which takes half an emoji (a lone surrogate, as vendors cut texts): one such
+        record must not make its page unreadable for ever."""
+        try:
+            return json.loads(self.content)
+        except ValueError:
+            raise self._not_json() from error
 
     @property
     def retry_at(self) -> datetime | None:

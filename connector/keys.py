@@ -15,7 +15,7 @@ from hashlib import blake2b
 
 _PLAIN = re.compile(r"[a-z0-9-]*\Z")
 _HASHED = re.compile(r"(?<!_)(?:__)*_9[0-9a-f]{32}\Z")  # after whole escapes: `__9` is an underscore and a nine
-_MARK = 34
+SHORTENED = 34
 """Characters of `_9` and the hash."""
 _TOKEN = re.compile(r"_0([0-9a-f]{2})|_([a-z_])|([a-z0-9-])")
 
@@ -85,9 +85,9 @@ def make(flow: str, site: str, record: str, line: str = "", line_key: str = "", 
 
 def shorten(key: str, longest: int) -> str:
     """A key cut to at most `longest` characters: its beginning, never ending in half of `__`, and the hash of the whole."""
-    if longest <= _MARK:
-        raise ValueError(f"a field of {longest} characters cannot carry our keys, which need more than {_MARK}")
-    kept = key[: longest - _MARK]
+    if longest <= SHORTENED:
+        raise ValueError(f"a field of {longest} characters cannot carry our keys, which need more than {SHORTENED}")
+    kept = key[: longest - SHORTENED]
     if (len(kept) - len(kept.rstrip("_"))) % 2:
         kept = kept[:-1]
     return kept + "_9" + blake2b(key.encode(), digest_size=16).hexdigest()
@@ -100,7 +100,7 @@ def hashed(key: str) -> bool:
 
 def beginning(key: str, flow: str) -> tuple[str, str] | None:
     """Site and the beginning of the record id of a cut key of this flow, as far as they are left; None: another flow's."""
-    cut, begin = key[:-_MARK], prefix(flow)
+    cut, begin = key[:-SHORTENED], prefix(flow)
     if not cut.startswith(begin):
         return ("", "") if begin.startswith(cut) else None
     site, _, rest = cut.removeprefix(begin).partition(":")

@@ -83,6 +83,8 @@ def _flow(reading: _Reading, name: str, part: FlowPart, file: File, now: datetim
     if source is None or destination is None or compiled is None:
         return None
     defaults = file.defaults
+    lease = part.lease or defaults.lease
+    _limits(reading, path, part, lease, destination)
     begin = (answered.start if answered else part.start) or defaults.start
     return Flow(
         name=name,
@@ -99,11 +101,25 @@ def _flow(reading: _Reading, name: str, part: FlowPart, file: File, now: datetim
         overlap=defaults.overlap if part.overlap is None else part.overlap,
         concurrency=part.concurrency or defaults.concurrency,
         brake=(part.brake or defaults.brake).per_hour,
-        lease=part.lease or defaults.lease,
+        lease=lease,
         sweep_every=part.sweep.every or defaults.sweep.every,
         sweep_width=part.sweep.width or defaults.sweep.width,
         deep_sweep_width=part.sweep.nightly or defaults.sweep.nightly,
     )
+
+
+def _limits(
+    reading: _Reading, path: FlowPath, part: FlowPart, lease: float, destination: tuple[StreamName, Stream]
+) -> None:
+    """Settings that fit one by one, and together let nothing through."""
+    (connection, _), _ = destination
+    longest = reading.adapters[connection].longest_call()
+    if lease <= longest:
+        reading.fault(
+            (*path, "lease") if part.lease else path,
+            f"a lease of {lease:g} s is not longer than a call of '{connection}' may take ({longest:g} s): nothing would be sent",
+            f"lease: {2 * longest:g}s, or lower the connection's timeouts",
+        )
 
 
 def _stream(reading: _Reading, path: tuple[str | int, ...], text: str) -> tuple[StreamName, Stream] | None:

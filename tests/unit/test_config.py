@@ -405,3 +405,9 @@ def test_loading_touches_no_network(folder: Folder, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     assert folder.load().flows
+
+
+def test_a_lease_that_no_call_could_end_in_is_refused(folder: Folder) -> None:
+    fault = folder.fault(CONFIG.replace("every: 30s", "every: 30s, lease: 1s"))
+    assert "a lease of 1 s is not longer than a call of 'desk' may take" in fault.message
+    assert fault.remedy.startswith("lease: ")

@@ -117,3 +117,7 @@ def test_a_redirect_names_its_target_without_the_query() -> None:
     assert "https://login.example.org/sso" in str(error)
     assert "abc" not in str(error)
     assert "url" in error.remedy
+
+
+def test_half_an_emoji_in_one_record_does_not_make_its_page_unreadable() -> None:
+    assert answer(200, content=b'{"text": "\\ud83d", "n": 1.5}').json() == {"text": "\ud83d", "n": 1.5}
