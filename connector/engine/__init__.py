@@ -101,16 +101,22 @@ class Engine:
         started, before = self.clock.now(), self._calls(flow)
         tally = Tally()
         with self.store.hold(f"flow:{flow.id}"):
+            self.health.look()
             run = _Pass(self, self.workshop(flow), tally, progress)
             if not run.blocked(f"flow:{flow.id}"):
                 run.run()
         return self._report(flow, tally, started, before)
+
+    def pending(self, flow: Flow) -> int:
+        """Rows of this flow that are still owed something."""
+        return next((books.pending for books in self.store.counts() if books.flow == flow.id), 0)
 
     def _report(self, flow: Flow, tally: Tally, started: datetime, before: Mapping[str, int]) -> PassReport:
         for (reason, field, remedy), rows in tally.parked.items():
             self._tell("parked", flow=flow.name, rows=rows, reason=reason, field=field, remedy=remedy)
         counts = dict(tally.counts)
         counts.pop("deleted", None)
+        counts["waiting"] = self.pending(flow)  # by the ledger: also what nobody has tried in this pass
         calls = {name: after - before[name] for name, after in self._calls(flow).items()}
         seconds = (self.clock.now() - started).total_seconds()
         return PassReport(flow.name, **counts, calls=calls, seconds=seconds, problem=tally.problem)
@@ -186,8 +192,8 @@ class _Pass:
             if not self.blocked(destination) and not self.blocked(f"flow:{flow.id}"):
                 self._push(pool)
             self._wait_all()
-        if self._tally.problem is None:
-            health.works(f"flow:{flow.id}")
+        if self._tally.problem is None and not (health.inherited(f"flow:{flow.id}") and self._engine.pending(flow)):
+            health.works(f"flow:{flow.id}")  # what another process could not send must be gone first
 
     def _can_deliver(self) -> bool:
         """The destination is well: pages may be leased as they come. Else they are stored, and one chunk probes."""

@@ -31,6 +31,17 @@ class Health:
         self._lock = threading.Lock()
         self._pauses: dict[str, _Pause] = {}
         self._failed: dict[str, int] = {}
+        self._inherited: dict[str, datetime] = {}
+
+    def look(self) -> None:
+        """See what other processes left in the ledger: one that ended during an outage never said that it is over."""
+        ill = {scope: since for scope, (state, since, *_) in self._store.healths().items() if state != "ok"}
+        with self._lock:
+            self._inherited = {scope: since for scope, since in ill.items() if scope not in self._pauses}
+
+    def inherited(self, scope: str) -> bool:
+        """Another process found this scope ill, and nothing here has shown yet that it is well."""
+        return scope in self._inherited
 
     def problem(self, scope: str) -> RemoteError | None:
         """What is wrong with this scope, if anything."""
@@ -58,6 +69,7 @@ class Health:
             assert isinstance(outcome, Snooze), "only faults of a connection or stream come here"
             since = before.since if before else now
             self._pauses[scope] = _Pause(outcome.until, since, times + 1, problem)
+            self._inherited.pop(scope, None)
         if before is None or type(before.problem) is not type(problem):
             kind, _, name = scope.partition(":")
             event = "connection_down" if kind == "connection" else "flow_paused"
@@ -70,15 +82,16 @@ class Health:
         """A call succeeded. Cheap when nothing was wrong."""
         if self._failed.get(scope):
             self._failed[scope] = 0
-        if scope not in self._pauses:
+        if scope not in self._pauses and scope not in self._inherited:
             return
         now = self._clock.now()
         with self._lock:
-            pause = self._pauses.pop(scope, None)
-        if pause:
+            pause, since = self._pauses.pop(scope, None), self._inherited.pop(scope, None)
+        since = pause.since if pause else since
+        if since:
             kind, _, name = scope.partition(":")
             event = "connection_up" if kind == "connection" else "flow_resumed"
-            self._tell(event, **{kind: name}, down_s=round((now - pause.since).total_seconds(), 1))
+            self._tell(event, **{kind: name}, down_s=round((now - since).total_seconds(), 1))
             self._store.health(scope, "ok", now)
 
     def failed_again(self, scope: str) -> bool:

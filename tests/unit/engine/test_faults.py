@@ -265,3 +265,50 @@ def test_one_row_is_answered_for_each_write(world: World) -> None:
     world.tick()
 
     assert [write.key for write in seen] == ["orders-to-cases:_ref_arch:0001"]
+
+
+def test_a_fault_that_a_dead_process_left_in_the_ledger_heals_with_the_first_call_that_succeeds(world: World) -> None:
+    world.order("0001")
+    world.desk.fail("write", Unavailable("refused"))
+    world.tick()
+    assert world.store.healths()["connection:desk"][0] == "down"
+    world.restart()
+
+    world.tick(minutes=5)
+
+    assert world.store.healths()["connection:desk"][0] == "ok"
+    assert [facts["connection"] for facts in world.events("connection_up")] == ["desk"]
+
+
+def test_a_fault_that_another_process_found_heals_beside_it(world: World) -> None:
+    world.tick()
+    world.store.health("connection:shop", "down", world.clock.now(), "refused")
+
+    world.tick(minutes=1)
+
+    assert world.store.healths()["connection:shop"][0] == "ok"
+
+
+def test_a_paused_flow_stays_paused_in_the_ledger_until_what_it_could_not_send_is_sent(world: World) -> None:
+    world.order("0001")
+    world.desk.fail("write", Misconfigured("no such field", remedy="create it"))
+    world.tick()
+    world.restart()
+
+    report = world.tick()
+    assert (report.waiting, world.store.healths()["flow:orders-to-cases"][0]) == (1, "paused")
+    world.tick(minutes=5)
+
+    assert world.store.healths()["flow:orders-to-cases"][0] == "ok"
+    assert set(world.cases()) == {"0001"}
+
+
+def test_records_that_are_stored_while_the_destination_is_down_are_told_as_waiting(world: World) -> None:
+    world.order("0001")
+    world.desk.fail("write", Unavailable("refused"), times=2)
+    world.tick()
+    world.order("0002")
+
+    report = world.tick(minutes=0.1)
+
+    assert (report.changed, report.done, report.waiting) == (1, 0, 2)
