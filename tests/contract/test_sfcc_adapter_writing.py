@@ -170,6 +170,26 @@ def test_keys_may_hold_any_character(ref: Shop) -> None:
     assert ref.adapter.fetch(RETURNS, [key], select=ALL)[key].fields["c_status"] == "NEW"
 
 
+@pytest.mark.parametrize("key", [".", ".."])
+def test_a_key_that_would_name_another_resource_reaches_nobody_and_harms_nobody(ref: Shop, key: str) -> None:
+    number = ref.numbers()[0]
+    before = ref.requests()
+    for stream, op in (("orders", "update"), ("orders.notes", "append"), (RETURNS, "update")):
+        fields = {"subject": "s", "text": "t"} if op == "append" else {"c_caseNumber": "1"}
+        assert isinstance(ref.write(stream, op, "k", fields, target=key).error, Rejected)
+    assert ref.adapter.fetch("orders", [key, ""], select=ALL) == {}
+    assert ref.adapter.fetch(RETURNS, [key, ""], select=ALL) == {}
+    assert ref.requests() == before
+    assert list(ref.adapter.fetch("orders", [number, key], select=ALL)) == [number]
+
+
+def test_a_key_that_the_shop_calls_malformed_is_absent(ref: Shop) -> None:
+    code = "MalformedKeyParameterException"
+    ref.control.fault(kind="error", system="sfcc", method="GET", status=400, code=code, message="malformed", times=2)
+    assert ref.adapter.fetch("orders", ["x" * 300], select=ALL) == {}
+    assert ref.adapter.fetch(RETURNS, ["x" * 300], select=ALL) == {}
+
+
 def test_many_custom_objects_are_fetched_in_one_call(ref: Shop) -> None:
     keys = [o["key_value_string"] for o in ref.control.objects("ReturnRequest") if o["site_id"] == "RefArch"]
     ref.adapter.check()

@@ -134,6 +134,17 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
+def addressable(key: str) -> bool:
+    """Whether a key can stand in a path: an empty one, `.` and `..` would name another resource, escaped or not."""
+    return key not in ("", ".", "..")
+
+
+def unaddressable(target: str) -> Rejected:
+    """The refusal of a write to such a target."""
+    remedy = "correct the record or the line's target: no key of the shop looks like this"
+    return Rejected(f"{target!r} names no record", code="KEY", remedy=remedy)
+
+
 def encode(payload: Any) -> bytes:
     """JSON as the instance takes it: decimals are numbers with their digits as they are."""
     return orjson.dumps(payload, default=_other)

@@ -107,6 +107,9 @@ RULES: Mapping[str, _Rule] = {
 MISSING = frozenset({"OrderNotFoundException", "CustomObjectNotFoundException"})
 """The one proof of absence: any other 404 is a wrong path."""
 
+MALFORMED = "MalformedKeyParameterException"
+"""The instance can have no record under such a key. Read by key, that is absence; the record that named it is at fault."""
+
 _NAMES = ("property", "field", "attribute", "parameter", "name")
 _SHOWN = (*_NAMES, "siteId", "objectType", "version", "extensionPoint", "statusCode", "statusMsg")
 """Arguments that name things of the setup; the others may be a customer's."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.adapters.sfcc.client import Client, segment
+from connector.adapters.sfcc.client import Client, addressable, segment, unaddressable
 from connector.adapters.sfcc.streams import SUBJECT, TEXT
 from connector.errors import RecordFault, Rejected
 from connector.http import Response
@@ -74,6 +74,8 @@ def _refused(write: Write) -> Rejected | None:
     """Why this note cannot be sent, if so."""
     if not write.target:
         return Rejected("a note without an order", remedy="give the line a target: the order's number")
+    if not addressable(write.target):
+        return unaddressable(write.target)
     for name, value in write.fields.items():
         if name not in ("subject", "text"):
             return Rejected(f"{name} is no field of a note", field=name, remedy="a note has subject and text")

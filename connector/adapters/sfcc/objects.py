@@ -11,13 +11,13 @@ from datetime import datetime
 from connector.adapter import Clock, Stream
 from connector.adapters.sfcc import query
 from connector.adapters.sfcc.ahead import Found
-from connector.adapters.sfcc.client import Client, check_values, segment
+from connector.adapters.sfcc.client import Client, addressable, check_values, segment, unaddressable
 from connector.adapters.sfcc.documents import object_record, selector
-from connector.adapters.sfcc.faults import MISSING, fault_of
+from connector.adapters.sfcc.faults import MALFORMED, MISSING, fault_of
 from connector.adapters.sfcc.hits import found
 from connector.adapters.sfcc.query import Window
 from connector.adapters.sfcc.reading import Reader
-from connector.errors import RecordFault, Rejected
+from connector.errors import RecordFault
 from connector.http import Response
 from connector.model import Cursor, Page, Record, Result, Select, Write
 
@@ -87,10 +87,8 @@ class Objects:
         if refused is not None:
             return Result(error=refused)
         key = write.target or ""
-        if not key:
-            return Result(
-                error=Rejected("an update without a target", remedy="give the line a target: the object's key")
-            )
+        if not addressable(key):
+            return Result(error=unaddressable(key))
         look = self._client.data("GET", _RESOURCE, self._path(key), intent="read")
         if look.status != 200:
             return self._failed(look, "GET")
@@ -124,10 +122,13 @@ class Objects:
         return found(response, object_record, self._settings.site, start=start, clock=self._clock, wrapped=False)
 
     def _get(self, key: str) -> Record | None:
+        if not addressable(key):
+            return None
         response = self._client.data("GET", _RESOURCE, self._path(key), intent="read")
         if response.status == 200:
             return object_record(response.json(), self._settings.site)
-        if response.status == 404 and fault_of(response).type in MISSING:
+        kind = fault_of(response).type
+        if (response.status == 404 and kind in MISSING) or kind == MALFORMED:
             return None
         raise self._client.fault(response, "Data", _RESOURCE, "GET")
 

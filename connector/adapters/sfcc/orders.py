@@ -8,9 +8,9 @@ from datetime import datetime
 from connector.adapter import Clock, Stream
 from connector.adapters.sfcc import query
 from connector.adapters.sfcc.ahead import Found
-from connector.adapters.sfcc.client import Client, check_values, segment
+from connector.adapters.sfcc.client import Client, addressable, check_values, segment, unaddressable
 from connector.adapters.sfcc.documents import order_record, selector
-from connector.adapters.sfcc.faults import MISSING, fault_of
+from connector.adapters.sfcc.faults import MALFORMED, MISSING, fault_of
 from connector.adapters.sfcc.hits import found
 from connector.adapters.sfcc.query import Window
 from connector.adapters.sfcc.reading import Reader
@@ -60,6 +60,8 @@ class Orders:
         if refused is not None:
             return Result(error=refused)
         number = write.target or ""
+        if not addressable(number):
+            return Result(error=unaddressable(number))
         resource = "/sites/*/orders/*"
         path = f"/sites/{segment(self._settings.site)}/orders/{segment(number)}"
         response = self._client.data("PATCH", resource, path, intent="update", payload=dict(write.fields))
@@ -90,10 +92,13 @@ class Orders:
         return found(response, order_record, self._settings.site, start=start, clock=self._clock, wrapped=True)
 
     def _get(self, number: str) -> Record | None:
+        if not addressable(number):
+            return None
         resource = "/orders/*"
         response = self._client.shop("GET", resource, f"/orders/{segment(number)}", intent="read")
         if response.status == 200:
             return order_record(response.json(), self._settings.site)
-        if response.status == 404 and fault_of(response).type in MISSING:
+        kind = fault_of(response).type
+        if (response.status == 404 and kind in MISSING) or kind == MALFORMED:
             return None
         raise self._client.fault(response, "Shop", resource, "GET")
