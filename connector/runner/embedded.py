@@ -99,9 +99,13 @@ class EmbeddedRunner:
                     return
 
     def _pass(self, name: str, work: _FlowWork) -> None:
-        self.pulse.beat(name)
+        def alive(_: object = None) -> None:
+            if not work.failures:  # a flow that fails pass after pass shows signs of life, but delivers nothing
+                self.pulse.beat(name)
+
+        alive()
         try:
-            report = self._passes.run_pass(name, progress=lambda _: self.pulse.beat(name))
+            report = self._passes.run_pass(name, progress=alive)
         except Busy as busy:  # an operator's command has it: it polls for us
             self._busy_elsewhere(name, work, busy)
         except Exception as error:  # noqa: BLE001  # a flow that fails must not stop the others; the watchdog sees it

@@ -297,3 +297,25 @@ def test_the_watchdog_says_once_that_a_flow_is_stuck_and_once_that_it_is_not(rig
     runner.pulse.beat("a")
     runner._watch()
     assert told.events == [("flow_unhealthy", {"flow": "a", "seconds": 400}), ("flow_healthy", {"flow": "a"})]
+
+
+def test_a_flow_whose_every_pass_fails_shows_no_sign_of_life_until_one_ends_well() -> None:
+    now = Hands()
+    broken = True
+
+    def act(name: str, number: int) -> None:
+        if broken:
+            raise LedgerError("disk full: make room")
+
+    flows = {"a": flow("a", every=60.0)}
+    runner = EmbeddedRunner(
+        passes=Passes(act), flows=flows, timings=Daemon(), tell=Told(), stop=threading.Event(), prune=lambda: 0,
+        pulse=Pulse(flows.values(), monotonic=now),
+    )  # fmt: skip
+    for _ in range(7):
+        now.at += 60
+        runner._poll("a")
+    assert runner.pulse.unhealthy() == {"a": 360.0}, "it polls, and delivers nothing"
+    broken = False
+    runner._poll("a")
+    assert runner.pulse.unhealthy() == {}
