@@ -16,8 +16,8 @@ from connector.adapter import Adapter, Clock
 from connector.digests import Digester
 from connector.engine.brake import Brake
 from connector.engine.deliver import Delivery, Workshop
-from connector.engine.fetch import fetch_all, stop
-from connector.engine.health import Health, Tell, scope_of
+from connector.engine.fetch import Stopped, fetch_all, stop
+from connector.engine.health import Health, Tell
 from connector.engine.looking import Looking
 from connector.engine.places import Place, Places
 from connector.engine.pull import Presence, read_ahead, select_for
@@ -274,9 +274,10 @@ class _Pass:
                     if shop.stopping():
                         break
                 self._wait_all()
+        except Stopped as stopped:  # health knows
+            self._tally.stopped_by(stopped.problem)
         except (ConnectionFault, Misconfigured, RecordFault) as problem:
-            self._tally.stopped_by(problem)
-            shop.health.broken(scope_of(place.connection, flow.id, problem), problem)
+            self._tally.stopped_by(stop(place, flow.id, shop.health, problem).problem)
 
     def _unknown(self, page: Page) -> list[str]:
         known = self._shop.store.known(self._flow.id, [(record.site, record.key) for record in page.records])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
-from connector.errors import Misconfigured
+import pytest
+
+from connector.errors import Misconfigured, RemoteError, Transient, Unavailable
 from tests.unit.engine.world import World
 
 
@@ -65,6 +68,28 @@ def test_a_sweep_that_finds_nothing_makes_one_call(world: World) -> None:
     world.engine.sweep("orders-to-cases", width=1800)
 
     assert len(world.shop.log) - before == 1
+
+
+@pytest.mark.parametrize("verb", ["read", "fetch"])
+@pytest.mark.parametrize("fault", [Unavailable("down"), Transient("lost", uncertain=True)])
+def test_a_sweep_that_meets_an_outage_says_so_and_finds_the_record_later(
+    world: World, verb: Literal["read", "fetch"], fault: RemoteError
+) -> None:
+    world.order("0001")
+    world.tick()
+    world.clock.forward(minutes=10)
+    late = world.clock.now() - timedelta(minutes=8)
+    world.shop.put("orders", "0003", at=late, needs_care=True, status="new", total=1)
+    world.shop.fail(verb, fault)
+
+    report = world.engine.sweep("orders-to-cases", width=1800)
+    assert isinstance(report.problem, Unavailable)
+    assert len(world.events("connection_down")) == 1
+
+    world.clock.forward(minutes=5)
+    world.engine.sweep("orders-to-cases", width=1800)
+    world.tick()
+    assert "0003" in world.cases()
 
 
 def test_an_attribute_that_a_whole_page_suddenly_lacks_is_a_lost_permission(world: World) -> None:
