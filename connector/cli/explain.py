@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.option("--flow", metavar="FLOW", help="Only this flow.")
 @with_config
 def command(session: Session, key: str, flow: str | None) -> int:
-    """Say what became of a record: seen when, filtered by which rule, or written where, by its key, its target's id or our key.
+    """Say what became of a record: seen when, filtered by which rule, or written where, and what came back.
+
+    KEY is a record's key (an order or return number), the id of what was written (a case's Id), or our key on it.
 
     \b
     Example:
@@ -35,6 +37,8 @@ def command(session: Session, key: str, flow: str | None) -> int:
     chosen_flows(config.flows, [flow] if flow else [])
     with ledger(config) as store:
         rows = find(store, key, flow=config.flows[flow].id if flow else None)
+        if not flow:
+            rows += [row for row in read_back(store, rows, config) if row.id not in {each.id for each in rows}]
     for row in rows:
         for line in explained(row, config):
             click.echo(line)
@@ -43,7 +47,7 @@ def command(session: Session, key: str, flow: str | None) -> int:
     click.echo(f"{key}: no flow has read such a record", err=True)
     click.echo(
         "  it may be older than the flow's `start`, not changed since, or not visible to us: "
-        f"try `connector preview FLOW --key {key}`",
+        f"try `connector preview FLOW --key {key}`. A case is found by its Id, not by its number",
         err=True,
     )
     return 1
@@ -60,6 +64,17 @@ def find(store: Store, key: str, *, flow: str | None = None) -> list[Row]:
         row = store.row(ours.flow, ours.site, ours.record)
         found = {row.id: row} if row and flow in (None, ours.flow) else {}
     return list(found.values())
+
+
+def read_back(store: Store, rows: Sequence[Row], config: Config) -> list[Row]:
+    """Rows of the flows that answer these, by the id of what these wrote: how it went on."""
+    found = []
+    for flow in config.flows.values():
+        answered = config.flows[flow.answers].id if flow.answers else None
+        for row in rows:
+            for target in {line.target for line in row.lines if line.target and row.flow == answered}:
+                found += [back for back in store.rows(flow=flow.id, key=target) if back.state != "foreign"]
+    return found
 
 
 def explained(row: Row, config: Config) -> Iterable[str]:
@@ -81,7 +96,7 @@ def explained(row: Row, config: Config) -> Iterable[str]:
         held = f", held by a worker until {text(row.leased_until)}" if row.leased_until else ""
         yield f"  {row.attempts} attempts so far, due {text(row.due)}{held}"
     for line in row.lines:
-        yield from _line(line)
+        yield from _line(line, _our_key(row, line, flow))
     if row.state not in ("filtered", "foreign"):
         yield f"  its record is {'stored' if row.stored else 'no longer stored (links and digests stay)'}"
 
@@ -98,10 +113,25 @@ def _why(row: Row) -> str:
     return f": {row.reason}{field}" if row.reason else ""
 
 
-def _line(line: Line) -> Iterable[str]:
+def _our_key(row: Row, line: Line, flow: Flow | None) -> str:
+    """The key on the main object that a flow made; "" where the object is not ours or the key bears another record's name."""
+    from connector import keys
+
+    if (
+        flow is None
+        or flow.answers
+        or line.id != "main"
+        or any(spec.has_target for spec in flow.mapping.lines if spec.id == "main")
+    ):
+        return ""
+    return keys.make(row.flow, row.site, line.key or row.key)
+
+
+def _line(line: Line, our_key: str) -> Iterable[str]:
     target = f" → {line.target}" if line.target else ""
     sent = f", last sent {text(line.sent_at)}" if line.sent_at else ""
-    yield f"  {line.id}: {line.stream}{target}  {line.state}{sent}, key {line.key or '-'}"
+    key = f", our key {our_key}" if our_key else f", key {line.key}" if line.key else ""
+    yield f"  {line.id}: {line.stream}{target}  {line.state}{sent}{key}"
     if line.reason:
         field = f" (field {line.field})" if line.field else ""
         yield f"    {line.reason}{field}"

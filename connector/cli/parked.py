@@ -106,7 +106,11 @@ def show(session: Session, name: str, limit: int) -> int:
     if len(rows) > limit:
         click.echo(f"… and {len(rows) - limit:,} more: --limit")
     if not rows:
-        click.echo(f"{name}: neither a cause of `connector parked list` nor the key of a parked record", err=True)
+        click.echo(
+            f"{name}: neither a cause of `connector parked list` nor the key of a parked record; "
+            f"`connector explain {name}` also tells of what was read back",
+            err=True,
+        )
     return 0 if rows else 1
 
 
@@ -140,8 +144,11 @@ def retry(session: Session, flow: str | None, cause: str | None, key: str | None
         count = store.replay(now, flow=chosen, key=key, reason=reason)
         asked = {"flow": chosen or "", "key": key or "", "reason": reason or "", "rows": str(count)}
         store.audit("parked retry", now, by=f"uid {os.getuid()}", **asked)
+    if not count:
+        click.echo("nothing that is parked was chosen: `connector parked list` shows what is", err=True)
+        return 1
     click.echo(f"{plural(count, 'record')} will be tried again in the next pass")
-    return 0 if count else 1
+    return 0
 
 
 def causes(config: Config, flow: str | None) -> list[Cause]:

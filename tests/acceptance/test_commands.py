@@ -165,6 +165,8 @@ def test_explain_names_what_was_written_and_can_be_asked_by_target_and_by_our_ke
         assert ended.code == 0, ended.said
         assert "orders-to-cases: 00001302 is done" in ended.out
         assert f"main: desk.cases → {case['key']}  sent" in ended.out
+        assert f"our key {case['our_key']}" in ended.out
+        assert f"cases-to-orders: {case['key']} is filtered: when" in ended.out  # what was read back of it
 
 
 def test_explain_says_why_a_record_is_parked_and_what_to_do(synced: Path) -> None:
@@ -172,6 +174,12 @@ def test_explain_says_why_a_record_is_parked_and_what_to_do(synced: Path) -> Non
     assert "is parked" in ended.out
     assert "Email" in ended.out
     assert "to do: " in ended.out
+
+
+def test_explain_of_one_flow_shows_no_other(synced: Path) -> None:
+    ended = run(synced, "explain", "00001302", "--flow", "orders-to-cases")
+    assert "orders-to-cases: 00001302 is done" in ended.out
+    assert "cases-to-orders" not in ended.out
 
 
 def test_explain_of_a_record_that_nobody_read_says_what_to_try(synced: Path) -> None:
