@@ -156,7 +156,7 @@ def _reason(error: Exception) -> tuple[str, str]:
     chain = list(_chain(error))
     for one in chain:
         if isinstance(one, socket.gaierror):
-            return "the host name does not resolve", "check the connection's url, and DNS on this machine"
+            return "the host name does not resolve", "check the connection's url and auth_url, and DNS on this machine"
         if isinstance(one, ConnectionRefusedError):
             return "connection refused", "check the connection's url and port, and whether the system is up"
         if isinstance(one, ssl.SSLCertVerificationError):

@@ -66,7 +66,7 @@ _ALL = (
     ),
     Event("poll_failed_again", "debug", "{flow}: the same as before: {error}"),
     Event("poll_recovered", "info", "{flow} polls again after {failures} failed passes"),
-    Event("poll_busy", "info", "{flow} is held by another process: {error}", "wait for the other command to end"),
+    Event("poll_busy", "info", "{flow} is held by another process", "wait for the other command to end"),
     Event("misfire", "debug", "{flow} was due while its last pass still ran; it runs again right after"),
     # remote systems
     Event(

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _explained(error: Exception) -> int:
     """One message with place and remedy on standard error, and the exit code that goes with its class."""
-    from connector.errors import Busy, ConfigFault, ConnectorError, RemoteError
+    from connector.errors import Busy, ConfigFault, ConnectionFault, ConnectorError, RemoteError
 
     if isinstance(error, ConfigFault):
         for fault in error.faults:
@@ -52,7 +52,7 @@ def _explained(error: Exception) -> int:
         click.echo(f"{type(error).__name__}: {error}", err=True)
         if error.remedy:
             click.echo(f"  {error.remedy}", err=True)
-        return UNREACHABLE
+        return UNREACHABLE if isinstance(error, ConnectionFault) else FAILED
     if isinstance(error, Busy):
         click.echo(f"busy: {error}", err=True)
         return WRONG

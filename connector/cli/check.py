@@ -22,7 +22,8 @@ def command(session: Session, live: bool) -> int:
     """Read the configuration and every mapping and report all faults at once, with file, line, column and remedy.
 
     Without --live the network is not touched. With it, each connection signs in and looks for the streams and the key
-    field that the flows need: 1 if something there must be changed, 3 if a system could not be reached.
+    field that the flows need: 1 if something there must be changed, 3 if a system could not be reached or refused the
+    credentials.
 
     \b
     Example:

@@ -86,6 +86,6 @@ def _show_health(config: Config, healths: Mapping[str, tuple[str, object, str, s
             continue
         state, since, message, remedy = healths.get(scope, ("no trouble known", None, "", ""))
         shown = names.get(name, name) if kind == "flow" else name
-        rows.append((kind, shown, state, since, f"{message} {remedy}".strip() if state != "ok" else ""))
+        rows.append((kind, shown, state, since, "; ".join(filter(None, (message, remedy))) if state != "ok" else ""))
     for line in table(["", "name", "state", "since", "why"], [(*row[:4], text(row[4])) for row in rows]):
         click.echo(line)

@@ -30,7 +30,8 @@ Watch = Callable[[str], "Callable[[Progress], None]"]
 def command(session: Session, flows: tuple[str, ...], dry_run: bool) -> int:
     """Make one pass of every enabled flow, or of those named, in the order of the configuration.
 
-    Exits with 1 when something was parked or a flow is paused, with 3 when a remote system could not be reached.
+    Exits with 1 when something was parked, or a flow is paused or held by another process, with 3 when a remote system
+    could not be reached or refused the credentials.
 
     \b
     Example:
@@ -41,6 +42,7 @@ def command(session: Session, flows: tuple[str, ...], dry_run: bool) -> int:
     chosen = chosen_flows(config.flows, flows)
     from connector.runner.assembly import assembled, refuse_lost_flows
 
+    busy: list[str] = []
     with progress_bar(sys.stderr.isatty()) as watch:
         tell = session.tell(config, level="warning")
         with assembled(config, tell=tell) as assembly, stopped_by_signals(assembly.stop):
@@ -48,7 +50,7 @@ def command(session: Session, flows: tuple[str, ...], dry_run: bool) -> int:
             if dry_run:
                 counts = [assembly.engine.dry_run(flow, progress=watch(flow)) for flow in chosen]
             else:
-                reports = list(_passes(assembly, chosen, watch))
+                reports = list(_passes(assembly, chosen, watch, busy))
             interrupted = assembly.stop.is_set()
     if dry_run:
         for each in counts:
@@ -56,6 +58,9 @@ def command(session: Session, flows: tuple[str, ...], dry_run: bool) -> int:
         return exit_code([each.problem for each in counts], parked=0)
     _show_reports(reports)
     code = exit_code([report.problem for report in reports], parked=sum(report.parked for report in reports))
+    for flow in busy:
+        click.echo(f"{flow}: another process is making a pass of it right now, which does the same", err=True)
+        code = code or 1
     if interrupted:
         click.echo("stopped before the end; the next pass goes on from here", err=True)
         return code or 1
@@ -135,11 +140,16 @@ def progress_bar(shown: bool) -> Iterator[Watch]:
             bars.update(bar.id, total=bar.completed)
 
 
-def _passes(assembly: Assembly, flows: Sequence[str], watch: Watch) -> Iterator[PassReport]:
+def _passes(assembly: Assembly, flows: Sequence[str], watch: Watch, busy: list[str]) -> Iterator[PassReport]:
+    from connector.errors import Busy
+
     for flow in flows:
         if assembly.stop.is_set():
             return
-        yield assembly.engine.run_pass(flow, progress=watch(flow))
+        try:
+            yield assembly.engine.run_pass(flow, progress=watch(flow))
+        except Busy:
+            busy.append(flow)
 
 
 def _show_reports(reports: Sequence[PassReport]) -> None:
@@ -166,6 +176,8 @@ def _show_reports(reports: Sequence[PassReport]) -> None:
         _show_problem(report.flow, report.problem)
     if any(report.parked for report in reports):
         click.echo("look further: connector parked list")
+    if any(report.waiting for report in reports):
+        click.echo("what waits, and for whom: connector status")
 
 
 def _show_dry_run(dry: DryRun) -> None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from connector.config import Config
+from connector.errors import Busy
 from connector.runner.assembly import Assembly, assembled, refuse_lost_flows
 from connector.runner.embedded import EmbeddedRunner
 from connector.runner.pulse import Pulse
@@ -30,7 +31,7 @@ class Vitals:
         healths = self._assembly.store.healths()
         connections = {}
         for name in self._assembly.connections:
-            state, since, message, remedy = healths.get(f"connection:{name}", ("unknown", None, "", ""))
+            state, since, message, remedy = healths.get(f"connection:{name}", ("no trouble known", None, "", ""))
             connections[name] = {"state": state, "since": since, "message": message, "remedy": remedy}
         flows = {name: "on" if flow.enabled else "off" for name, flow in self._assembly.config.flows.items()}
         stopping = self._assembly.stop.is_set()
@@ -41,7 +42,7 @@ def serve(config: Config, signals: Signals, tell: Tell) -> int:
     """Run until a signal comes. 0: everything in flight ended. Raises Busy when another daemon has this ledger."""
     with ExitStack() as stack:
         assembly = stack.enter_context(assembled(config, tell=tell))
-        stack.enter_context(assembly.store.hold("runner"))
+        _hold_runner(stack, assembly)
         refuse_lost_flows(assembly)
         flows = config.flows
         keep = config.keep
@@ -67,6 +68,17 @@ def serve(config: Config, signals: Signals, tell: Tell) -> int:
         runner.start()
         signals.wait()
         return _stop(runner, config.daemon.stop_grace, signals, tell)
+
+
+def _hold_runner(stack: ExitStack, assembly: Assembly) -> None:
+    """One daemon a ledger. The hold ends with the process, however it ends."""
+    try:
+        stack.enter_context(assembly.store.hold("runner"))
+    except Busy as busy:
+        raise Busy(
+            f"another process runs the daemon on this ledger ({assembly.config.store}): stop that one first, "
+            "or give this one a `store` of its own"
+        ) from busy
 
 
 def _listen(stack: ExitStack, config: Config, vitals: Vitals) -> str:
