@@ -84,6 +84,10 @@ class Delivery:
                 if busy and step.target and not self._shop.targets.take(self, step.place, step.target):
                     step.state, step.due = "owed", self._shop.clock.now() + timedelta(seconds=1)
 
+        for work in self._works:
+            if not any(step.wanted.values is None for step in work.steps):
+                work.record = work.leased.record = None  # mapped: thousands of decoded orders need not wait for answers
+
     def _map(self, work: Work) -> None:
         try:
             self._planner.map(work)

@@ -126,7 +126,4 @@ def _refuse_change(step: Step, values: Mapping[str, Any], digester: Digester) ->
 
 def sent_digests(step: Step, sent: Mapping[str, Any], digester: Digester) -> None:
     """Remember what was sent, over what was sent before."""
-    value = digester.value
-    digests = step.digests
-    for name, given in sent.items():
-        digests[name_digest(name)] = value(given)
+    step.digests.update(digester.fields(sent))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -32,6 +33,10 @@ class Assembly:
 @contextmanager
 def assembled(config: Config, *, tell: Tell, clock: Clock | None = None) -> Iterator[Assembly]:
     """Open it, give it, close it. LedgerError says what is wrong with the ledger."""
+    # Pages are decoded into hundreds of thousands of objects that hold no cycles and go by themselves: looking through
+    # them every 700 allocations costs a tenth of the CPU time.
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 100)
     clock = clock or SystemClock()
     stop = threading.Event()
     with ExitStack() as stack:

@@ -48,10 +48,10 @@ class Intake:
     leased: list[Leased] = field(default_factory=list)
     books: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
+    at: float = 0.0
 
-    @property
-    def at(self) -> float:
-        return self.now.timestamp()
+    def __post_init__(self) -> None:
+        self.at = self.now.timestamp()
 
     def count(self, name: str, by: int = 1) -> None:
         self.books[name] = self.books.get(name, 0) + by
@@ -135,9 +135,6 @@ def _add(words: Words, intake: Intake, number: int, record: Record, body: bytes)
          content_digest(record, body), bound(record.our_key), _flags(record), due, intake.token, at, at)
     )  # fmt: skip
     intake.bodies.append((number, body, bound(record.claimed_by), intake.selection, at))
-    intake.count("rows")
-    intake.count("pending")
-    intake.count("open")
     if intake.token is not None:
         intake.leased.append(
             Leased(number, 1, record.site, record.key, record, intake.fields, 0, False, None, intake.now, intake.now)
@@ -193,6 +190,8 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
 def _write(db: sqlite3.Connection, intake: Intake, read: int) -> None:
     if intake.new:
         db.executemany(_INSERT, intake.new)
+        for name in ("rows", "pending", "open"):
+            intake.count(name, len(intake.new))
     if intake.changed:
         db.executemany(_UPDATE, intake.changed)
     if intake.bodies:

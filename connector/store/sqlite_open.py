@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from connector.errors import LedgerError
 from connector.store import sqlite_schema as schema
 
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-16000")
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-8000")
 _BUSY = 30.0
 """Seconds to wait for another process's transaction."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -109,7 +110,8 @@ def settle_rows(
     rows: list[tuple[Any, ...]] = []
     lines: list[tuple[Any, ...]] = []
     forgotten: list[tuple[int]] = []
-    books: dict[str, int] = {}
+    left: Counter[str] = Counter()
+    version = words.number(mapping)
     created = lost = 0
     for one in settles:
         rev = held.pop(one.row, None)
@@ -125,13 +127,13 @@ def settle_rows(
             continue
         state = STATES.index(one.state)
         if state != PENDING:
-            _count(books, one.state)
+            left[one.state] += 1
             if not one.keep_record:
                 forgotten.append((one.row,))
         due = at if one.due is None else one.due.timestamp()
         rows.append(
-            (state, due, one.attempts, one.entered, words.number(mapping), words.number(one.route) if one.route else None,
-             bound(one.reason) or None, bound(one.field) or None, bound(one.remedy) or None, uncertain, one.row)
+            (state, due, one.attempts, one.entered, version, words.number(one.route) if one.route else None,
+             bound(one.reason or None), bound(one.field or None), bound(one.remedy or None), uncertain, one.row)
         )  # fmt: skip
     db.executemany(_SETTLE, rows)
     db.executemany(_LINE, lines)
@@ -141,7 +143,8 @@ def settle_rows(
             "INSERT INTO created VALUES (?,?,?) ON CONFLICT DO UPDATE SET n=n+excluded.n",
             (flow, int(at // 60), created),
         )
-    return Moved(len(settles) - lost, lost), books
+    moved = sum(left.values())
+    return Moved(len(settles) - lost, lost), {**left, "pending": -moved, "open": -moved, "settled": moved}
 
 
 def _held(db: sqlite3.Connection, token: str, rows: Sequence[int]) -> dict[int, int]:
@@ -161,10 +164,5 @@ def _line(words: Words, row: int, line: Any, at: float) -> tuple[Any, ...]:
     return (
         row, bound(line.id), bound(line.key), words.number(line.stream), LINE_STATES.index(line.state), bound(line.target),
         pack(line.digests or {}), line.uncertain.timestamp() if line.uncertain else None,
-        at if line.state == "sent" else None, bound(line.reason) or None, bound(line.field) or None, bound(line.remedy) or None,
+        at if line.state == "sent" else None, bound(line.reason or None), bound(line.field or None), bound(line.remedy or None),
     )  # fmt: skip
-
-
-def _count(books: dict[str, int], state: str) -> None:
-    for name, by in (("pending", -1), (state, 1), ("open", -1), ("settled", 1)):
-        books[name] = books.get(name, 0) + by

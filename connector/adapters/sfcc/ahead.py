@@ -16,7 +16,7 @@ from connector.adapters.sfcc.query import Window
 from connector.adapters.sfcc.settings import SfccSettings
 from connector.model import Record
 
-_AHEAD = 3
+_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
