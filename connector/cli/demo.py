@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import click
 
 from connector.cli.root import Session
@@ -27,5 +29,6 @@ def command(session: Session, stay: bool, orders: int, folder: str | None, mappi
     from connector.cli.demonstration.stage import Stage
     from connector.cli.demonstration.story import tell
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: the sandbox and the daemon with it
     with Stage.set_up(folder, mappings, orders, config=session.path) as stage:
         return tell(stage, within=within, stay=stay)

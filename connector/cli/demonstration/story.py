@@ -31,12 +31,12 @@ def tell(stage: Stage, *, within: float, stay: bool) -> int:
     story.a_customer_now()
     last = story.until_settled()
     well = _verdict(last)
+    _look_further(stage, last)
     if stay:
         _stay(stage)
     code = stage.stop()
     if code != 0:
         click.echo(f"the daemon ended with exit code {code}; see {stage.log}")
-    _look_further(stage, last)
     return 0 if well and code == 0 else 1
 
 
@@ -122,7 +122,9 @@ class _Story:
         return [case for case in self.stage.control.cases() if case.get("Commerce_Key__c")]
 
     def _case_of(self, order: str) -> dict[str, Any] | None:
-        return next((case for case in self._cases() if case.get("Order_No__c") == order), None)
+        """The case of the order itself: the one of its return names the order, too."""
+        found = (case for case in self._cases() if case.get("Order_No__c") == order and not case.get("Return_No__c"))
+        return next(found, None)
 
     def _closed(self, case: str) -> dict[str, Any] | None:
         found: dict[str, Any] = self.stage.control.case(case=case)
