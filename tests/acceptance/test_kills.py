@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,16 +48,6 @@ def without_kills(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         calm.settle()
         calm.assert_nothing_twice()
         return calm.outcome()
-
-
-@pytest.fixture(scope="module")
-def histogram() -> Iterator[Counter[str]]:
-    """Kills by moment, printed at the end."""
-    counts: Counter[str] = Counter()
-    yield counts
-    print("\nkills by moment (each then ended as without it: 0 lost, 0 twice)")
-    for moment, number in counts.items():
-        print(f"  {moment:<28} {'#' * number} {number}")
 
 
 def killed(where: Stage, place: Place) -> Ended:
@@ -103,7 +92,7 @@ def survives(place: Place, folder: Path, expected: dict[str, Any]) -> Ended:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_kill_loses_nothing_and_sends_nothing_twice(
-    moment: str, tmp_path: Path, without_kills: dict[str, Any], histogram: Counter[str]
+    moment: str, tmp_path: Path, without_kills: dict[str, Any], kills: Counter[str]
 ) -> None:
     def one(place: Place) -> Ended:
         return survives(place, tmp_path / f"{'back' if place.back else 'there'}-{place.nth}", without_kills)
@@ -111,4 +100,4 @@ def test_a_kill_loses_nothing_and_sends_nothing_twice(
     with ThreadPoolExecutor(2) as pool:  # two processes at a time on two cores
         for place, ended in zip(PLACES[moment], pool.map(one, PLACES[moment]), strict=True):
             assert ended.code == -signal.SIGKILL, f"{place} was never reached: {ended.err}"
-            histogram[moment] += 1
+            kills[moment] += 1
