@@ -409,3 +409,22 @@ def test_a_write_in_many_parts_ends_in_time_and_blames_no_row_for_what_was_not_s
     assert uncertain <= 1  # the one that was under way when the time was up
     assert len(made) <= len(box.control.cases()) <= len(made) + uncertain
     service.close()
+
+
+def test_a_create_is_not_repeated_while_the_key_field_would_take_it_twice(box: Sandbox, service: Salesforce) -> None:
+    box.control.set(unique_key=False)
+    box.control.fault(kind="drop_after", system="salesforce", method="POST", path="composite/sobjects", times=1)
+    with pytest.raises(Transient) as lost:
+        service.write("Case", creates(3))
+    assert lost.value.uncertain
+    again = [Write(one.op, one.key, one.fields, uncertain=True) for one in creates(3)]
+    with pytest.raises(Misconfigured, match="not unique") as refused:
+        service.write("Case", again)
+    assert "tick Unique" in refused.value.remedy
+    assert len(box.control.cases()) == 3
+    box.control.set(unique_key=True)
+    assert all(result.existed for result in service.write("Case", again))
+    before = service.calls()
+    service.write("Case", again)
+    assert service.calls() - before == 2, "asked once: the create, and the look for who bears the keys"
+    assert len(box.control.cases()) == 3

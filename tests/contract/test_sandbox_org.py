@@ -279,6 +279,8 @@ def test_a_key_exists_once_whatever_its_case(caller: Caller) -> None:
 
 def test_without_uniqueness_a_key_may_be_ambiguous(box: Sandbox, caller: Caller) -> None:
     box.control.set(unique_key=False)
+    fields = caller.org("GET", "/sobjects/Case/describe").json()["fields"]
+    assert [field["unique"] for field in fields if field["name"] == "Commerce_Key__c"] == [False]
     for _ in range(2):
         caller.org("POST", "/sobjects/Case", {"Commerce_Key__c": "K"})
     reply = caller.org("PATCH", f"{BY_KEY}/K", {"Subject": "x"})

@@ -68,6 +68,8 @@ class Salesforce:
             )
         if op == "create":
             self._gauge.check()
+            if any(write.uncertain for write in batch):
+                self._parts.checker.must_refuse_a_second(stream)
         with self._http.within(2 * self._settings.timeouts.total):
             return self._parts.writer.write(target, batch, op)
 

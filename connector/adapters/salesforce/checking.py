@@ -48,6 +48,7 @@ class Checker:
     ) -> None:
         self._client, self._settings, self._streams = client, settings, streams
         self._gauge, self._sign_in, self._describe = gauge, sign_in, describe
+        self._unique: set[str] = set()
 
     def report(self, streams: Sequence[str]) -> Report:
         """Raises ConnectionFault when the org cannot be reached or refuses us."""
@@ -65,6 +66,20 @@ class Checker:
         for name in streams:
             problems += self._of_stream(name)
         return Report(self._facts(), problems)
+
+    def must_refuse_a_second(self, name: str) -> None:
+        """Misconfigured when a create that is repeated after a lost answer would make a second record, because the key field
+        is not unique. Asked once; while it is wrong, every time."""
+        if name in self._unique:
+            return
+        fields = self._describe(name, anew=True)["fields"]
+        if not any(field["name"] == self._settings.key_field and field.get("unique") for field in fields):
+            raise Misconfigured(
+                f"{self._settings.key_field} of {name} is not unique: what may have been made already would be made twice",
+                code="KEY_FIELD",
+                remedy=f"tick Unique on {self._settings.key_field}; merge records with the same value first",
+            )
+        self._unique.add(name)
 
     def _facts(self) -> dict[str, str]:
         instance = self._sign_in.instance or self._settings.url

@@ -36,18 +36,18 @@ def _brief(table: Table, shown: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def describe(table: Table, shown: str) -> dict[str, Any]:
-    """The describe of one object."""
-    return {**_brief(table, shown), "fields": [_field(f, table) for f in table.shape.fields]}
+def describe(table: Table, shown: str, *, unique_key: bool = True) -> dict[str, Any]:
+    """The describe of one object. `unique_key`: whether the field of our key is unique."""
+    return {**_brief(table, shown), "fields": [_field(f, table, unique_key=unique_key) for f in table.shape.fields]}
 
 
-def _field(f: Field, table: Table) -> dict[str, Any]:
+def _field(f: Field, table: Table, *, unique_key: bool) -> dict[str, Any]:
     relation = next((r for r, name in table.shape.relations.items() if name == f.name), None)
     return {
         "name": f.name, "label": f.label or f.name, "type": f.kind, "length": f.length,
         "byteLength": f.length * 3, "createable": f.createable, "updateable": f.updateable,
         "filterable": f.filterable, "sortable": f.filterable, "nillable": f.createable and f.default is None,
-        "externalId": f.external_id, "idLookup": f.external_id or f.name == "Id", "unique": f.unique,
+        "externalId": f.external_id, "idLookup": f.external_id or f.name == "Id", "unique": f.unique and unique_key,
         "caseSensitive": False, "custom": f.custom, "autoNumber": f.name == "CaseNumber",
         "restrictedPicklist": f.restricted, "defaultedOnCreate": f.default is not None,
         "precision": 18 if f.kind == "double" else 0, "scale": 2 if f.kind == "double" else 0,

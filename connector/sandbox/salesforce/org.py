@@ -167,7 +167,8 @@ class Org:
             case ("GET", ["sobjects"]):
                 return json_reply(200, describe.everything(self, call.version))
             case ("GET", ["sobjects", kind, "describe"]):
-                return json_reply(200, describe.describe(self.table(kind), call.version))
+                unique = self.world.options.unique_key
+                return json_reply(200, describe.describe(self.table(kind), call.version, unique_key=unique))
             case ("GET", ["sobjects", kind, "updated" | "deleted" as which]):
                 return replicated(self, call, self.table(kind), deleted=which == "deleted")
             case (_, ["sobjects", kind, *more]) if len(more) <= 2:

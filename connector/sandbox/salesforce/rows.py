@@ -31,7 +31,9 @@ class Rows:
         method = call.request.method
         match (method, rest):
             case ("GET", []):
-                return json_reply(200, {"objectDescribe": describe(table, call.version), "recentItems": []})
+                unique = self.org.world.options.unique_key
+                shown = describe(table, call.version, unique_key=unique)
+                return json_reply(200, {"objectDescribe": shown, "recentItems": []})
             case ("POST", []):
                 return self._create(call, table)
             case ("GET", [given]):
