@@ -94,6 +94,8 @@ def _show(preview: Preview) -> None:
     click.echo(f"{preview.key}  {preview.outcome}{route}")
     if preview.reason:
         click.echo(f"  {'filtered by ' if preview.outcome == 'filtered' else ''}{preview.reason}")
+    if preview.remedy:
+        click.echo(f"  to do: {preview.remedy}")
     for write in preview.writes:
         target = f" {write.target}" if write.target else ""
         click.echo(f"  {write.op} {write.stream}{target}  ({write.line}, key {write.key})")

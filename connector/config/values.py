@@ -16,8 +16,6 @@ from connector import stamps
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)\Z")
-_SIZES = {"": 1, "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kKMG]?B)?\Z")
 _RATE = re.compile(r"(\d+)/h\Z")
 _LISTEN = re.compile(r"(?:\[([0-9a-fA-F:]+)\]|([^:\[\]]+)):(\d{1,5})\Z")
 _LONGEST = 400 * 366 * 86400.0
@@ -39,16 +37,6 @@ def some_time(value: Any) -> float:
     if (seconds := duration(value)) <= 0:
         raise ValueError("must be longer than zero, for example 60s")
     return seconds
-
-
-def size(value: Any) -> int:
-    """Bytes of `500kB`, `10MB`, `1GB` or a plain number of bytes."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    match = _SIZE.match(value) if isinstance(value, str) else None
-    if not match:
-        raise ValueError("not a size; write for example 500kB, 10MB or 1GB")
-    return int(float(match[1]) * _SIZES[match[2] or ""])
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +117,6 @@ def time_of_day(value: Any) -> tuple[int, int]:
 
 Duration = Annotated[float, BeforeValidator(duration)]
 Interval = Annotated[float, BeforeValidator(some_time)]
-Size = Annotated[int, BeforeValidator(size)]
 BrakeValue = Annotated[Brake, BeforeValidator(brake)]
 StartValue = Annotated[Start, BeforeValidator(start)]
 Listen = Annotated[Address | None, BeforeValidator(listen)]

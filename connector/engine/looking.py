@@ -95,13 +95,14 @@ class Looking:
                 self._planner.map(work)
             if work.settle is not None:
                 outcome = _OUTCOMES[work.settle.state]
-                return Preview(flow, leased.site, leased.key, outcome, work.settle.reason, work.settle.route)
+                settle = work.settle
+                return Preview(flow, leased.site, leased.key, outcome, settle.reason, settle.remedy, settle.route)
             writes = [self._write(step, live=live) for step in work.steps]
         except MappingFault as fault:
-            return Preview(flow, leased.site, leased.key, "parked", str(fault))
+            return Preview(flow, leased.site, leased.key, "parked", str(fault), fault.remedy)
         route = work.mapped.route if work.mapped else ""
         due = [write for write in writes if write is not None]
-        return Preview(flow, leased.site, leased.key, "write" if due else "unchanged", "", route, due)
+        return Preview(flow, leased.site, leased.key, "write" if due else "unchanged", "", "", route, due)
 
     def _write(self, step: Step, *, live: bool) -> PlannedWrite | None:
         spec = step.wanted.spec

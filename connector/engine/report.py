@@ -43,11 +43,6 @@ class PassReport:
     seconds: float = 0.0
     problem: RemoteError | None = None
 
-    @property
-    def idle(self) -> bool:
-        """Nothing new was read and nothing was delivered."""
-        return not (self.changed or self.done or self.parked or self.filtered or self.waiting or self.problem)
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -80,6 +75,7 @@ class Preview:
     key: str
     outcome: str
     reason: str = ""
+    remedy: str = ""
     route: str = ""
     writes: Sequence[PlannedWrite] = ()
 

@@ -118,22 +118,6 @@ class CompiledMapping:
                     place=self.document.place((*line.path, "for")),
                 )
 
-    def route_number(
-        self, record: Record, *, lookups: MappingOf[str, Any] | None = None, origin: Record | None = None
-    ) -> int | None:
-        """Which of the routes a record takes, counted from 0; None where none matches or there are none."""
-        if self._routes is None:
-            return None
-        o, ok = (origin.fields, origin.key) if origin is not None else (_NOTHING, None)
-        looked_up = _NOTHING if lookups is None else lookups
-        taken = self._routes(record.fields, record, looked_up, o, ok, _NOTHING, None, None, [MOST_STEPS])
-        number: int = taken[2]
-        return number if number >= 0 else None
-
-    def line_path(self, line: str) -> tuple[str | int, ...]:
-        """Where a line stands in the document; main is the document itself."""
-        return next((each.path for each in self._lines if each.spec.id == line), ())
-
     def place_of(self, site: Site) -> Place:
         if site.offset is None:
             return self.document.place(site.path)

@@ -11,9 +11,8 @@ from connector.document import did_you_mean
 from connector.errors import Fault, MappingFault
 from connector.mapping.compiled import CompiledMapping
 from connector.mapping.draft import Draft, Path
-from connector.mapping.explain import shown
 from connector.mapping.spec import LineSpec, Mapped, Wanted
-from connector.model import Record
+from connector.model import Record, Ref
 
 _KEYS = ("name", "record", "lookups", "origin", "entered", "main_id", "route", "writes", "filtered", "parked")
 _RECORD = ("key", "stamp", "site", "fields")
@@ -225,3 +224,10 @@ def _say(value: Any) -> str:
 
 def _plain(value: Any) -> bool:
     return value is None or isinstance(value, bool)
+
+
+def shown(value: Any) -> Any:
+    """A value as a mapping's tests write it: references as `{ref: queue, name: Returns}`."""
+    if isinstance(value, Ref):
+        return {"choice": value.name} if value.kind == "choice" else {"ref": value.kind, "name": value.name}
+    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value

@@ -233,6 +233,13 @@ def test_preview_shows_the_live_value_beside_the_wanted_one(synced: Path) -> Non
     assert "'Concierge'  →  'Orders'" in ended.out
 
 
+def test_preview_of_a_record_that_would_park_says_why_and_what_to_do(folder: Path) -> None:
+    ended = run(folder, "preview", "orders-to-cases", "--key", "00001301")
+    assert "00001301  parked" in ended.out
+    assert "Email: no value for a required field" in ended.out
+    assert "to do: correct the record" in ended.out
+
+
 def test_preview_of_a_record_that_is_not_there_says_so(folder: Path) -> None:
     ended = run(folder, "preview", "orders-to-cases", "--key", "nobody")
     assert (ended.code, ended.err) == (1, "nobody: shop.orders has no such record\n")

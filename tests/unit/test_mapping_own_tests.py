@@ -1,15 +1,11 @@
-"""A mapping's own tests, and what `explain` shows of one record."""
+"""A mapping's own tests."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
 
-from connector.mapping.explain import explain
 from connector.mapping.own_tests import run_tests
-from connector.model import Record, Ref
-from tests.unit.mappings import compiled, record
+from tests.unit.mappings import compiled
 
 MAPPING = """\
 summary: An order becomes a case.
@@ -112,46 +108,3 @@ def test_a_test_may_give_lookups_and_an_origin() -> None:
 
 def test_a_mapping_without_tests_has_no_outcomes() -> None:
     assert run_tests(compiled("fields: {A: 1}")) == []
-
-
-# --- explain ------------------------------------------------------------------------------------------------------
-
-
-def test_explain_says_rule_route_and_every_field_with_expression_place_and_value() -> None:
-    mapping = compiled(MAPPING)
-    fields = {"status": "failed", "order_no": "7", "customer_no": "C1", "items": [{"id": "a", "q": 1}]}
-    shown = explain(mapping, Record("K", fields))
-    assert (shown.record, shown.filtered, shown.fault) == ("K", None, None)
-    assert str(shown.rule) == "m.yaml:2:7"
-    assert (shown.route, str(shown.route_place)) == ("queue=Low", "m.yaml:7:5")
-    assert shown.lookups == {"customer": "C1"}
-    main, line = shown.lines
-    assert main.fields is not None
-    subject, owner, email, kind = main.fields
-    assert (subject.name, subject.value, subject.written) == ("Subject", "Order 7", "Order {{ order_no }}")
-    assert str(subject.place) == "m.yaml:9:12"
-    assert (owner.value, owner.policy, owner.written) == (Ref("queue", "Low"), "until-claimed", "{{ route.queue }}")
-    assert (email.value, kind.value) == (None, None)
-    assert main.left_alone == ("Total__c",)
-    assert (line.id, line.to, line.key, line.fields) == ("lines", "destination.Line__c", "a", None)
-    assert str(line.place) == "m.yaml:15:5"
-
-
-def test_explain_says_which_rule_left_a_record_out() -> None:
-    shown = explain(compiled(MAPPING), record(status="new"))
-    assert (shown.filtered, str(shown.rule), shown.lines) == ("when", "m.yaml:2:7", ())
-
-
-def test_explain_says_why_a_record_parks() -> None:
-    shown = explain(compiled(MAPPING), record(status="failed", total="much"))
-    assert shown.fault is not None
-    assert str(shown.rule) == "m.yaml:6:16"
-    assert "total is text, 100 is a number" in str(shown.fault)
-
-
-def test_explain_shows_lines_that_wait_for_main_once_its_id_is_known() -> None:
-    shown = explain(compiled(MAPPING), record(status="failed", total=1, items=[{"id": "a", "q": 1}]), main_id="500")
-    assert shown.lines[1].fields is not None
-    assert [field.value for field in shown.lines[1].fields] == ["500", 1]
-    assert shown.lines[0].fields is not None
-    assert shown.lines[0].fields[2].value == Decimal("1.00")

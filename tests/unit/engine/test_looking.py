@@ -137,5 +137,5 @@ def test_an_idle_poll_is_one_call(world: World) -> None:
 
     report = world.tick()
 
-    assert report.idle
+    assert (report.changed, report.done, report.waiting, report.problem) == (0, 0, 0, None)
     assert len(world.shop.log) + len(world.desk.log) - before == 1
