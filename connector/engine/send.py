@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from connector.digests import Digester, name_digest
+from connector.digests import NULL, Digester, name_digest
 from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.places import Place
 from connector.engine.plan import Step, sent_digests
@@ -139,7 +139,16 @@ class Sender:
         step.sending, step.claimable = {}, {}
         for name, value in (step.wanted.values or {}).items():
             policy = policies.get(name, "always")
-            if value is None or policy in ("on-create", "once") or same(live.fields.get(name), value):
+            held, tried = live.fields.get(name), step.digests.get(name_digest(name))
+            # An earlier ledger may have made it, or a try with this same wish: what it holds now may be a person's
+            settled = (
+                policy == "until-claimed"
+                and held is not None
+                and (step.uncertain is None or tried == self._digester.value(value))
+            )
+            if value is None and held is not None and tried not in (None, NULL) and policy == "always":
+                step.sending[name] = None
+            elif value is None or settled or policy in ("on-create", "once") or same(held, value):
                 if value is not None:
                     sent_digests(step, {name: value}, self._digester)
             elif policy == "until-claimed":
@@ -234,6 +243,8 @@ class Sender:
             if result.existed and op == "create":
                 step.looked = True  # its object stands already; what differs goes as an update
                 return
+            if op == "create":
+                step.digests = {}  # of a try that made nothing
             sent_digests(step, step.sending, self._digester)
             step.state, step.uncertain = "sent", None
             step.created = op == "create"
@@ -244,12 +255,12 @@ class Sender:
             self._doubt([step])
 
     def _doubt(self, steps: Sequence[Step]) -> None:
-        """These may have been sent. What is sent once is remembered with it, so that a later value shows as another one."""
+        """These may have been sent. What was tried is remembered, so that a later value shows as another one, and null clears
+        it; as long as the doubt lasts, all values go again."""
         now = self._shop.clock.now()
         for step in steps:
             step.uncertain = now
-            if step.wanted.spec.once:
-                sent_digests(step, step.sending, self._digester)
+            sent_digests(step, step.sending, self._digester)
 
     @staticmethod
     def _halves(steps: Sequence[Step], fault: RecordFault) -> Iterator[Sequence[Step]]:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from connector.errors import Rejected, Transient, Unavailable
-from connector.model import Record, Result, Write
+from connector.model import Record, Ref, Result, Write
 from connector.testing import ScriptedAdapter
 from tests.unit.engine.test_lines import ONCE
 from tests.unit.engine.world import RETURNS, World
@@ -250,3 +252,79 @@ def test_a_lookup_is_waited_for_from_the_version_that_names_it(tmp_path: Path) -
     st = world.states("r")
     world.store.close()
     assert st == {"R1": "pending"}
+
+
+def test_a_lost_ledger_puts_nothing_back_over_a_persons_hand(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for number in ("0001", "0002"):
+        world.order(number)
+    world.tick()
+    world.desk.put("Case", world.case_id("0001"), OwnerId=Ref("queue", "Concierge"))
+
+    world.store.close()
+    for file in tmp_path.glob("ledger.db*"):
+        file.unlink()
+    world.restart()
+    sent = len(world.desk.sent)
+    world.tick()
+    assert world.states() == {"0001": "done", "0002": "done"}
+    assert max(world.desk.created.values()) == 1
+    assert world.cases()["0001"]["OwnerId"] == Ref("queue", "Concierge"), "moved by a person, and our wish is the same"
+    assert all(write.op == "create" for _, write in world.desk.sent[sent:]), "nothing was to be changed"
+
+    world.order("0001", queue="Payments")
+    world.tick(minutes=2)
+    assert world.cases()["0001"]["OwnerId"] == Ref("queue", "Payments"), (
+        "a wish that changes is sent: nobody has claimed it"
+    )
+    world.store.close()
+
+
+def test_a_wish_that_changed_after_a_lost_reply_still_goes(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.order("0001")
+    world.desk.fail("write", Transient("lost", uncertain=True), committed=True)
+    world.tick()
+    world.order("0001", queue="Payments")
+    world.tick(minutes=5)
+    assert world.cases()["0001"]["OwnerId"] == Ref("queue", "Payments")
+    world.store.close()
+
+
+NOTED = """
+summary: with a remark
+fields: {Subject: "Order {{ record.key }}", Remark: "{{ remark }}"}
+"""
+
+
+@pytest.mark.parametrize("kind", ["create", "update"])
+def test_a_value_whose_reply_was_lost_is_cleared_when_it_is_gone_before_the_next_try(tmp_path: Path, kind: str) -> None:
+    world = World(tmp_path, orders=NOTED)
+    if kind == "update":
+        world.order("0001")
+        world.tick()
+        world.clock.forward(minutes=2)
+    world.order("0001", remark="fragile")
+    world.desk.fail("write", Unavailable("no answer", uncertain=True), committed=True)
+    world.tick()
+    assert world.cases()["0001"]["Remark"] == "fragile"
+    world.clock.forward(minutes=5)
+    world.order("0001", remark=None)
+    world.tick()
+    assert world.cases()["0001"].get("Remark") is None
+    assert world.states() == {"0001": "done"}
+    world.store.close()
+
+
+def test_a_create_that_made_nothing_clears_nothing_later(tmp_path: Path) -> None:
+    world = World(tmp_path, orders=NOTED)
+    world.order("0001", remark="fragile")
+    world.desk.fail("write", Unavailable("no answer", uncertain=True))
+    world.tick()
+    world.order("0001", remark=None)
+    world.tick(minutes=5)
+    world.desk.put("Case", world.case_id("0001"), Remark="a person's words")
+    world.order("0001", total=2)
+    world.tick(minutes=5)
+    assert world.cases()["0001"]["Remark"] == "a person's words"
+    world.store.close()
