@@ -71,8 +71,7 @@ def list_parked(session: Session, flow: str | None) -> int:
             f"{cause.name}  {_named(config, cause.flow)}: {plural(cause.count, 'record')}: {cause.reason}{where}"
         )
         click.echo(f"        {shown}; oldest {text(cause.oldest)}")
-        if cause.remedy:
-            click.echo(f"        to do: {cause.remedy}")
+        click.echo(f"        to do: {cause.remedy or 'change what the reason names, in the record or the mapping'}")
     if found:
         click.echo("then: connector parked retry --cause NAME")
     return 0

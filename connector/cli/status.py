@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -9,17 +10,20 @@ from typing import TYPE_CHECKING
 import click
 
 from connector.cli.root import Session, with_config
-from connector.cli.table import table, text
+from connector.cli.table import plural, table, text
 
 if TYPE_CHECKING:
     from connector.config import Config
     from connector.store import Books, Store
 
+_LOOKED_AT = 1000
+"""Pending rows of a flow that are asked why they wait."""
+
 
 @click.command()
 @with_config
 def command(session: Session) -> int:
-    """Show the books of every flow, with both equations, and the health of every connection.
+    """Show the books of every flow, with both equations, what its records wait for, and the health of every connection.
 
     Reads the ledger only: it works beside a running daemon and touches no network. Exits with 1 if a flow's books do not
     balance, which must never be.
@@ -31,8 +35,9 @@ def command(session: Session) -> int:
     config = session.load()
     with ledger(config) as store:
         books, healths = store.counts(), store.healths()
+        waiting = {each.flow: _waiting(store, each.flow) for each in books if each.pending}
     names = {flow.id: name for name, flow in config.flows.items()}
-    _show_books(config, books, names)
+    _show_books(config, books, waiting)
     click.echo("")
     _show_health(config, healths, names)
     return 0 if all(each.balanced for each in books) else 1
@@ -50,7 +55,18 @@ def ledger(config: Config) -> Iterator[Store]:
         store.close()
 
 
-def _show_books(config: Config, books: Sequence[Books], names: Mapping[str, str]) -> None:
+def _waiting(store: Store, flow: str) -> list[str]:
+    """Why the newest of a flow's pending rows wait, the most frequent reasons first, each with one of its keys."""
+    rows = list(store.rows(flow=flow, state="pending", limit=_LOOKED_AT))
+    reasons = Counter(row.reason for row in rows)
+    return [
+        f"{plural(count, 'record')} pending, as {next(row.key for row in rows if row.reason == reason)}: "
+        f"{reason or 'due soon, or held by the brake'}"
+        for reason, count in reasons.most_common(3)
+    ]
+
+
+def _show_books(config: Config, books: Sequence[Books], waiting: Mapping[str, Sequence[str]]) -> None:
     known = {each.flow: each for each in books}
     for name, flow in config.flows.items():
         off = "" if flow.enabled else "  (off)"
@@ -58,14 +74,14 @@ def _show_books(config: Config, books: Sequence[Books], names: Mapping[str, str]
         if each is None:
             click.echo(f"{name}{off}: not run yet")
             continue
-        _show_flow(name + off, each)
+        _show_flow(name + off, each, waiting.get(flow.id, ()))
     for each in known.values():
-        _show_flow(f"{each.flow}  (not configured)", each)
+        _show_flow(f"{each.flow}  (not configured)", each, waiting.get(each.flow, ()))
     if any(each.parked for each in books):
         click.echo("look further: connector parked list")
 
 
-def _show_flow(name: str, books: Books) -> None:
+def _show_flow(name: str, books: Books, waiting: Sequence[str]) -> None:
     click.echo(name)
     for total, parts in (
         ("rows", ("done", "filtered", "foreign", "parked", "pending", "dropped")),
@@ -75,6 +91,8 @@ def _show_flow(name: str, books: Books) -> None:
         right = getattr(books, total) == sum(counts)
         sums = " + ".join(f"{count:,} {part}" for part, count in zip(parts, counts, strict=True))
         click.echo(f"  {getattr(books, total):,} {total} = {sums}" + ("" if right else "  DOES NOT BALANCE"))
+    for line in waiting:
+        click.echo(f"  {line}")
 
 
 def _show_health(config: Config, healths: Mapping[str, tuple[str, object, str, str]], names: Mapping[str, str]) -> None:

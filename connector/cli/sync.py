@@ -177,7 +177,7 @@ def _show_reports(reports: Sequence[PassReport]) -> None:
     if any(report.parked for report in reports):
         click.echo("look further: connector parked list")
     if any(report.waiting for report in reports):
-        click.echo("what waits, and for whom: connector status")
+        click.echo("what they wait for: connector status")
 
 
 def _show_dry_run(dry: DryRun) -> None:

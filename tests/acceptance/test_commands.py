@@ -151,6 +151,21 @@ def test_status_shows_both_equations_of_every_flow(synced: Path) -> None:
     assert "DOES NOT BALANCE" not in ended.out
 
 
+def test_status_says_what_pending_records_wait_for(folder: Path) -> None:
+    files.replace(
+        folder,
+        "mappings/order.yaml",
+        "fields:\n",
+        'lookups: {other: {stream: source.others, key: "{{ record.key }}"}}\nfields:\n  Other: "{{ other.name }}"\n',
+    )
+    ended = run(folder, "sync", "orders-to-cases")
+    assert "what they wait for: connector status" in ended.out
+
+    ended = run(folder, "status")
+
+    assert "1 record pending, as 00001302: waits for lookup 'other': source.others has no 00001302 yet" in ended.out
+
+
 def test_explain_names_the_rule_that_filtered_with_its_place(synced: Path) -> None:
     ended = run(synced, "explain", "00001303")
     assert ended.code == 0
