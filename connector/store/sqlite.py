@@ -19,7 +19,7 @@ from connector.store import Books, Ingested, Leased, LeaseToken, Moved, Settle
 from connector.store import sqlite_schema as schema
 from connector.store.sqlite_ingest import DELETED, OWN, Intake, add_to_books, ingest_page
 from connector.store.sqlite_lock import Locks
-from connector.store.sqlite_open import file_faults, open_file
+from connector.store.sqlite_open import file_faults, identity, open_file, same_file
 from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
 from connector.store.sqlite_values import bound, dump, load, shown
 from connector.store.sqlite_words import Words
@@ -51,6 +51,7 @@ class SqliteStore:
         self._holder = secrets.token_hex(6)
         self._leases = 0
         self._conn, self.digest_key = open_file(path)
+        self._file = identity(path)
         try:
             self._locks = Locks(path.with_name(path.name + ".lock"))
         except BaseException:
@@ -65,6 +66,7 @@ class SqliteStore:
     def _write(self) -> Iterator[sqlite3.Connection]:
         """One transaction that has the write lock from its first statement: a deferred one that upgrades never waits."""
         with self._mutex, self._faults():
+            same_file(self.path, self._file)
             self._conn.execute("BEGIN IMMEDIATE")
             try:
                 yield self._conn

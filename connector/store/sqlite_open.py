@@ -55,6 +55,25 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, bytes]:
     return conn, bytes(key)
 
 
+def same_file(path: Path, opened: tuple[int, int]) -> None:
+    """LedgerError when another file, or none, stands where the ledger was opened: what is written now would be lost."""
+    try:
+        if identity(path) == opened:
+            return
+        what = "replaced"
+    except OSError:
+        what = "deleted"
+    raise LedgerError(
+        f"ledger {path} was {what} while it was in use; restart the connector to go on with what is there"
+    )
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """Which file this is, whatever its name."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
 def _migrate(path: Path, conn: sqlite3.Connection) -> None:
     db = Database(conn, execute_plugins=False)
     conn.execute("BEGIN IMMEDIATE")

@@ -50,6 +50,17 @@ class TestSqlite(StoreContract):
         assert self.states(tmp_path, store, FLOW) == {"dropped": 1}
         assert self.take(store, later(days=1)) == []
 
+    @pytest.mark.parametrize("what", ["deleted", "replaced"])
+    def test_a_ledger_that_is_taken_away_takes_no_more_in(self, store: Store, tmp_path: Path, what: str) -> None:
+        store.ingest(FLOW, page(order()), NOW)
+        (tmp_path / "ledger.db").rename(tmp_path / "away.db")
+        if what == "replaced":
+            (tmp_path / "ledger.db").touch()
+        with pytest.raises(LedgerError, match=f"was {what} while it was in use; restart"):
+            store.ingest(FLOW, page(order(minute=1)), later(minutes=1))
+        (tmp_path / "away.db").replace(tmp_path / "ledger.db")
+        assert store.ingest(FLOW, page(order(minute=1)), later(minutes=1)).changed == 1
+
     def test_nobody_else_may_read_the_ledger(self, store: Store, tmp_path: Path) -> None:
         store.ingest(FLOW, page(order()), NOW)
         files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
