@@ -154,8 +154,8 @@ def _mark(right: bool) -> str:
 
 
 def _stay(stage: Stage) -> None:
-    click.echo(f"everything stays up until Ctrl-C; control the sandbox at {stage.urls['control']}")
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt):  # the line itself may already be answered with Ctrl-C
+        click.echo(f"everything stays up until Ctrl-C; control the sandbox at {stage.urls['control']}")
         stage.daemon.wait()
 
 
