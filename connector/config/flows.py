@@ -161,7 +161,8 @@ def _answered(reading: _Reading, path: FlowPath, part: FlowPart, file: File) -> 
     if part.source != answered.destination:
         message = f"reads {part.source}, but '{part.answers}' writes to {answered.destination}"
         reading.fault((*path, "from"), message, f"write from: {answered.destination}")
-    if part.destination.partition(".")[0] != answered.source.partition(".")[0]:
+    read_from = answered.source.partition(".")[0]
+    if read_from in reading.known and part.destination.partition(".")[0] != read_from:  # else that is the fault
         message = f"writes to {part.destination}, but '{part.answers}' reads {answered.source}"
         reading.fault((*path, "to"), message, f"write to: {answered.source}")
     return answered
