@@ -112,7 +112,8 @@ class Engine:
         return next((books.pending for books in self.store.counts() if books.flow == flow.id), 0)
 
     def _report(self, flow: Flow, tally: Tally, started: datetime, before: Mapping[str, int]) -> PassReport:
-        for (reason, field, remedy), rows in tally.parked.items():
+        for (reason, field), rows in tally.parked.items():
+            remedy = tally.remedies[(reason, field)]
             self._tell("parked", flow=flow.name, rows=rows, reason=reason, field=field, remedy=remedy)
         counts = dict(tally.counts)
         counts.pop("deleted", None)

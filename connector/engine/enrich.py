@@ -117,7 +117,7 @@ class Enrichment:
             record = found.get(key)
             if record is None:
                 work.settle = _park(
-                    work, f"the record that it answers, {key}, is not at {place.full}", "restore it, then retry"
+                    work, f"the record that it answers is not at {place.full}", f"restore {key}, then retry"
                 )
             else:
                 work.origin = Record(record.key, record.fields, record.stamp, site, record.our_key)
@@ -199,7 +199,9 @@ class Enrichment:
             )
         else:
             work.settle = _park(
-                work, f"lookup {lookup.name!r}: {lookup.stream} has no {key}", "correct the record, then retry"
+                work,
+                f"lookup {lookup.name!r}: {lookup.stream} has no such record",  # one cause, however many records miss theirs
+                f"{key} was looked for: add it, or correct the record that names it, then retry",
             )
 
 

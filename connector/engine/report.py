@@ -99,7 +99,8 @@ class Tally:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.counts: Counter[str] = Counter()
-        self.parked: Counter[tuple[str, str, str]] = Counter()
+        self.parked: Counter[tuple[str, str]] = Counter()
+        self.remedies: dict[tuple[str, str], str] = {}
         self.problem: RemoteError | None = None
 
     def add(self, **counts: int) -> None:
@@ -108,7 +109,8 @@ class Tally:
 
     def park(self, reason: str, field_name: str, remedy: str) -> None:
         with self._lock:
-            self.parked[(reason, field_name, remedy)] += 1
+            self.parked[(reason, field_name)] += 1
+            self.remedies.setdefault((reason, field_name), remedy)  # the first one's: it may name its record
 
     def stopped_by(self, problem: RemoteError) -> None:
         with self._lock:

@@ -68,6 +68,11 @@ def test_an_order_that_is_no_more_is_gone(ref: Shop) -> None:
     assert isinstance(result.error, Gone)
 
 
+def test_orders_that_are_no_more_park_as_one_cause(ref: Shop) -> None:
+    said = {str(ref.write("orders", "update", "k", {"c_caseNumber": "1"}, target=no).error) for no in ("9998", "9999")}
+    assert said == {"shop: PATCH /sites/*/orders/*: 404 OrderNotFoundException, siteId RefArch"}
+
+
 def test_a_note_is_appended_once_however_often_it_is_sent(ref: Shop) -> None:
     number = ref.numbers()[0]
     first = note(ref, number)

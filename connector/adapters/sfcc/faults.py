@@ -158,7 +158,9 @@ def translate(response: Response, resource: Resource, client: str, *, writing: b
             error.remedy = "look up this fault type in the OCAPI documentation and in the instance's log"
         return error
     named = "".join(f", {name} {redact(fault.arguments[name])}" for name in _SHOWN if fault.arguments.get(name))
-    text = f"{response.where}: {status} {fault.type}{named}"
+    # without the record's own key: what parks for the same reason is one cause, however many records it stops
+    name = response.where.partition(": ")[0]
+    text = f"{name}: {resource.method} {resource.id}: {status} {fault.type}{named}"
     if rule.kind is Rejected and writing:
         return Rejected(text, field=fault.first(*_NAMES), code=fault.type, remedy=rule.remedy)
     kind = Misconfigured if rule.kind is Rejected else rule.kind

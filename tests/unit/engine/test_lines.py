@@ -360,3 +360,17 @@ def test_a_line_whose_target_is_null_parks_and_creates_nothing(tmp_path: Path) -
     assert world.states() == {"0001": "parked"}
     assert world.desk.objects["Case"] == {}
     world.store.close()
+
+
+def test_what_misses_its_lookup_is_one_cause_that_names_each_key_in_its_remedy(world: World) -> None:
+    world.flow("returns-to-cases", "shop.returns", "desk.Case", RETURNS)
+    world.restart()
+    for number in ("R1", "R2"):
+        world.shop.put("returns", number, order_no=f"none-{number}")
+    world.tick("returns-to-cases")
+    world.tick("returns-to-cases", minutes=16)
+    parked = {row.key: row for row in world.store.rows(flow="returns-to-cases", state="parked")}
+    assert {row.reason for row in parked.values()} == {"lookup 'order': source.orders has no such record"}
+    assert "none-R1" in parked["R1"].remedy
+    assert "none-R2" in parked["R2"].remedy
+    assert [event["rows"] for event in world.events("parked")] == [2], "said once"
