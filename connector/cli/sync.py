@@ -170,7 +170,7 @@ def _show_reports(reports: Sequence[PassReport]) -> None:
         ]
         for report in reports
     ]
-    for line in table(head, rows):
+    for line in table(head, rows) if rows else ():
         click.echo(line)
     for report in reports:
         _show_problem(report.flow, report.problem)

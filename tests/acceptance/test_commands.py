@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
@@ -13,6 +14,7 @@ import click
 import pytest
 
 from connector.cli.root import COMMANDS, root
+from connector.store import open_store
 from tests.acceptance import files
 from tests.acceptance.processes import COMMAND, PATIENCE, Daemon, environment, run
 
@@ -300,6 +302,15 @@ def test_commands_work_beside_the_daemon(synced: Path) -> None:
         daemon.wait_for("parked", flow="orders-to-cases")  # retried, and parked again for the same cause
         daemon.signal()
         assert daemon.ended() == 0
+
+
+def test_a_flow_that_another_process_holds_is_named_and_the_others_pass(folder: Path) -> None:
+    store = open_store("sqlite:///ledger.db", base=folder)
+    with contextlib.closing(store), store.hold("flow:orders-to-cases"):
+        ended = run(folder, "sync")
+    assert ended.code == 1
+    assert "orders-to-cases: another process is making a pass of it right now" in ended.err
+    assert ended.out.splitlines()[1].startswith("cases-to-orders ")
 
 
 def test_the_configuration_may_be_named_before_the_command_after_it_or_by_the_environment(synced: Path) -> None:
