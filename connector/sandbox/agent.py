@@ -9,6 +9,7 @@ from typing import Any
 from connector.sandbox.gate import World
 from connector.sandbox.salesforce import people
 from connector.sandbox.salesforce.org import Org
+from connector.sandbox.salesforce.problem import Problem
 from connector.sandbox.salesforce.schema import KEY_FIELD
 from connector.sandbox.salesforce.table import Row
 from connector.sandbox.salesforce.writes import Transaction
@@ -163,10 +164,17 @@ class Agents:
             case = self._new.popleft()
             row = self.org.cases.rows.get(case)
             if row is not None and not row.values["IsClosed"] and not row.values["IsDeleted"]:
-                agent = int(self.random.random() * len(people.agents(self.org)))
-                self.take(case, agent)
-                self.world.clock.after(self.world.options.agent_delay, lambda: self._decide(case, agent))
+                self._take_on(case, int(self.random.random() * len(people.agents(self.org))))
         self._next()
+
+    def _take_on(self, case: str, agent: int) -> None:
+        """Take it now and decide it later; one that somebody else is saving right now comes again."""
+        try:
+            self.take(case, agent)
+        except Problem:
+            self._new.append(case)
+        else:
+            self.world.clock.after(self.world.options.agent_delay, lambda: self._decide(case, agent))
 
     def _decide(self, case: str, agent: int) -> None:
         values = self.org.cases.rows[case].values
@@ -186,5 +194,9 @@ class Agents:
             if values.get("Currency__c") == "JPY":
                 amount = float(round(amount))
         note = NOTES[int(self.random.random() * len(NOTES))]
-        self.decide(case, resolution, amount, note, agent=agent)
-        self.decided += 1
+        try:
+            self.decide(case, resolution, amount, note, agent=agent)
+        except Problem:
+            self._new.append(case)
+        else:
+            self.decided += 1

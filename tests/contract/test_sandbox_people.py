@@ -229,6 +229,16 @@ def test_automatic_agents_work_through_the_cases(box: Sandbox, caller: Caller) -
     assert not box.control.case("after")["IsClosed"]
 
 
+def test_automatic_agents_come_back_to_a_case_that_somebody_is_saving(box: Sandbox, caller: Caller) -> None:
+    caller.upsert({"Commerce_Key__c": "locked", "Type": "Return"}, {"Commerce_Key__c": "free", "Type": "Return"})
+    box.control.agent_edit("locked", {"Subject": "saving"}, visible_after=5)
+    box.control.agents(on=True)
+    for _ in range(20):
+        box.control.advance(1)
+    assert [case["IsClosed"] for case in box.control.cases()] == [True, True]
+    assert box.control.agents(on=False) == 2
+
+
 # the control itself
 def test_reset_brings_the_first_day_back(box: Sandbox, caller: Caller) -> None:
     first = box.control.orders()
