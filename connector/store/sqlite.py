@@ -325,9 +325,8 @@ class SqliteStore:
             )
             for number, count in flows:
                 db.execute(
-                    'UPDATE flow SET parked=parked-?1, pending=pending+?1, settled=settled-?1, "open"="open"+?1 '
-                    "WHERE id=?2",
-                    (count, number),
+                    'UPDATE flow SET parked=parked-?, pending=pending+?, settled=settled-?, "open"="open"+? WHERE id=?',
+                    (count, count, count, count, number),
                 )
         return sum(count for _, count in flows)
 
@@ -385,7 +384,7 @@ class SqliteStore:
         with self._write() as db:
             gone = db.execute(
                 'DELETE FROM record WHERE "row" IN (SELECT record."row" FROM record JOIN "row" ON "row".id=record."row" '
-                "WHERE at < ?1 AND (state IN (1, 2, 4, 5) OR (state = 3 AND at < ?2)) LIMIT 5000)",
+                "WHERE at < ? AND (state IN (1, 2, 4, 5) OR (state = 3 AND at < ?)) LIMIT 5000)",
                 (at - delivered, at - parked),
             ).rowcount
             db.execute("DELETE FROM audit WHERE at < ?", (at - audit,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -79,7 +80,9 @@ class Index:
         self.places = dict(self.documents)
 
     def reader(self, *, saves: bool = True, **more: object) -> Reader:
-        chosen = SfccSettings.model_validate({**PLAIN, "page": max(self.page, 2), "deep_paging": self.cap, **more})
+        chosen = SfccSettings.model_validate(
+            {**PLAIN, "page": max(self.page, 2), "deep_paging": self.cap, "ahead": 0, **more}
+        )
         return Reader("orders", self, chosen, FrozenClock(NOW), saves)
 
     def read(self, since: str | datetime | None = None, overlap: float = 60.0, **more: object) -> list[Page]:
@@ -280,6 +283,28 @@ def test_nothing_is_lost_while_records_change(data: st.DataObject) -> None:
     again = set(keys(index.read(cursor or NOW - timedelta(days=3))))
     assert touched <= again
     assert set(records) <= set(keys(pages[:stored])) | again
+
+
+def test_nothing_is_lost_while_records_change_under_pages_asked_for_ahead() -> None:
+    """As above, with pages asked for by several threads: which change meets which page is left to chance."""
+    for seed in range(60):
+        random = Random(seed)
+        records = {f"{n:03d}": ago(random.uniform(0, 100_000)) for n in range(60)}
+        touched: set[str] = set()
+        left = iter(range(6))
+
+        def change(index: Index, random: Random = random, touched: set[str] = touched, left: Any = left) -> None:
+            if random.random() < 0.2 and next(left, None) is not None:
+                key = random.choice(sorted(index.documents))
+                touched.add(key)
+                index.touch(key)
+
+        index = Index(records, page=5, between=change)
+        pages = index.read(NOW - timedelta(days=3), ahead=3)
+        assert set(records) - touched <= set(keys(pages))
+        index.between = lambda index: None
+        index.now += timedelta(seconds=1)
+        assert touched <= set(keys(index.read(pages[-1].cursor or NOW - timedelta(days=3), ahead=3)))
 
 
 def test_stamps_are_reckoned() -> None:

@@ -16,8 +16,6 @@ from connector.adapters.sfcc.query import Window
 from connector.adapters.sfcc.settings import SfccSettings
 from connector.model import Record
 
-_AHEAD = 2
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -67,9 +65,9 @@ class Ahead:
 
     def _ask_ahead(self, window: Window, found: Found) -> None:
         following = next_page(window, found, self._settings)
-        while following is not None and len(self._asked) < _AHEAD:
+        while following is not None and len(self._asked) < self._settings.ahead:
             if following not in self._asked:
-                self._pool = self._pool or ThreadPoolExecutor(_AHEAD, thread_name_prefix="ahead")
+                self._pool = self._pool or ThreadPoolExecutor(self._settings.ahead, thread_name_prefix="ahead")
                 self._asked[following] = self._pool.submit(self._search, following)
             following = page_behind(following, found.total or 0, self._settings)
 

@@ -28,6 +28,7 @@ class SfccSettings(BaseModel):
         default="needed", description="ask for the fields that the flows use, or for whole documents"
     )
     page: int = Field(default=200, ge=2, le=200, description="records in one search call")
+    ahead: int = Field(default=2, ge=0, le=8, description="pages of a backlog asked for beside the one being taken in")
     deep_paging: int = Field(default=1000, ge=2, description="largest start + count that the instance's search takes")
     margin: Seconds = Field(default=5, description="the cursor stays so far behind the instance's clock")
     index_lag: Seconds = Field(default=30, description="how late a change may usually reach the search index")
