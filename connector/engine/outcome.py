@@ -22,7 +22,7 @@ def settle_work(work: Work, now: datetime, policy: Policy) -> Settle:
     attempts = leased.attempts
     for step in work.steps:
         state: LineState = "owed"
-        reason = field = remedy = ""
+        reason, field, remedy = step.why, "", ""
         if step.state in ("sent", "unchanged"):
             state = "sent"
         elif step.error is not None:

@@ -44,6 +44,8 @@ class Step:
     uncertain: datetime | None = None
     error: RecordFault | MappingFault | None = None
     due: datetime | None = None
+    why: str = ""
+    """What it waits for, where that is not its row's fault."""
     created: bool = False
     granted: bool = False
     looked: bool = False

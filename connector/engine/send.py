@@ -69,6 +69,7 @@ class Sender:
         due = shop.clock.now() + BRAKE_PAUSE
         for step in held:
             step.state, step.due = "owed", due
+            step.why = f"held by the brake: {shop.brake.limit} new objects an hour"
         if shop.brake.first_held():
             shop.tell("brake", flow=shop.flow.name, waiting=len(held), limit=shop.brake.limit)
         return [step for step in wave if step.state == "ready"]

@@ -198,8 +198,9 @@ def _lookup(draft: Draft, path: Path, name: str, entry: dict[str, Any]) -> Looku
             said = "null" if missing["then"] is None else missing["then"]
             then = draft.one_of((*here, "then"), said, _THEN, "way")
         made = replace(made, wait=wait, then=then)
-    if "watch" in entry:
-        made = replace(made, watch=draft.flag((*path, "watch"), entry["watch"], "watch"))
+    if "watch" in entry and draft.flag((*path, "watch"), entry["watch"], "watch"):
+        message = "`watch` is not supported yet: a looked-up record that changes would not be looked at again"
+        draft.fault((*path, "watch"), None, message, "leave it out, or write watch: false", key=True)
     return made
 
 

@@ -48,7 +48,6 @@ class Lookup:
     many: bool = False
     wait: float = 900.0
     then: Literal["park", "skip", "null"] = "park"
-    watch: bool = False
     fields: frozenset[str] | None = None
 
 

@@ -111,14 +111,14 @@ def test_lookups_say_what_to_fetch() -> None:
     mapping = compiled(
         """
 lookups:
-  order: {stream: source.orders, key: "{{ c_orderNo }}", missing: {wait: 2m, then: null}, watch: true}
+  order: {stream: source.orders, key: "{{ c_orderNo }}", missing: {wait: 2m, then: null}, watch: false}
   others: {stream: shop.orders, keys: "{{ c_list | json }}", missing: {then: skip}}
   third: {stream: source.orders, key: "{{ origin.c_orderNo }}-{{ record.key }}"}
 fields: {A: "{{ order.a }}"}
 """
     )
     assert mapping.lookups == (
-        Lookup("order", "source.orders", wait=120.0, then="null", watch=True, fields=frozenset({"a"})),
+        Lookup("order", "source.orders", wait=120.0, then="null", fields=frozenset({"a"})),
         Lookup("others", "shop.orders", many=True, then="skip", fields=frozenset()),
         Lookup("third", "source.orders", fields=frozenset()),
     )

@@ -231,6 +231,8 @@ def test_the_brake_bounds_new_objects_an_hour_also_across_a_restart(tmp_path: Pa
     world.tick(minutes=2)
     assert len(world.cases()) == 100
     assert len(world.events("brake")) == 2, "said once by each process"
+    held = list(world.store.rows(state="pending"))
+    assert {row.reason for row in held} == {"held by the brake: 100 new objects an hour"}
 
     world.tick(minutes=61)
     world.tick(minutes=61)
