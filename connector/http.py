@@ -45,6 +45,8 @@ _AGAIN = frozenset({408, 429, 502, 503, 504})
 """Statuses that a repeatable call tries again within the call. 500 is not among them: it seldom passes in a second."""
 _LONGEST_RETRY_AFTER = 5.0
 """Seconds of Retry-After that a call sits out itself; longer waits are the engine's."""
+_LEAST = 0.01
+"""Seconds below which a call is not begun: timers of sockets fire a little early, and it could not end."""
 _STALE = 15.0
 """Seconds after which an idle connection is not trusted: the peer may be closing it while we write."""
 
@@ -201,7 +203,7 @@ class Http:
         now = time.monotonic()
         until = self._local.until
         until = now + self.timeouts.total if until is None else min(until, now + self.timeouts.total)
-        if until <= now:
+        if until - now < _LEAST:
             raise Unreachable(f"{self.name}: the call's total time was used up before anything was sent")
         with self._lock:
             self._calls += 1
