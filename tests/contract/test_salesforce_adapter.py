@@ -426,5 +426,21 @@ def test_a_create_is_not_repeated_while_the_key_field_would_take_it_twice(box: S
     assert all(result.existed for result in service.write("Case", again))
     before = service.calls()
     service.write("Case", again)
-    assert service.calls() - before == 2, "asked once: the create, and the look for who bears the keys"
+    assert service.calls() - before == 3, "asked once: here are the recycle bin, the create, and who bears the keys"
     assert len(box.control.cases()) == 3
+
+
+def test_a_case_that_a_person_deleted_after_a_lost_answer_is_not_made_again(box: Sandbox, service: Salesforce) -> None:
+    box.control.fault(kind="drop_after", system="salesforce", method="POST", path="composite/sobjects", times=1)
+    with pytest.raises(Transient):
+        service.write("Case", creates(4))
+    first, second, *_ = (write.key for write in creates(4))
+    box.control.agent_delete(first)
+    box.control.agent_merge(creates(4)[3].key, second)
+    again = [Write(one.op, one.key, one.fields, uncertain=True) for one in creates(5)]
+    results = service.write("Case", again)
+    assert [isinstance(result.error, Gone) for result in results] == [True, True, False, False, False]
+    assert [result.existed for result in results[2:]] == [True, True, False]
+    assert len(box.control.cases()) == 3
+    certain = service.write("Case", creates(1))
+    assert certain[0].error is None, "who is certain that it made none may make it"

@@ -49,14 +49,14 @@ class Client(simple_salesforce.Salesforce):  # type: ignore[misc]  # ships no ty
             method, self.base_url + path, intent=intent, data=body, params=params, headers=dict(headers or {})
         )
 
-    def page(self, soql: str) -> tuple[Response, list[dict[str, Any]], bool]:
-        """One query: the answer, its rows, and whether these are all."""
-        answer = self.call("GET", "query", intent="read", params={"q": soql})
+    def page(self, soql: str, *, deleted: bool = False) -> tuple[Response, list[dict[str, Any]], bool]:
+        """One query: the answer, its rows, and whether these are all. `deleted`: with those in the recycle bin."""
+        answer = self.call("GET", "queryAll" if deleted else "query", intent="read", params={"q": soql})
         return answer, _rows_of(answer), bool(answer.json().get("done"))
 
-    def rows(self, soql: str) -> list[dict[str, Any]]:
+    def rows(self, soql: str, *, deleted: bool = False) -> list[dict[str, Any]]:
         """All rows of a query whose result is small; further parts are fetched at once."""
-        answer, rows, done = self.page(soql)
+        answer, rows, done = self.page(soql, deleted=deleted)
         while not done:
             answer = self._call_salesforce("GET", self._further(answer.json().get("nextRecordsUrl")))
             rows, done = rows + _rows_of(answer), bool(answer.json().get("done"))

@@ -38,5 +38,6 @@ class Parts:
             key_field=settings.key_field,
             batch=settings.batch,
             ids_by_key=self.reader.ids_by_key,
+            buried=self.reader.buried,
         )
         self.checker = Checker(self.client, settings, streams, gauge, sign_in, describe)

@@ -92,6 +92,15 @@ class Reader:
                 found.setdefault(row[key_field], row["Id"])
         return found
 
+    def buried(self, stream: Stream, keys: Sequence[str]) -> set[str]:
+        """Our keys whose only records lie in the recycle bin: somebody deleted them, or merged them into others."""
+        key_field = self._key_field(stream)
+        gone: dict[str, bool] = {}
+        for query in soql.among(stream.name, ["Id", "IsDeleted", key_field], key_field, keys):
+            for row in self._client.rows(query, deleted=True):
+                gone[row[key_field]] = gone.get(row[key_field], True) and bool(row["IsDeleted"])
+        return {key for key, only in gone.items() if only}
+
     def _key_field(self, stream: Stream) -> str:
         if not stream.writes:
             raise Misconfigured(

@@ -22,6 +22,7 @@ from connector.adapters.salesforce.references import References
 from connector.errors import (
     Conflict,
     ConnectionFault,
+    Gone,
     Misconfigured,
     RateLimited,
     RecordFault,
@@ -49,12 +50,26 @@ class Writer:
         key_field: str,
         batch: int,
         ids_by_key: Callable[[Stream, Sequence[str]], dict[str, str]],
+        buried: Callable[[Stream, Sequence[str]], set[str]],
     ) -> None:
         self._client, self._references, self._clock = client, references, clock
-        self._key_field, self._batch, self._ids_by_key = key_field, batch, ids_by_key
+        self._key_field, self._batch, self._ids_by_key, self._buried = key_field, batch, ids_by_key, buried
 
     def write(self, stream: Stream, batch: Sequence[Write], op: Op) -> list[Result]:
-        """One Result per Write, in order. Raises for a whole call of which no row's outcome is known."""
+        """One Result per Write, in order. Raises for a whole call of which no row's outcome is known.
+
+        A create that may have been done before, and whose record a person has deleted since, is not done again: a key is
+        unique among records that are not in the recycle bin only.
+        """
+        doubted = [write.key for write in batch if write.uncertain] if op == "create" else []
+        buried = self._buried(stream, doubted) if doubted else set()
+        if not buried:
+            return self._write(stream, batch, op)
+        good = [write for write in batch if write.key not in buried]
+        sent = iter(self._write(stream, good, op) if good else ())
+        return [_was_deleted(stream) if write.key in buried else next(sent) for write in batch]
+
+    def _write(self, stream: Stream, batch: Sequence[Write], op: Op) -> list[Result]:
         rows, places = _coalesced(batch, op)
         results: list[Result] = []
         for chunk in _chunks(rows, self._batch):
@@ -206,6 +221,10 @@ class Writer:
             Result(ids[row.key], existed=True) if row.key in ids else Result(error=_not_found(result.error))
             for row, result in zip(rows, before, strict=True)
         ]
+
+
+def _was_deleted(stream: Stream) -> Result:
+    return Result(error=Gone(f"the {stream.name} that an earlier try made was deleted or merged", code="DELETED"))
 
 
 def _not_found(error: RecordFault | None) -> RecordFault:

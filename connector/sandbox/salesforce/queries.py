@@ -103,7 +103,7 @@ class Queries:
 
     def _matches(self, table: Table, filtered: Filter, now: float, deleted: bool, in_order: bool) -> Iterator[Values]:
         """Values of the rows that match, in the order of the stamps unless an index names them and no order is asked for."""
-        rows = filtered.candidates()
+        rows = None if deleted else filtered.candidates()  # the index of keys forgets what is deleted
         if rows is not None:
             if in_order:
                 rows = sorted(rows, key=lambda r: r.place)
