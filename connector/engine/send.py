@@ -109,7 +109,11 @@ class Sender:
             record = live.get(step.target or "")
             if record is None:  # what it holds is not known, so nothing may be written over it
                 step.state = "failed"
-                step.error = Conflict(f"{place.full} {step.target} bears our key, but is not shown", code="hidden")
+                step.error = Conflict(
+                    f"{place.full}: what bears our key is not shown",
+                    code="hidden",
+                    remedy="let the client see all records",
+                )
             elif step.wanted.spec.once:
                 self._adopt_once(step, record)
             else:
@@ -165,7 +169,8 @@ class Sender:
         for step in asking:
             record = (live or {}).get(step.target or "")
             if record is None or record.deleted:
-                step.state, step.error = "failed", Gone(f"{place.full} {step.target} is gone", code="gone")
+                step.state = "failed"
+                step.error = Gone(f"{place.full}: the object was deleted or merged by a person", code="gone")
             elif record.claimed_by is None:
                 step.sending |= step.claimable
             step.claimable = {}

@@ -328,3 +328,17 @@ def test_a_create_that_made_nothing_clears_nothing_later(tmp_path: Path) -> None
     world.tick(minutes=5)
     assert world.cases()["0001"]["Remark"] == "a person's words"
     world.store.close()
+
+
+def test_cases_that_people_deleted_park_as_one_cause(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for number in ("0001", "0002"):
+        world.order(number)
+    world.tick()
+    for number in ("0001", "0002"):
+        world.desk.remove("Case", world.case_id(number))
+        world.order(number, queue="Payments")
+    world.tick(minutes=2)
+    rows = list(world.store.rows(state="parked"))
+    assert [row.reason for row in rows] == ["desk.Case: the object was deleted or merged by a person"] * 2
+    world.store.close()
