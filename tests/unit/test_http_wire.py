@@ -107,7 +107,8 @@ def broken_off(connection: socket.socket) -> bool:
 
 def silent(connection: socket.socket) -> bool:
     with contextlib.suppress(OSError):
-        connection.recv(1)  # until the client goes away
+        while connection.recv(65536):  # the body may come after the head; then until the client goes away
+            pass
     return False
 
 
