@@ -10,6 +10,10 @@ from connector.adapter import Clock
 from connector.store import Store
 
 HOUR = timedelta(hours=1)
+SHORTEST = timedelta(minutes=1)
+LONGEST = timedelta(minutes=10)
+"""A held record is mapped again with its look-ups each time it is due: not every minute for a whole backlog. Nor only when
+there is room again, for an operator may release the brake."""
 
 
 class Brake:
@@ -44,6 +48,13 @@ class Brake:
             if granted == wanted:
                 self._held = False
             return granted
+
+    def again_at(self) -> datetime:
+        """When held records are due again: when there is room, in one minute at the soonest and ten at the latest."""
+        now = self._clock.now()
+        with self._lock:
+            room = self._made[0][0] + HOUR if self._made else now
+        return min(max(room, now + SHORTEST), now + LONGEST)
 
     def first_held(self) -> bool:
         """True once for every time that the brake takes hold."""

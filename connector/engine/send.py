@@ -29,7 +29,6 @@ from connector.model import Op, Record, Result, Write
 if TYPE_CHECKING:
     from connector.engine.deliver import Workshop
 
-BRAKE_PAUSE = timedelta(seconds=60)
 _DONE: dict[Op, str] = {"create": "created", "update": "updated", "append": "appended", "delete": "deleted"}
 
 
@@ -66,7 +65,7 @@ class Sender:
         if granted == len(creates):
             return list(wave)
         held = creates[granted:]
-        due = shop.clock.now() + BRAKE_PAUSE
+        due = shop.brake.again_at()
         for step in held:
             step.state, step.due = "owed", due
             step.why = f"held by the brake: {shop.brake.limit} new objects an hour"

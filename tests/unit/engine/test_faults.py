@@ -9,7 +9,7 @@ import pytest
 
 from connector.errors import AuthFailed, Conflict, Gone, Misconfigured, RateLimited, Rejected, Transient, Unavailable
 from connector.model import Write
-from tests.unit.engine.world import ORDERS, World
+from tests.unit.engine.world import ORDERS, RETURNS, World
 
 
 def of(order: str):  # type: ignore[no-untyped-def]
@@ -228,7 +228,7 @@ def test_the_brake_bounds_new_objects_an_hour_also_across_a_restart(tmp_path: Pa
 
     world.tick()
     world.restart()
-    world.tick(minutes=2)
+    world.tick(minutes=11)
     assert len(world.cases()) == 100
     assert len(world.events("brake")) == 2, "said once by each process"
     held = list(world.store.rows(state="pending"))
@@ -314,3 +314,20 @@ def test_records_that_are_stored_while_the_destination_is_down_are_told_as_waiti
     report = world.tick(minutes=0.1)
 
     assert (report.changed, report.done, report.waiting) == (1, 0, 2)
+
+
+def test_a_backlog_behind_the_brake_costs_no_look_ups_every_minute(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.flow("r", "shop.returns", "desk.Case", RETURNS, brake=1)
+    world.restart()
+    for number in range(30):
+        world.order(f"{number:04}")
+        world.shop.put("returns", f"R{number}", order_no=f"{number:04}")
+    world.tick("r")
+    fetches = world.shop.count("fetch")
+
+    for _ in range(9):
+        world.tick("r", minutes=1)
+
+    assert world.shop.count("fetch") == fetches
+    world.store.close()
