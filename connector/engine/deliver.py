@@ -22,7 +22,7 @@ from connector.engine.targets import Targets
 from connector.errors import MappingFault, RemoteError
 from connector.flow import Flow
 from connector.retry import Policy
-from connector.store import Leased, LeaseToken, Settle, Store
+from connector.store import Leased, LeaseToken, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Delivery:
         try:
             self._planner.map(work)
         except MappingFault as fault:
-            work.settle = self._parked(work, fault)
+            work.ends("parked", str(fault), field=fault.field, remedy=fault.remedy)
 
     def _look_for_entered(self, works: Sequence[Work]) -> None:
         """Rows of a lease that was never settled and that are left out now: an object under their key says that an earlier
@@ -112,13 +112,6 @@ class Delivery:
             work = keys[key]
             work.leased.entered, work.settle = True, None
             self._map(work)
-
-    def _parked(self, work: Work, fault: MappingFault) -> Settle:
-        leased = work.leased
-        return Settle(
-            leased.row, leased.rev, "parked", attempts=leased.attempts, entered=leased.entered, reason=str(fault),
-            field=fault.field, remedy=fault.remedy, uncertain=leased.uncertain,
-        )  # fmt: skip
 
     def _send(self) -> None:
         """Waves: each sends what waits for nothing any more, until a wave has nothing to send."""
@@ -157,11 +150,7 @@ class Delivery:
         self._tally.stopped_by(problem)
         for work in self._works:
             if work.settle is None and not work.steps:
-                leased = work.leased
-                work.settle = Settle(
-                    leased.row, leased.rev, "pending", due=until, attempts=leased.attempts, entered=leased.entered,
-                    uncertain=leased.uncertain,
-                )  # fmt: skip
+                work.ends("pending", due=until)
             for step in work.steps:
                 if step.state in ("waiting", "ready"):
                     step.state, step.due = "owed", until

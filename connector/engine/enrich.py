@@ -15,7 +15,7 @@ from connector.errors import MappingFault
 from connector.flow import Flow
 from connector.mapping.spec import Lookup
 from connector.model import Record
-from connector.store import Settle, Store
+from connector.store import Store
 
 SHORTEST_WAIT = timedelta(seconds=15)
 
@@ -50,22 +50,12 @@ class Enrichment:
             for work in short:
                 work.record = found.get(work.leased.key)
                 if work.record is None:
-                    work.settle = _park(
-                        work, f"{place.full} no longer has this record", "retry when it is back, or leave it parked"
-                    )
+                    remedy = "retry when it is back, or leave it parked"
+                    work.ends("parked", f"{place.full} no longer has this record", remedy=remedy)
         for work in works:
             if work.record is not None and (work.record.own or work.record.deleted):
                 reason = "we wrote it ourselves" if work.record.own else "deleted at its source"
-                leased = work.leased
-                work.settle = Settle(
-                    leased.row,
-                    leased.rev,
-                    "filtered",
-                    reason=reason,
-                    entered=leased.entered,
-                    keep_record=False,
-                    uncertain=leased.uncertain,
-                )
+                work.ends("filtered", reason, keep_record=False)
 
     # -- the origin of an answer ---------------------------------------------------------------------------------------
 
@@ -78,15 +68,7 @@ class Enrichment:
                 continue
             name = self._origin_name(work.record.our_key)
             if name is None:
-                leased = work.leased
-                work.settle = Settle(
-                    leased.row,
-                    leased.rev,
-                    "foreign",
-                    reason="bears no key of the answered flow",
-                    keep_record=False,
-                    uncertain=leased.uncertain,
-                )
+                work.ends("foreign", "bears no key of the answered flow", keep_record=False)
                 continue
             site, key = name
             work.origin = Record(key=key, fields={}, site=site)
@@ -116,9 +98,8 @@ class Enrichment:
         for work, site, key in missing:
             record = found.get(key)
             if record is None:
-                work.settle = _park(
-                    work, f"the record that it answers is not at {place.full}", f"restore {key}, then retry"
-                )
+                reason = f"the record that it answers is not at {place.full}"
+                work.ends("parked", reason, remedy=f"restore {key}, then retry")
             else:
                 work.origin = Record(record.key, record.fields, record.stamp, site, record.our_key)
 
@@ -158,7 +139,7 @@ class Enrichment:
                     work.record, origin=work.origin, entered=self._answered is None and may_matter
                 )
             except MappingFault as fault:
-                work.settle = _park(work, str(fault), fault.remedy, fault.field)
+                work.ends("parked", str(fault), remedy=fault.remedy, field=fault.field)
         for lookup in self._flow.mapping.lookups:
             rows = [work for work in works if work.settle is None]
             wanted = [key for work in rows for key in _as_list(asked[id(work)][lookup.name])]
@@ -182,26 +163,17 @@ class Enrichment:
         end = leased.last_seen + timedelta(seconds=lookup.wait)  # of this version: it may name another key
         if now < end:
             pause = max(SHORTEST_WAIT, (now - leased.last_seen) / 2)
-            work.settle = Settle(
-                leased.row, leased.rev, "pending", due=min(end, now + pause), attempts=leased.attempts,
-                entered=leased.entered, uncertain=leased.uncertain,
-                reason=f"waits for lookup {lookup.name!r}: {lookup.stream} has no {key} yet",
-            )  # fmt: skip
+            reason = f"waits for lookup {lookup.name!r}: {lookup.stream} has no {key} yet"
+            work.ends("pending", reason, due=min(end, now + pause))
         elif lookup.then == "null":
             work.lookups[lookup.name] = None
         elif lookup.then == "skip":
-            work.settle = Settle(
-                leased.row,
-                leased.rev,
-                "filtered",
-                reason=f"lookup {lookup.name!r} found nothing",
-                entered=leased.entered,
-            )
+            work.ends("filtered", f"lookup {lookup.name!r} found nothing")
         else:
-            work.settle = _park(
-                work,
+            work.ends(
+                "parked",
                 f"lookup {lookup.name!r}: {lookup.stream} has no such record",  # one cause, however many records miss theirs
-                f"{key} was looked for: add it, or correct the record that names it, then retry",
+                remedy=f"{key} was looked for: add it, or correct the record that names it, then retry",
             )
 
 
@@ -212,11 +184,3 @@ def _as_list(key: str | list[str] | None) -> list[str]:
 def _covers(read: frozenset[str] | None, needs: frozenset[str] | None) -> bool:
     """Whether a record read under one selection has what another needs: a field that was not read is not null."""
     return read is None or (needs is not None and needs <= read)
-
-
-def _park(work: Work, reason: str, remedy: str, field: str = "") -> Settle:
-    leased = work.leased
-    return Settle(
-        leased.row, leased.rev, "parked", attempts=leased.attempts, entered=leased.entered, reason=reason, field=field,
-        remedy=remedy, uncertain=leased.uncertain,
-    )  # fmt: skip

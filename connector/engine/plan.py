@@ -14,6 +14,7 @@ from connector.mapping.spec import Mapped, Wanted
 from connector.model import Line, Record
 from connector.store import Leased, Settle
 
+SettledState = Literal["pending", "done", "filtered", "parked", "foreign"]
 StepState = Literal["waiting", "ready", "sent", "unchanged", "failed", "owed"]
 
 
@@ -66,6 +67,14 @@ class Work:
     mapped: Mapped | None = None
     steps: list[Step] = field(default_factory=list)
     settle: Settle | None = None
+
+    def ends(self, state: SettledState, reason: str = "", **more: Any) -> Settle:
+        """Its outcome, or its wait. Attempts, care and doubt stay as they are, whoever ends it and why: a doubt that one way
+        out forgot once posted a note twice."""
+        leased = self.leased
+        kept = {"attempts": leased.attempts, "entered": leased.entered, "uncertain": leased.uncertain}
+        self.settle = Settle(leased.row, leased.rev, state, reason=reason, **{**kept, **more})
+        return self.settle
 
 
 def prepare(step: Step, digester: Digester) -> None:

@@ -10,7 +10,6 @@ from connector.engine.plan import Step, Work
 from connector.errors import MappingFault
 from connector.flow import Flow
 from connector.mapping.spec import Wanted
-from connector.store import Settle
 
 
 class Planner:
@@ -38,10 +37,7 @@ class Planner:
             entered=not answers and leased.entered,
         )
         if work.mapped.filtered is not None:
-            work.settle = Settle(
-                leased.row, leased.rev, "filtered", route=work.mapped.route, reason=work.mapped.filtered,
-                entered=leased.entered, keep_record=leased.entered, uncertain=leased.uncertain,
-            )  # fmt: skip
+            work.ends("filtered", work.mapped.filtered, route=work.mapped.route, keep_record=leased.entered)
             return
         seen: set[tuple[str, str]] = set()
         for wanted in work.mapped.lines:

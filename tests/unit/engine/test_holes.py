@@ -342,3 +342,36 @@ def test_cases_that_people_deleted_park_as_one_cause(tmp_path: Path) -> None:
     rows = list(world.store.rows(state="parked"))
     assert [row.reason for row in rows] == ["desk.Case: the object was deleted or merged by a person"] * 2
     world.store.close()
+
+
+LOOKING_NOTE = """
+summary: once, if the other order is there
+when: "{{ Resolution == 'Refund' }}"
+lookups:
+  other: {stream: destination.orders, key: "{{ Other }}", missing: {wait: 0s, then: skip}}
+also:
+  - id: note
+    to: destination.orders.notes
+    write: once
+    fields: {subject: "Decided", text: "Refund with {{ other.status }}"}
+"""
+
+
+def test_doubt_survives_a_look_up_that_leaves_the_record_out(tmp_path: Path) -> None:
+    world = World(tmp_path, answers=LOOKING_NOTE)
+    world.order("0001")
+    world.tick()
+    case = world.case_id("0001")
+    world.desk.put("Case", case, Resolution="Refund", Other="0001")
+    world.clock.forward(minutes=1)
+    world.killed_pass("cases-to-orders")
+    assert len(world.notes("0001")) == 1
+    world.desk.put("Case", case, Other="0404")
+    world.tick("cases-to-orders", minutes=1)
+    assert world.states("cases-to-orders") == {case: "filtered"}
+    world.desk.put("Case", case, Other="0001")
+    for _ in range(6):
+        world.tick("cases-to-orders", minutes=1)
+
+    assert len(world.notes("0001")) == 1
+    world.store.close()
