@@ -41,7 +41,6 @@ class Stream:
     object         for a guarded or append stream: the stream whose records it writes to (`orders` for `orders.notes`)
     key_length     how long a key may be on the remote object
     lengths        longest text by field, where known without asking; `truncate` uses it
-    variants       True when a field's name may carry a variant in brackets
     """
 
     name: str
@@ -53,13 +52,11 @@ class Stream:
     create: Literal["exclusive", "plain"] = "plain"
     fetch: Literal["direct", "indexed"] = "direct"
     settle_after: float = 120.0
-    conditional: Literal["none", "1s", "exact"] = "none"
     order: Literal["stamp", "none"] = "stamp"
     claims: bool = False
     object: str | None = None
     key_length: int = 255
     lengths: Mapping[str, int] = field(default_factory=dict)
-    variants: bool = False
 
 
 @runtime_checkable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from connector.model import Cursor, Page, Record, Select
 from connector.testing.clock import FrozenClock
 
 
-class AdapterHooks:
+class AdapterHooks(ABC):
     """What the author of an adapter gives.
 
     stream      a stream that is read and fetched
@@ -26,13 +27,13 @@ class AdapterHooks:
     page: int
     names: tuple[str, str]
 
+    @abstractmethod
     def make(self, folder: Path, clock: FrozenClock) -> Adapter:
         """The adapter, before a remote system that holds no records on `stream` yet."""
-        raise NotImplementedError
 
+    @abstractmethod
     def save(self, adapter: Adapter, key: str, at: datetime, fields: dict[str, str]) -> None:
         """Somebody saves a record in the remote system at this time; of one that it holds, these fields change."""
-        raise NotImplementedError
 
     @pytest.fixture
     def adapter(self, tmp_path: Path) -> Iterator[Adapter]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,13 +108,13 @@ class AppendContract(AdapterHooks):
 
     appends: str
 
+    @abstractmethod
     def target(self, adapter: Adapter) -> str:
         """The object that is appended to."""
-        raise NotImplementedError
 
+    @abstractmethod
     def texts(self, adapter: Adapter, target: str) -> list[str]:
         """What stands at that object now, in order."""
-        raise NotImplementedError
 
     def fields(self, text: str) -> Mapping[str, Any]:
         """A whole payload."""

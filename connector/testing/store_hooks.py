@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,16 +57,16 @@ def only(store: Store, **wanted: Any) -> Row:
     return row
 
 
-class StoreHooks:
+class StoreHooks(ABC):
     """What the author of a store gives: `make` and `url`."""
 
+    @abstractmethod
     def make(self, folder: Path) -> Store:
         """The store in this folder; called again for the same folder: the same ledger, opened once more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def url(self, folder: Path) -> str:
         """How another process opens the same ledger with `open_store`."""
-        raise NotImplementedError
 
     @pytest.fixture
     def opened(self, tmp_path: Path) -> Iterator[Callable[[], Store]]:

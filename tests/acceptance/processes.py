@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -57,16 +57,16 @@ def run(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, wit
 
 
 class Daemon:
-    """`connector run` in `folder`; killed at the end if it is still there. `wrap` goes before the command."""
+    """`connector run` in `folder`; killed at the end if it is still there."""
 
-    def __init__(self, folder: Path, *, wrap: Sequence[str] = (), env: Mapping[str, str] | None = None) -> None:
-        self.folder, self.wrap, self.env = folder, wrap, env
+    def __init__(self, folder: Path, *, env: Mapping[str, str] | None = None) -> None:
+        self.folder, self.env = folder, env
         self.lines: list[str] = []
         self._some = threading.Condition()
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            [*self.wrap, *COMMAND, "run"], cwd=self.folder, env=environment(self.env), stderr=subprocess.PIPE, text=True
+            [*COMMAND, "run"], cwd=self.folder, env=environment(self.env), stderr=subprocess.PIPE, text=True
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -256,19 +254,6 @@ def test_sigterm_during_an_outage_does_not_wait_for_its_end(remote: Path, box: P
         assert daemon.ended(10) == 0
 
 
-def test_it_stops_as_process_one_of_a_container(folder: Path) -> None:
-    unshare = shutil.which("unshare")
-    if unshare is None or subprocess.run([unshare, "--pid", "--fork", "true"], check=False).returncode:
-        pytest.skip("needs the right to make a process namespace")
-    with Daemon(folder, wrap=(unshare, "--pid", "--fork", "--kill-child", "--")) as daemon:
-        daemon.wait_for("started")
-        (child,) = children(daemon.process.pid)
-        send = subprocess.run(["kill", "-TERM", str(child)], check=False)
-        assert send.returncode == 0
-        assert daemon.ended() == 0
-        assert daemon.named("stopped")
-
-
 def test_no_secret_is_ever_said(remote: Path, box: Process) -> None:
     secret = "s3cr3t-that-is-wrong"
     with Daemon(remote, env={"PASSWORD": secret}) as daemon:
@@ -288,10 +273,6 @@ def ended_after_another(daemon: Daemon) -> bool:
 def searched(box: Process) -> int:
     """Order searches so far."""
     return sum(count for path, count in box.control.requests()["sfcc"].items() if path.endswith("order_search"))
-
-
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def wait_until(so: Callable[[], bool], within: float = PATIENCE) -> None:

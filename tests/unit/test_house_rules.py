@@ -92,12 +92,6 @@ SLEEPS_WITH_REASON = {
     "cli.demonstration": "a person watches real processes",
 }
 
-SKIPS_WITH_REASON = {
-    "tests/acceptance/test_container.py": "not every machine lets us make a PID space",
-    "tests/acceptance/test_daemon.py": "not every machine lets us make a PID space",
-}
-"""Test files that may skip, each with why."""
-
 VENDORS = ("salesforce", "sfcc", "servicenow", "demandware", "opentext")
 NO_NAMES = {"base", "common", "helpers", "manager", "misc", "util", "utils"}
 
@@ -241,8 +235,6 @@ def names_used(path: Path) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_test_is_skipped_or_expected_to_fail(path: Path) -> None:
-    if str(path.relative_to(ROOT)) in SKIPS_WITH_REASON:
-        return
     ways = {"pytest.skip", "pytest.xfail", "pytest.importorskip", "unittest.skip", "pytest.mark.skip",
             "pytest.mark.skipif", "pytest.mark.xfail"}  # fmt: skip
     assert not [(used, line) for used, line in names_used(path) if used in ways]
