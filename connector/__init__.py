@@ -14,7 +14,7 @@ from connector.errors import (
     Transient,
     Unavailable,
 )
-from connector.model import Page, Problem, Record, Ref, Report, Result, Select, Write
+from connector.model import Page, Problem, Record, Ref, Report, Result, Select, StreamUse, Write
 
 __all__ = [
     "Adapter",
@@ -33,6 +33,7 @@ __all__ = [
     "Result",
     "Select",
     "Stream",
+    "StreamUse",
     "Transient",
     "Unavailable",
     "Write",

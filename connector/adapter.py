@@ -15,7 +15,7 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from connector.model import Cursor, Op, Page, Record, Report, Result, Select, Write
+from connector.model import Cursor, Op, Page, Record, Report, Result, Select, StreamUse, Write
 
 
 class Clock(Protocol):
@@ -73,8 +73,9 @@ class Adapter(Protocol):
     """By name. May be open-ended (`custom_objects/<Type>`): `__getitem__` answers for names that iteration does not list;
     KeyError for names that the system cannot have."""
 
-    def check(self, streams: Sequence[str] = ()) -> Report:
-        """One cheap authenticated call; for `streams`, whether they exist and their key field does."""
+    def check(self, uses: Sequence[StreamUse] = ()) -> Report:
+        """One cheap authenticated call. For each of `uses`: is the stream there, may we do what the flows do with it, and
+        do its fields take what the mappings write, as far as the system describes itself? All problems at once."""
         ...
 
     def read(

@@ -102,13 +102,64 @@ class Result:
     existed: bool = False
 
 
+Kind = Literal["text", "number", "boolean", "instant", "date", "list", "ref", "choice"]
+"""What a mapping writes: `instant` is a time in the one form, `date` a day, `ref` and `choice` are resolved by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldUse:
+    """What the flows do with one field of a stream, as far as their mappings say without any record.
+
+    reads      an expression reads it
+    creates    it is written when an object is made (or appended)
+    updates    it is written to an object that stands already
+    kinds      which kinds of values may be written; empty: not known
+    values     constants that may be written (texts, numbers, booleans)
+    closed     nothing but `values` (and null) is ever written
+    longest    most characters of a written text; None: no bound known
+    refs       references and choices by name that may be written
+    """
+
+    name: str
+    reads: bool = False
+    creates: bool = False
+    updates: bool = False
+    kinds: frozenset[Kind] = frozenset()
+    values: tuple[str | int | float | bool, ...] = ()
+    closed: bool = False
+    longest: int | None = None
+    refs: tuple[Ref, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamUse:
+    """What the flows do with one stream: for `check`, and for what an administrator must set up.
+
+    `changes`: a flow reads what changed; `keyed`: it reads by the beginning of our keys; `fetches`: records are fetched
+    by key. `writes`: kinds of write that lines ask for. `everything`: a mapping reads whole records.
+    """
+
+    stream: str
+    changes: bool = False
+    keyed: bool = False
+    fetches: bool = False
+    everything: bool = False
+    writes: frozenset[Op] = frozenset()
+    fields: Mapping[str, FieldUse] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that `check` found wrong at a remote system, and what an administrator must do."""
+    """One thing that `check` found wrong at a remote system, and what an administrator must do.
+
+    `field` and `value` name what it is about, where it is about one of our uses: whoever wrote them is shown the place.
+    """
 
     message: str
     remedy: str = ""
     stream: str = ""
+    field: str = ""
+    value: Any = None
 
 
 @dataclass(frozen=True, slots=True)

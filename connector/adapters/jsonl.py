@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from connector import stamps
 from connector.adapter import Clock, Stream
 from connector.errors import Gone, Misconfigured, Unavailable
-from connector.model import Cursor, Page, Problem, Record, Ref, Report, Result, Select, Write
+from connector.model import Cursor, Page, Problem, Record, Ref, Report, Result, Select, StreamUse, Write
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*([./][A-Za-z0-9][A-Za-z0-9_-]*)*\Z")
 _OURS = ("key", "stamp", "site", "claimed_by", "deleted", "our_key", "target")
@@ -80,13 +80,13 @@ class Jsonl:
         self._files: dict[str, _File] = {}
         self._calls = 0
 
-    def check(self, streams: Sequence[str] = ()) -> Report:
+    def check(self, uses: Sequence[StreamUse] = ()) -> Report:
         """Whether the folder is there and every file can be read; a missing file is an empty stream."""
         folder = self.settings.folder
         if not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK):
             return Report(problems=(Problem(f"cannot use the folder {folder}", "create it, readable and writable"),))
         problems = []
-        for name in streams:
+        for name in (use.stream for use in uses):
             try:
                 self.fetch(name, [], select=Select())
             except Misconfigured as error:

@@ -11,8 +11,11 @@ from connector.cli.root import Session, with_config
 from connector.cli.table import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from connector.adapter import Adapter
     from connector.config import Config
+    from connector.config.uses import Uses
 
 
 @click.command()
@@ -37,38 +40,31 @@ def command(session: Session, live: bool) -> int:
         return 0
     from connector.config import SystemClock
 
-    codes = [0]
-    for name, connection in config.connections.items():
-        adapter = connection.open(SystemClock())
-        try:
-            codes.append(_ask(name, adapter, streams_of(config, name)))
-        finally:
+    clock = SystemClock()
+    adapters = {name: connection.open(clock) for name, connection in config.connections.items()}
+    try:
+        uses = uses_of(config, adapters)
+        return max([_ask(name, adapter, uses) for name, adapter in adapters.items()], default=0)
+    finally:
+        for adapter in adapters.values():
             adapter.close()
-    return max(codes)
 
 
-def streams_of(config: Config, connection: str) -> list[str]:
-    """The streams of this connection that flows read, write or look up."""
-    from connector.config.flows import resolve_stream
+def uses_of(config: Config, adapters: Mapping[str, Adapter]) -> Uses:
+    """What the configured flows do with every stream, and where that is written."""
+    from connector.config.uses import collect
+    from connector.document import load
 
-    found: dict[str, None] = {}
-    for flow in config.flows.values():
-        source, destination = ".".join(flow.source), ".".join(flow.destination)
-        named = [line.to for line in flow.mapping.lines if line.to and line.to != "main"]
-        named += [lookup.stream for lookup in flow.mapping.lookups]
-        for text in (source, destination, *named):
-            owner, stream = resolve_stream(text, source, destination)
-            if owner == connection:
-                found[stream] = None
-    return list(found)
+    document = load(str(config.path))
+    return collect(config.flows, adapters, lambda flow: document.place(("flows", flow, "mapping")))
 
 
-def _ask(name: str, adapter: Adapter, streams: list[str]) -> int:
+def _ask(name: str, adapter: Adapter, uses: Uses) -> int:
     from connector.errors import ConnectionFault, RemoteError
 
     began = time.monotonic()
     try:
-        report = adapter.check(streams)
+        report = adapter.check(uses.of(name))
     except RemoteError as error:
         click.echo(f"{name}: FAIL  {type(error).__name__}: {error}")
         if error.remedy:
@@ -79,6 +75,8 @@ def _ask(name: str, adapter: Adapter, streams: list[str]) -> int:
     click.echo(f"{name}: {'ok' if report.well else 'FAIL'}  {facts}{', ' if facts else ''}{seconds}")
     for problem in report.problems:
         click.echo(f"  {problem.stream + ': ' if problem.stream else ''}{problem.message}")
+        for place in uses.places(name, problem.stream, problem.field, problem.value) if problem.field else ():
+            click.echo(f"    {place}")
         if problem.remedy:
             click.echo(f"    {problem.remedy}")
     return 0 if report.well else 1

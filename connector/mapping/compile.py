@@ -139,6 +139,7 @@ def _mapping(
         _when_alone=alone,
         _lookup_keys=functions.get(asks),
         _routes=functions.get(routes),
+        _read_sites=reads.sites,
     )
 
 

@@ -44,6 +44,7 @@ class CompiledMapping:
     _when_alone: bool = field(default=False, repr=False)
     _lookup_keys: Work | None = field(default=None, repr=False)
     _routes: Work | None = field(default=None, repr=False)
+    _read_sites: MappingOf[tuple[str, str], int] = field(default_factory=dict, repr=False)
 
     def lookup_keys(
         self, record: Record, *, origin: Record | None = None, entered: bool = True
@@ -117,6 +118,11 @@ class CompiledMapping:
                     f"more than {MOST_LINES:,} lines for one record",
                     place=self.document.place((*line.path, "for")),
                 )
+
+    def place_read(self, owner: str, name: str) -> Place | None:
+        """Where a field is read first: `owner` is `record`, `origin` or a lookup's name. None: it is not read by name."""
+        number = self._read_sites.get((owner, name))
+        return None if number is None else self.place_of(self._sites[number - 1])
 
     def place_of(self, site: Site) -> Place:
         if site.offset is None:

@@ -307,16 +307,17 @@ class Emitter:
         if owner in scope.lookups:
             self.variable = True
             self.reads.of_lookup(owner, name)
+            self._first_read(node, owner, name)
             found = self._hoist("L", owner)
             return self.call("get", found, ast.Constant(name), site=self.site(node, []))
         if owner in RESERVED:
             problem = scope.problem(owner, name)
             if problem is not None:
                 return self._refuse(node, *problem)
-            return self._word(owner, name)
+            return self._word(node, owner, name)
         return None
 
-    def _word(self, owner: str, name: str) -> ast.expr:
+    def _word(self, node: nodes.Node, owner: str, name: str) -> ast.expr:
         self.variable = True
         if owner == "main":
             self.needs_main = True
@@ -326,10 +327,11 @@ class Emitter:
             return self._hoist("t", name)
         if owner == "origin":
             self.reads.of_origin(name)
+            self._first_read(node, owner, name)
             return self._load("ok") if name == "key" else self._hoist("o", name)
         if name in ("key", "stamp"):
             return self._at(ast.Attribute(ast.Name("rec", ast.Load()), name, ast.Load()), self.site(None))
-        return self._field(name)
+        return self._field(node, name)
 
     def _name(self, node: nodes.Name) -> ast.expr:
         name = node.name
@@ -344,17 +346,22 @@ class Emitter:
             self.reads.of_lookup(name, None)
             return self._hoist("L", name)
         if name not in RESERVED:
-            return self._field(name)
+            return self._field(node, name)
         problem = self.scope.problem(name, None)
         if problem is not None:
             return self._refuse(node, *problem)
         self.reads.whole = True  # `record` itself: scope lets no other word stand alone
         return self._load("r")
 
-    def _field(self, name: str) -> ast.expr:
+    def _field(self, node: nodes.Node, name: str) -> ast.expr:
         self.variable = True
         self.reads.fields.add(name)
+        self._first_read(node, "record", name)
         return self._hoist("r", name)
+
+    def _first_read(self, node: nodes.Node, owner: str, name: str) -> None:
+        if (owner, name) not in self.reads.sites:
+            self.reads.sites[owner, name] = self.site(node)
 
     def _hoist(self, owner: str, name: str) -> ast.expr:
         return self._load(self.hoists.setdefault((owner, name), f"f{len(self.hoists)}"))

@@ -76,6 +76,8 @@ class Reads:
     lookups: dict[str, set[str] | None] = field(default_factory=dict)
     origin: set[str] = field(default_factory=set)
     uses_origin: bool = False
+    sites: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Where each is read first: (`record`, `origin` or a lookup's name, field) → the number of its Site."""
 
     def of_lookup(self, name: str, wanted: str | None) -> None:
         """A field of a lookup; None: the lookup as a whole."""

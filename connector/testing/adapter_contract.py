@@ -19,7 +19,7 @@ import orjson
 import pytest
 
 from connector.adapter import Adapter
-from connector.model import Select
+from connector.model import Select, StreamUse
 from connector.stamps import normal, stamp
 from connector.testing.adapter_hooks import AdapterHooks, keys, last_cursor, records
 
@@ -46,7 +46,7 @@ class AdapterContract(AdapterHooks):
         assert 0 < adapter.longest_call() < 300
 
     def test_check_is_well_when_the_system_is(self, adapter: Adapter) -> None:
-        report = adapter.check([self.stream])
+        report = adapter.check([StreamUse(self.stream)])
         assert report.well, report.problems
 
     def test_every_call_is_counted(self, adapter: Adapter) -> None:

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from connector.adapter import Clock, Stream
 from connector.errors import Gone, RecordFault, RemoteError
-from connector.model import Cursor, Page, Record, Report, Result, Select, Write
+from connector.model import Cursor, Page, Record, Report, Result, Select, StreamUse, Write
 from connector.stamps import parse, stamp
 
 
@@ -114,7 +114,7 @@ class ScriptedAdapter:
 
     # -- the four verbs ------------------------------------------------------------------------------------------------
 
-    def check(self, streams: Sequence[str] = ()) -> Report:
+    def check(self, uses: Sequence[StreamUse] = ()) -> Report:
         self.log.append(("check", "", 0))
         self._maybe_raise("check", committed=False)
         return Report({"system": "scripted"})

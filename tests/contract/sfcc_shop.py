@@ -8,11 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connector.adapters.sfcc import Sfcc, SfccSettings
-from connector.model import Record, Result, Select, Write
+from connector.model import Record, Result, Select, StreamUse, Write
 from connector.sandbox import Sandbox
 
 ALL = Select()
 BEGINNING = None
+
+
+def uses(*streams: str) -> list[StreamUse]:
+    """Streams that flows use in some way."""
+    return [StreamUse(stream) for stream in streams]
 
 
 class SystemClock:

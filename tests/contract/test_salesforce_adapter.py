@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from connector.adapters.salesforce import Salesforce
 from connector.adapters.salesforce.settings import Settings
 from connector.errors import AuthFailed, Gone, Misconfigured, RateLimited, Rejected, Transient, Unavailable
-from connector.model import Record, Ref, Result, Select, Write
+from connector.model import Record, Ref, Result, Select, StreamUse, Write
 from connector.sandbox.box import Sandbox
 from connector.sandbox.options import Options
 
@@ -346,7 +346,7 @@ def test_a_key_signs_in_by_jwt(box: Sandbox) -> None:
     box.control.set(public_keys={"app": public.decode()})
     auth = {"grant": "jwt", "client_id": "app", "username": "integration@acme.example", "private_key": private.decode()}
     service = open_(box, auth=auth)
-    assert service.check(["Case"]).well
+    assert service.check([StreamUse("Case")]).well
     service.close()
     stranger = open_(box, auth=auth | {"username": "nobody@acme.example"})
     with pytest.raises(AuthFailed, match="invalid_grant"):
@@ -355,11 +355,11 @@ def test_a_key_signs_in_by_jwt(box: Sandbox) -> None:
 
 
 def test_check_describes_the_streams_it_is_given(service: Salesforce) -> None:
-    report = service.check(["Case"])
+    report = service.check([StreamUse("Case")])
     assert report.well
     assert report.facts["user"].startswith("005")
     assert "of 5000000" in report.facts["calls left"]
-    [problem] = service.check(["Cases"]).problems
+    [problem] = service.check([StreamUse("Cases")]).problems
     assert problem.stream == "Cases"
     assert problem.remedy
 

@@ -11,7 +11,7 @@ import pytest
 
 from connector.errors import AuthFailed, Misconfigured, RateLimited, Unavailable
 from connector.sandbox import Sandbox
-from tests.contract.sfcc_shop import ALL, Shop, shop
+from tests.contract.sfcc_shop import ALL, Shop, shop, uses
 
 RETURNS = "custom_objects/ReturnRequest"
 
@@ -90,7 +90,7 @@ def test_a_missing_permission_is_said_and_no_reason_to_sign_in_again_and_again(r
         assert '"resource_id": "/orders/*", "methods": ["get"]' in caught.value.remedy
         ref.read()
     assert tokens(ref) <= 2
-    report = ref.adapter.check(["orders", "orders.notes", RETURNS])
+    report = ref.adapter.check(uses("orders", "orders.notes", RETURNS))
     assert [problem.stream for problem in report.problems] == ["orders.notes", RETURNS]
 
 

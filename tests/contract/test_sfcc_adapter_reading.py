@@ -11,7 +11,7 @@ import pytest
 from connector.errors import Misconfigured
 from connector.model import Select
 from connector.sandbox import Sandbox
-from tests.contract.sfcc_shop import ALL, Shop, shop
+from tests.contract.sfcc_shop import ALL, Shop, shop, uses
 
 RETURNS = "custom_objects/ReturnRequest"
 
@@ -240,11 +240,11 @@ def test_check_is_one_call_and_tells_facts(ref: Shop) -> None:
     assert report.facts["token"] == "1799 s"
     assert report.facts["site"] == "RefArch"
     assert ref.adapter.calls() == 2  # the sign-in and one search
-    assert ref.adapter.check(["orders", "orders.notes", RETURNS, "custom_objects/RefundRequest"]).well
+    assert ref.adapter.check(uses("orders", "orders.notes", RETURNS, "custom_objects/RefundRequest")).well
 
 
 def test_check_tells_what_an_administrator_must_do(ref: Shop) -> None:
-    report = ref.adapter.check(["orders", "custom_objects/Nonsense"])
+    report = ref.adapter.check(uses("orders", "custom_objects/Nonsense"))
     (problem,) = report.problems
     assert problem.stream == "custom_objects/Nonsense"
     assert problem.remedy

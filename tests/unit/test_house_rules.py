@@ -33,7 +33,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "engine": {"adapter", "digests", "engine", "errors", "flow", "keys", "mapping.spec", "model", "retry", "store="},
     "http": {"adapter", "errors", "http*", "model", "secret"},
     "telemetry": set(),
-    "config": {"adapter", "config", "document", "errors", "flow", "mapping", "retry", "secret", "stamps"},
+    "config": {"adapter", "config", "document", "errors", "flow", "mapping", "model", "retry", "secret", "stamps"},
     "web": {"config.values", "errors", "telemetry", "web"},
     "runner": {
         "adapter", "config", "document", "engine", "errors", "flow", "model", "runner", "store=", "telemetry", "web",

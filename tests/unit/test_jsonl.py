@@ -13,7 +13,7 @@ import pytest
 
 from connector.adapters.jsonl import Jsonl, JsonlSettings
 from connector.errors import Gone, Misconfigured
-from connector.model import Page, Record, Ref, Select, Write
+from connector.model import Page, Record, Ref, Select, StreamUse, Write
 
 NOW = datetime(2026, 11, 20, 10, 2, tzinfo=UTC)
 ALL = Select()
@@ -160,7 +160,7 @@ def test_a_selection_narrows_fields_and_keys(files: Jsonl, tmp_path: Path) -> No
 
 
 def test_check_wants_the_folder(files: Jsonl, tmp_path: Path) -> None:
-    assert files.check(["orders"]).well
+    assert files.check([StreamUse("orders")]).well
     gone = Jsonl("gone", JsonlSettings(folder=tmp_path / "nowhere"), clock=Noon())
     (problem,) = gone.check().problems
     assert "nowhere" in problem.message
@@ -168,7 +168,7 @@ def test_check_wants_the_folder(files: Jsonl, tmp_path: Path) -> None:
 
 def test_check_names_the_stream_whose_file_is_broken(files: Jsonl, tmp_path: Path) -> None:
     (tmp_path / "orders.jsonl").write_text("nonsense\n")
-    (problem,) = files.check(["orders", "returns"]).problems
+    (problem,) = files.check([StreamUse("orders"), StreamUse("returns")]).problems
     assert problem.stream == "orders"
 
 

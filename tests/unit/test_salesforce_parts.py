@@ -15,6 +15,7 @@ from connector.adapter import Adapter, adapter_class
 from connector.adapters.salesforce import Salesforce, cursor, soql
 from connector.adapters.salesforce.cursor import Position
 from connector.adapters.salesforce.records import stamp_of
+from connector.model import StreamUse
 from tests.unit.salesforce_wire import BASE, KEY, URL, Answer, json_answer, org, refusal, settings
 
 
@@ -163,7 +164,7 @@ def test_check_makes_one_call_and_one_more_for_each_stream() -> None:
         wire.script("GET", DESCRIBE, described())
         assert adapter.check().well
         assert adapter.calls() == 2  # the token, the call
-        report = adapter.check(["Case"])
+        report = adapter.check([StreamUse("Case")])
         assert report.well
         assert adapter.calls() == 4
         assert report.facts["api version"] == "66.0"
@@ -185,7 +186,7 @@ def test_check_says_what_keeps_a_stream_from_carrying_our_key(answer: Answer, sa
     with org() as (adapter, wire, _):
         wire.script("GET", BASE + "limits", json_answer({}))
         wire.script("GET", DESCRIBE, answer)
-        [problem] = adapter.check(["Case"]).problems
+        [problem] = adapter.check([StreamUse("Case")]).problems
         assert says in problem.message
         assert remedy in problem.remedy
         assert problem.stream == "Case"

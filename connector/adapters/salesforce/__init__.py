@@ -19,7 +19,7 @@ from connector.adapters.salesforce.signin import SignIn
 from connector.adapters.salesforce.streams import Streams
 from connector.errors import Misconfigured
 from connector.http import Http
-from connector.model import Cursor, Page, Record, Report, Result, Select, Write
+from connector.model import Cursor, Page, Record, Report, Result, Select, StreamUse, Write
 
 if TYPE_CHECKING:
     from connector.adapters.salesforce.parts import Parts
@@ -41,9 +41,9 @@ class Salesforce:
         self._lock = threading.Lock()
         self._made: Parts | None = None
 
-    def check(self, streams: Sequence[str] = ()) -> Report:
-        """One authenticated call, and a describe for each of `streams`: its key field must be unique and an External ID."""
-        return self._parts.checker.report(streams)
+    def check(self, uses: Sequence[StreamUse] = ()) -> Report:
+        """One authenticated call, and a describe for each of `uses`: its key field must be unique and an External ID."""
+        return self._parts.checker.report([use.stream for use in uses])
 
     def read(
         self, stream: str, since: Cursor | datetime | None, *, select: Select, overlap: float = 60.0

@@ -20,7 +20,7 @@ from connector.adapters.sfcc.orders import Orders
 from connector.adapters.sfcc.settings import SfccSettings
 from connector.adapters.sfcc.streams import NOTES, ORDERS, Streams, object_type
 from connector.errors import ConnectionFault, Misconfigured, RemoteError, Transient
-from connector.model import Cursor, Page, Problem, Record, Report, Result, Select, Write
+from connector.model import Cursor, Page, Problem, Record, Report, Result, Select, StreamUse, Write
 
 __all__ = ["Sfcc", "SfccSettings"]
 
@@ -40,11 +40,11 @@ class Sfcc:
         self._orders = Orders(self._client, self.streams[ORDERS], clock)
         self._notes = Notes(self._client)
 
-    def check(self, streams: Sequence[str] = ()) -> Report:
-        """One search for one order; for `streams`, one cheap call for each kind of them. Raises ConnectionFault."""
+    def check(self, uses: Sequence[StreamUse] = ()) -> Report:
+        """One search for one order; for `uses`, one cheap call for each kind of them. Raises ConnectionFault."""
         problems: list[Problem] = []
         orders: list[Record] = []
-        wanted = [self.streams[stream].name for stream in streams] or [ORDERS]
+        wanted = [self.streams[use.stream].name for use in uses] or [ORDERS]
         if ORDERS in wanted or NOTES in wanted:
             orders = self._well(ORDERS, self._orders.probe, problems) or []
         if NOTES in wanted and orders:
