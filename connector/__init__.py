@@ -3,7 +3,7 @@
 These names are what an adapter's author needs; everything else is internal.
 """
 
-from connector.adapter import Adapter, Clock, Stream
+from connector.adapter import Adapter, Clock, SetsUp, Stream
 from connector.errors import (
     AuthFailed,
     Conflict,
@@ -14,10 +14,11 @@ from connector.errors import (
     Transient,
     Unavailable,
 )
-from connector.model import Page, Problem, Record, Ref, Report, Result, Select, StreamUse, Write
+from connector.model import Attribute, Page, Problem, Record, Ref, Report, Result, Select, Setup, StreamUse, Write
 
 __all__ = [
     "Adapter",
+    "Attribute",
     "AuthFailed",
     "Clock",
     "Conflict",
@@ -32,6 +33,8 @@ __all__ = [
     "Report",
     "Result",
     "Select",
+    "SetsUp",
+    "Setup",
     "Stream",
     "StreamUse",
     "Transient",

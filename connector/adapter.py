@@ -15,7 +15,10 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from connector.model import Cursor, Op, Page, Record, Report, Result, Select, StreamUse, Write
+from connector.model import Attribute, Cursor, Op, Page, Record, Report, Result, Select, Setup, StreamUse, Write
+
+Declared = Mapping[str, Mapping[str, Attribute]]
+"""Stream → field → how it is declared in the remote system."""
 
 
 class Clock(Protocol):
@@ -107,6 +110,15 @@ class Adapter(Protocol):
 
     def close(self) -> None:
         """Give connections back. No call follows."""
+        ...
+
+
+@runtime_checkable
+class SetsUp(Protocol):
+    """What an adapter may have beside its verbs, where its system can take files from an administrator."""
+
+    def setup(self, uses: Sequence[StreamUse], declared: Declared) -> Setup:
+        """The files for what the flows do. Touches no network; no secret stands in any of them."""
         ...
 
 

@@ -149,6 +149,17 @@ class StreamUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Attribute:
+    """How a field of a remote object is declared there: `type` in its system's own words (`Text(255)`, `enum-of-string`),
+    `values` of a closed list."""
+
+    type: str
+    label: str = ""
+    description: str = ""
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that `check` found wrong at a remote system, and what an administrator must do.
 
@@ -160,6 +171,19 @@ class Problem:
     stream: str = ""
     field: str = ""
     value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What an administrator needs of one connection: files by their path, as that system's tools take them.
+
+    `guessed`: (stream, field) whose type nobody declared → the type that was taken from what the mappings write.
+    `problems`: declarations that the system cannot have; nothing is written then.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    guessed: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    problems: Sequence[Problem] = ()
 
 
 @dataclass(frozen=True, slots=True)

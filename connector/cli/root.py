@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "Run the daemon: every flow on its schedule, until SIGTERM.",
     "sync": "Make one pass of every flow, or of those named.",
     "check": "Read the configuration and all mappings; --live also asks the remote systems.",
+    "setup": "Write what an administrator must set up in the remote systems.",
     "preview": "Show what one record would become, without sending anything.",
     "test": "Run the tests that stand inside mappings.",
     "status": "Show the books of every flow and the health of every connection.",

@@ -30,11 +30,12 @@ from connector.retry import Policy
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One configured remote system, not opened yet."""
+    """One configured remote system, not opened yet. `kind` is the adapter's name."""
 
     name: str
     adapter: type[Adapter]
     settings: BaseModel
+    kind: str = ""
 
     def open(self, clock: Clock) -> Adapter:
         """A new adapter; it touches no network until its first verb. Close it."""
@@ -164,7 +165,7 @@ def _connections(document: Document, resolved: Resolved, faults: list[Fault]) ->
             faults += found + [fault for fault in insecure if fault.place not in said]
             continue
         faults += insecure
-        out[name] = Connection(name, cls, settings)
+        out[name] = Connection(name, cls, settings, str(kind))
     return out
 
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel
 
-from connector.adapter import Clock, Stream
+from connector.adapter import Clock, Declared, Stream
 from connector.adapters.salesforce.budget import Gauge
 from connector.adapters.salesforce.settings import Settings as OrgSettings
 from connector.adapters.salesforce.signin import SignIn
 from connector.adapters.salesforce.streams import Streams
 from connector.errors import Misconfigured
 from connector.http import Http
-from connector.model import Cursor, Page, Record, Report, Result, Select, StreamUse, Write
+from connector.model import Cursor, Page, Record, Report, Result, Select, Setup, StreamUse, Write
 
 if TYPE_CHECKING:
     from connector.adapters.salesforce.parts import Parts
@@ -72,6 +72,12 @@ class Salesforce:
                 self._parts.checker.must_refuse_a_second(stream)
         with self._http.within(2 * self._settings.timeouts.total):
             return self._parts.writer.write(target, batch, op)
+
+    def setup(self, uses: Sequence[StreamUse], declared: Declared) -> Setup:
+        """Fields, queues and permission sets in source format, and a page with the steps that remain."""
+        from connector.adapters.salesforce.setup import setup
+
+        return setup(self._settings, uses, declared)
 
     def calls(self) -> int:
         """Requests sent so far, sign-ins and tries again included."""

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from connector.adapter import Clock, Stream
+from connector.adapter import Clock, Declared, Stream
 from connector.adapters.sfcc.client import Client
 from connector.adapters.sfcc.notes import Notes
 from connector.adapters.sfcc.objects import Objects
@@ -20,7 +20,7 @@ from connector.adapters.sfcc.orders import Orders
 from connector.adapters.sfcc.settings import SfccSettings
 from connector.adapters.sfcc.streams import NOTES, ORDERS, Streams, object_type
 from connector.errors import ConnectionFault, Misconfigured, RemoteError, Transient
-from connector.model import Cursor, Page, Problem, Record, Report, Result, Select, StreamUse, Write
+from connector.model import Cursor, Page, Problem, Record, Report, Result, Select, Setup, StreamUse, Write
 
 __all__ = ["Sfcc", "SfccSettings"]
 
@@ -95,6 +95,12 @@ class Sfcc:
                         raise
                     results.append(Result(error=_as_record(error)))  # the writes before it have happened: say so
         return results
+
+    def setup(self, uses: Sequence[StreamUse], declared: Declared) -> Setup:
+        """Attributes and object types to import, OCAPI permissions to paste, and a page that says where."""
+        from connector.adapters.sfcc.setup import setup
+
+        return setup(self.settings, uses, declared)
 
     def calls(self) -> int:
         return self._client.http.calls
