@@ -17,6 +17,7 @@ from connector.sandbox.gate import Gate, json_reply
 from connector.sandbox.options import Options
 from connector.sandbox.salesforce.problem import Problem
 from connector.sandbox.server import Connection, Listener, Request, bind
+from connector.sandbox.sfcc.fault import Fault
 from connector.sandbox.world import World
 
 T = TypeVar("T")
@@ -74,8 +75,8 @@ class House:
                 return
             answer = self.urls if verb == "urls" else control.call(self.control, verb, arguments)
             connection.send(json_reply(200, answer))
-        except (KeyError, TypeError, ValueError, Problem) as error:
-            text = error.message if isinstance(error, Problem) else str(error.args[0] if error.args else error)
+        except (KeyError, TypeError, ValueError, Problem, Fault) as error:
+            text = error.message if isinstance(error, Problem | Fault) else str(error.args[0] if error.args else error)
             connection.send(json_reply(400, {"error": text}))
 
     async def _outage(self, connection: Connection, arguments: dict[str, Any]) -> None:

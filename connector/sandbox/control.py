@@ -12,15 +12,16 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from connector.sandbox.options import Options
+from connector.sandbox.salesforce.deploy import deploy
+from connector.sandbox.salesforce.people import INTEGRATION
 from connector.sandbox.salesforce.schema import KEY_FIELD
-from connector.sandbox.sfcc.schema import OBJECT_TYPES
-from connector.sandbox.sfcc.tokens import check_settings
+from connector.sandbox.sfcc.tokens import check_settings, read_settings
 
 if TYPE_CHECKING:
     from connector.sandbox.world import World
 
 _FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "days", "equal_run",
-          "longest_order", "clock_skew", "faults", "agents", "traffic"}  # fmt: skip
+          "longest_order", "bare", "clock_skew", "faults", "agents", "traffic"}  # fmt: skip
 
 
 class Control:
@@ -126,8 +127,9 @@ class Control:
 
     def objects(self, kind: str) -> list[dict[str, Any]]:
         """All custom objects of a type, with their site_id."""
-        if kind not in OBJECT_TYPES:
-            raise ValueError(f"no custom object type {kind!r}; known: {', '.join(OBJECT_TYPES)}")
+        known = self.world.shop.objects.types
+        if kind not in known:
+            raise ValueError(f"no custom object type {kind!r}; known: {', '.join(known)}")
         return self.world.shop.objects.shown(kind)
 
     def place_order(self, site: str = "RefArch", exception: bool | None = True, **changes: Any) -> dict[str, Any]:
@@ -186,6 +188,27 @@ class Control:
         """CaseHistory rows of a case."""
         wanted = self.world.agents.find(case).values["Id"]
         return [dict(r.values) for r in self.world.org.tables["CaseHistory"].children.get(wanted, [])]
+
+    # administrators
+    def deploy_salesforce(self, files: dict[str, str]) -> list[str]:
+        """Deploys metadata in source format (`files`: path in the project → text); returns the components."""
+        return deploy(self.world.org, files)
+
+    def assign_permission_set(self, name: str, user: str = INTEGRATION) -> None:
+        """Gives a deployed permission set to a user, by default to the one who signs in over the API."""
+        self.world.org.access.assign(name, user)
+
+    def add_picklist_values(self, field: str, values: list[str]) -> None:
+        """Adds values to a standard picklist of Case."""
+        self.world.org.access.add_values("Case", field, values)
+
+    def import_shop(self, files: dict[str, str]) -> None:
+        """Imports definitions of attributes and object types (`files`: path in a site archive → text)."""
+        self.world.shop.take_metadata(files)
+
+    def ocapi_settings(self, kind: str, document: dict[str, Any]) -> None:
+        """Saves Open Commerce API settings of `kind` shop or data; they replace what was there."""
+        self.world.shop.save_settings(kind, read_settings(kind, document))
 
     # people
     def agent_take(self, case: str, **more: Any) -> dict[str, Any]:

@@ -32,6 +32,10 @@ class Options:
     longest_order: int = 50
     """Most product lines of an order."""
 
+    bare: bool = False
+    """An org and a shop before an administrator has prepared them: without our fields, queues, attributes, object types and
+    OCAPI permissions. Orders are there, without custom attributes; return requests are not."""
+
     # credentials (both systems)
     clients: Mapping[str, str] = field(default_factory=lambda: {"bench": "secret"})
     """Client id → secret."""

@@ -28,8 +28,8 @@ class ShopCode:
 
     def run(self) -> int:
         """Executes what is requested; returns how many. A key that was executed before is never executed again."""
-        docs = self.shop.objects.types["RefundRequest"]
-        if docs.writes == self._seen:
+        docs = self.shop.objects.types.get("RefundRequest")
+        if docs is None or docs.writes == self._seen:
             return 0
         done = 0
         for request in self.shop.objects.shown("RefundRequest"):

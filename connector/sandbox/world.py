@@ -6,6 +6,8 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+import orjson
+
 from connector.sandbox.agent import Agents
 from connector.sandbox.clock import Clock, iso
 from connector.sandbox.data import returns
@@ -38,13 +40,15 @@ class World:
         self.maker = OrderMaker(options, self.shop.url)
         self.random = Random(options.seed + 3)
         loaded: dict[str, list[tuple[str, str, str, bytes]]] = {site: [] for site in self.shop.orders.sites}
-        for order in self.maker.all(self.clock.now()):
-            loaded[order[1]].append(order)
+        for number, site, at, body in self.maker.all(self.clock.now()):
+            body = orjson.dumps(self._declared(orjson.loads(body))) if options.bare else body
+            loaded[site].append((number, site, at, body))
         for site, docs in self.shop.orders.sites.items():
             docs.load(loaded[site])
         self.returns = 0
         bodies = [o[3] for orders in loaded.values() for o in orders]
-        for site, key, at, attributes in returns.all_returns(options, bodies, self.clock.now()):
+        made = () if options.bare else returns.all_returns(options, bodies, self.clock.now())
+        for site, key, at, attributes in made:
             self.returns += 1
             self.shop.objects.put(site, "ReturnRequest", key, attributes, "", at=at)
         self.shop_code = ShopCode(self, self.shop)
@@ -81,10 +85,16 @@ class World:
     def place_order(self, site: str = "RefArch", *, exception: bool | None = True, **changes: Any) -> dict[str, Any]:
         """A new order; `changes` overwrite its attributes."""
         order = self.maker.make(site, self.clock.now(), exception=exception)
+        order = self._declared(order)
         order["creation_date"] = iso(self.clock.now())
         order.update(changes)
         self.shop.orders.save(site, order)
         return order
+
+    def _declared(self, order: dict[str, Any]) -> dict[str, Any]:
+        """An order with no other custom attributes than the shop has declared."""
+        declared = self.shop.definitions.orders
+        return {name: value for name, value in order.items() if not name.startswith("c_") or name in declared}
 
     def change_order(self, number: str, site: str | None = None, **changes: Any) -> dict[str, Any]:
         """The shop changes an order; null removes an attribute."""

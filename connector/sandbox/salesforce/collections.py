@@ -63,7 +63,7 @@ class Collections:
 
     def upsert(self, call: Call, kind: str, field: str) -> Reply:
         table = self.org.table(kind)
-        if field not in table.fields or not table.fields[field].external_id:
+        if field not in table.api.by_name or not table.fields[field].external_id:
             raise Problem(
                 "INVALID_FIELD", f"Field name provided, {field} is not an External ID or indexed field for {kind}", []
             )

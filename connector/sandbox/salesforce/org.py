@@ -14,6 +14,7 @@ import orjson
 from connector.sandbox.faults import ROW_KINDS, Rule
 from connector.sandbox.gate import World, json_reply
 from connector.sandbox.salesforce import describe, people
+from connector.sandbox.salesforce.access import Access
 from connector.sandbox.salesforce.collections import Collections
 from connector.sandbox.salesforce.composite import Composite
 from connector.sandbox.salesforce.ids import full
@@ -21,7 +22,7 @@ from connector.sandbox.salesforce.problem import Problem, not_found
 from connector.sandbox.salesforce.queries import Queries
 from connector.sandbox.salesforce.replication import replicated
 from connector.sandbox.salesforce.rows import Rows
-from connector.sandbox.salesforce.schema import KEY_FIELD, OBJECTS
+from connector.sandbox.salesforce.schema import KEY_FIELD, OBJECTS, fresh_case
 from connector.sandbox.salesforce.sessions import Session, Sessions
 from connector.sandbox.salesforce.table import Row, Table
 from connector.sandbox.salesforce.writes import Transaction
@@ -62,7 +63,7 @@ class Call:
         """The default of Sforce-Auto-Assign is TRUE, for updates as well."""
         assign = self.request.header(b"sforce-auto-assign").strip().upper() != "FALSE"
         save = "allowsave=true" in self.request.header(b"sforce-duplicate-rule-header").lower().replace(" ", "")
-        return Transaction(self.org, self.session.user, assign=assign, allow_duplicates=save)
+        return Transaction(self.org, self.session.user, assign=assign, allow_duplicates=save, api=True)
 
     def attributes(self, table: Table, made: str) -> dict[str, str]:
         kind = table.shape.name
@@ -84,17 +85,22 @@ class Org:
 
     def start(self) -> None:
         """An empty org with its people and queues; sessions live on."""
-        self.tables = {shape.name: Table(shape) for shape in OBJECTS}
+        shapes = {
+            **{shape.name: shape for shape in OBJECTS},
+            **({"Case": fresh_case()} if self.world.options.bare else {}),
+        }
+        self.tables = {name: Table(shape) for name, shape in shapes.items()}
         self.cases, self.comments = self.tables["Case"], self.tables["CaseComment"]
         self._numbers = count(1001)
         self.on_case: list[Callable[[Row], None]] = []
         self.row_rules: list[Rule] = []
         self.late = 0.0
         self.hidden_until = 0.0
+        self.case_queues: set[str] = set()
         people.settle(self)
         self.integration = self.user_named(people.INTEGRATION) or ""
         self.default_owner = self.integration
-        self.case_queues = {q.values["QueueId"] for q in self.tables["QueueSobject"]}
+        self.access = Access(self)
         self.rows = Rows(self)
         self.collections = Collections(self)
         self.queries = Queries(self)

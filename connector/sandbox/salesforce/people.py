@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from connector.sandbox.salesforce.fields import stamp
@@ -21,14 +22,25 @@ def settle(org: Org) -> None:
     for i, name in enumerate(AGENTS):
         _user(org, name, f"agent{i + 1}@acme.example")
     _user(org, "Former Colleague", LEFT, active=False)
-    for name in QUEUES:
-        group = _add(org, "Group", Name=name, DeveloperName=name, Type="Queue")
-        _add(org, "QueueSobject", QueueId=group, SobjectType="Case")
+    for name in () if org.world.options.bare else QUEUES:
+        add_queue(org, name, name, ["Case"])
     _add(org, "Group", Name="Everybody", DeveloperName="Everybody", Type="Regular")
     statuses = CASE.by_name["Status"]
     for i, label in enumerate(statuses.values):
         closed, default = label in CLOSED, label == statuses.default
         _add(org, "CaseStatus", MasterLabel=label, ApiName=label, IsClosed=closed, IsDefault=default, SortOrder=i + 1.0)
+
+
+def add_queue(org: Org, name: str, label: str, objects: Sequence[str]) -> None:
+    """A queue, or more objects for one that is there."""
+    known = [r for r in org.tables["Group"] if (r.values["DeveloperName"], r.values["Type"]) == (name, "Queue")]
+    group = str(known[0].values["Id"]) if known else _add(org, "Group", Name=label, DeveloperName=name, Type="Queue")
+    taken = {q.values["SobjectType"] for q in org.tables["QueueSobject"] if q.values["QueueId"] == group}
+    for each in objects:
+        if each not in taken:
+            _add(org, "QueueSobject", QueueId=group, SobjectType=each)
+        if each == "Case":
+            org.case_queues.add(group)
 
 
 def _user(org: Org, name: str, login: str, *, active: bool = True) -> None:

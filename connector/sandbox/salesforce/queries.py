@@ -149,7 +149,7 @@ class Queries:
     def _put(self, call: Call, table: Table, values: Values, path: str, out: dict[str, Any]) -> None:
         first, _, rest = path.partition(".")
         if not rest:
-            name = first if first in table.fields else table.column(first)
+            name = first if first in table.api.by_name else table.column(first)
             out[name] = values.get(name)
             return
         relation = next(r for r in table.shape.relations if r.lower() == first.lower())

@@ -69,7 +69,7 @@ class Rows:
         return held
 
     def _holders(self, table: Table, field: str, value: str) -> list[Row]:
-        if field not in table.fields or not table.fields[field].external_id:
+        if field not in table.api.by_name or not table.fields[field].external_id:
             raise not_found(field)
         if _EXTENSION.search(value):  # taken for a file name before it reaches the field
             raise Problem("NOT_FOUND", "The requested resource does not exist", status=404)
@@ -103,7 +103,7 @@ class Rows:
     def _read(self, call: Call, table: Table, row: Row) -> Reply:
         values = row.seen(call.now) or {}
         wanted = call.params().get("fields") if call.request.query else None
-        names = list(table.fields) if wanted is None else [table.column(n.strip()) for n in wanted.split(",")]
+        names = list(table.api.by_name) if wanted is None else [table.column(n.strip()) for n in wanted.split(",")]
         document = {"attributes": call.attributes(table, values["Id"]), **{n: values.get(n) for n in names}}
         headers = b""
         if "LastModifiedDate" in values:

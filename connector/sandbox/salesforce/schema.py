@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connector.sandbox.salesforce.fields import Field
@@ -113,6 +113,28 @@ CASE = Object(
     createable=True,
     updateable=True,
 )  # fmt: skip
+
+_FRESH: Mapping[str, tuple[str, ...]] = {
+    "Origin": ("Phone", "Email", "Web"),
+    "Type": ("Mechanical", "Electrical", "Electronic", "Structural", "Other"),
+    "Reason": (
+        "Installation",
+        "Equipment Complexity",
+        "Performance",
+        "Breakdown",
+        "Equipment Design",
+        "Feedback",
+        "Other",
+    ),
+}
+"""Standard picklists as a new org has them."""
+
+
+def fresh_case() -> Object:
+    """Case in an org that nobody has prepared."""
+    fields = tuple(replace(f, values=_FRESH.get(f.name, f.values)) for f in CASE.fields if not f.custom)
+    return replace(CASE, fields=fields)
+
 
 COMMENT = Object(
     "CaseComment",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from connector.sandbox.salesforce.fields import Field
 from connector.sandbox.salesforce.ids import ids
 from connector.sandbox.salesforce.problem import Problem, no_column
 from connector.sandbox.salesforce.schema import KEY_FIELD, Object
@@ -29,30 +31,53 @@ class Row:
         return self.values if self.visible <= now else self.before
 
 
+class View:
+    """The fields of an object as one kind of user has them."""
+
+    __slots__ = ("by_name", "create", "fields", "lower", "texts", "update")
+
+    def __init__(self, fields: tuple[Field, ...]) -> None:
+        self.fields = fields
+        self.by_name = {f.name: f for f in fields}
+        self.lower = {f.name.lower(): f.name for f in fields}
+        self.create = {f.name: f.check for f in fields if f.createable}
+        self.texts = {f.name: f.length for f in fields if f.createable and f.updateable and f.plain}
+        self.update = {f.name: f.check for f in fields if f.updateable}
+
+
 class Table:
     """All rows of one object, deleted ones included."""
 
     def __init__(self, shape: Object) -> None:
-        self.shape = shape
-        self.fields = shape.by_name
         self.rows: dict[str, Row] = {}
         self.keys: dict[str, list[Row]] = {}
         self.children: dict[str, list[Row]] = {}
         self.places: list[str] = []
         self.next_id: Callable[[], str] = ids(shape.prefix).__next__
         self._sorted = True
-        self._lower = {f.name.lower(): f.name for f in shape.fields}
-        self._create = {f.name: f.check for f in shape.fields if f.createable}
-        self._texts = {f.name: f.length for f in shape.fields if f.createable and f.updateable and f.plain}
-        self._update = {f.name: f.check for f in shape.fields if f.updateable}
+        self.declare(shape)
+
+    def declare(self, shape: Object) -> None:
+        """The object has these fields from now on; who may see them is said by `allow`."""
+        self.shape = shape
+        self.fields = shape.by_name
         self._defaults = [(f.name, f.default) for f in shape.fields if f.default is not None]
+        self.everybody = self.api = View(shape.fields)
+
+    def allow(self, readable: Container[str], editable: Container[str]) -> None:
+        """Field-level security of the user who signs in over the API. People in their browsers see everything."""
+        seen = [f for f in self.shape.fields if f.name in readable]
+        self.api = View(
+            tuple(f if f.name in editable else replace(f, createable=False, updateable=False) for f in seen)
+        )
 
     # writing
-    def checked(self, record: Mapping[str, Any], *, creating: bool) -> Values:
+    def checked(self, record: Mapping[str, Any], *, creating: bool, view: View | None = None) -> Values:
         """The writable values of a record, each as it will be stored. Raises Problem."""
-        writable = self._create if creating else self._update
+        view = view or self.everybody
+        writable = view.create if creating else view.update
         out: Values = {}
-        texts = self._texts
+        texts = view.texts
         for name, value in record.items():
             longest = texts.get(name)
             if longest is not None and value.__class__ is str and 0 < len(value) <= longest:
@@ -62,7 +87,7 @@ class Table:
             if check is None:
                 if name in ("attributes", "id", "Id", "type"):
                     continue
-                name = self.column(name)
+                name = self.column(name, view)
                 check = writable.get(name)
                 if check is None:
                     raise Problem(
@@ -77,9 +102,9 @@ class Table:
                 out[name] = None
         return out
 
-    def column(self, name: str) -> str:
-        """A field's name in its own spelling; names are not case-sensitive."""
-        known = self._lower.get(name.lower())
+    def column(self, name: str, view: View | None = None) -> str:
+        """A field's name in its own spelling; names are not case-sensitive. Unless told otherwise, as the API sees it."""
+        known = (view or self.api).lower.get(name.lower())
         if known is None:
             raise no_column(name, self.shape.name)
         return known

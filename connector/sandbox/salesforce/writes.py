@@ -13,7 +13,7 @@ from connector.sandbox.salesforce.fields import stamp
 from connector.sandbox.salesforce.ids import full
 from connector.sandbox.salesforce.problem import Problem
 from connector.sandbox.salesforce.schema import CLOSED, KEY_FIELD
-from connector.sandbox.salesforce.table import Row, Table, Values
+from connector.sandbox.salesforce.table import Row, Table, Values, View
 
 if TYPE_CHECKING:
     from connector.sandbox.salesforce.org import Org
@@ -35,11 +35,14 @@ class Change:
 class Transaction:
     """Everything that one call writes: one stamp in whole seconds, one user, one assignment decision."""
 
-    def __init__(self, org: Org, actor: str, *, assign: bool, allow_duplicates: bool = False) -> None:
+    def __init__(
+        self, org: Org, actor: str, *, assign: bool, allow_duplicates: bool = False, api: bool = False
+    ) -> None:
         self.org = org
         self.actor = actor
         self.assign = assign
         self.allow_duplicates = allow_duplicates
+        self.api = api
         self.now = now = org.world.clock.now()
         self.stamp = stamp(now)
         self.visible = now + org.late if org.late else 0.0
@@ -50,7 +53,7 @@ class Transaction:
     def create(self, table: Table, record: Record) -> Change:
         if not table.shape.createable:
             raise Problem("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type {table.shape.name} cannot be created")
-        values = table.checked(record, creating=True)
+        values = table.checked(record, creating=True, view=self._view(table))
         table.defaults(values)
         self._required(table, values)
         if table is self.org.cases:
@@ -74,7 +77,7 @@ class Transaction:
             raise Problem("ENTITY_IS_DELETED", "entity is deleted", [], status=404)
         if not table.shape.updateable:
             raise Problem("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type {table.shape.name} cannot be updated")
-        values = table.checked(record, creating=False)
+        values = table.checked(record, creating=False, view=self._view(table))
         if table is not self.org.cases:
             return Change(table, row, values)
         if not self.org.world.options.supplied_updatable:
@@ -97,6 +100,9 @@ class Transaction:
             self._parent(values)
         return Change(table, row, values)
 
+    def _view(self, table: Table) -> View:
+        return table.api if self.api else table.everybody
+
     def _lock(self, row: Row) -> None:
         """A row that another transaction has written and not committed yet: the platform waits 10 s, then gives up."""
         if row.visible > self.now:
@@ -115,7 +121,7 @@ class Transaction:
             raise Problem("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing)
 
     def _unique(self, table: Table, key: str, row: Row | None) -> None:
-        if not self.org.world.options.unique_key:
+        if not self.org.world.options.unique_key or not table.fields[KEY_FIELD].unique:
             return
         lower = key.lower()
         others = table.keys.get(lower)

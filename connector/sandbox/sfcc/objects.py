@@ -10,7 +10,7 @@ from connector.sandbox.opaque import new_state
 from connector.sandbox.sfcc import results, select
 from connector.sandbox.sfcc.documents import Doc, Documents
 from connector.sandbox.sfcc.fault import Fault, conflict, malformed
-from connector.sandbox.sfcc.schema import KEY_PROPERTY, OBJECT_FIELDS, OBJECT_TYPES, custom_values
+from connector.sandbox.sfcc.schema import OBJECT_FIELDS, custom_values
 from connector.sandbox.sfcc.search import Compiler
 
 if TYPE_CHECKING:
@@ -27,9 +27,16 @@ class Objects:
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
-        self.types = {name: Documents(shop.world.clock, dict) for name in OBJECT_TYPES}
-        self.compilers = {name: Compiler(a, OBJECT_FIELDS, "") for name, a in OBJECT_TYPES.items()}
+        self.types: dict[str, Documents] = {}
+        self.compilers: dict[str, Compiler] = {}
         self.created: dict[str, int] = {}
+        self.declared()
+
+    def declared(self) -> None:
+        """Makes room for the types that the shop has declared meanwhile, and lets search know their attributes."""
+        for name, kind in self.shop.definitions.types.items():
+            self.types.setdefault(name, Documents(self.shop.world.clock, dict))
+            self.compilers[name] = Compiler(kind.attributes, OBJECT_FIELDS, "")
 
     def _type(self, name: str) -> Documents:
         docs = self.types.get(name)
@@ -74,7 +81,7 @@ class Objects:
             "_type": "custom_object",
             "_resource_state": "",
             "object_type": kind,
-            "key_property": KEY_PROPERTY,
+            "key_property": self.shop.definitions.types[kind].key,
             "key_value_string": key,
             "creation_date": now,
         }
@@ -124,7 +131,7 @@ class Objects:
             if not name.startswith("c_") and name not in _IGNORED:
                 raise Fault(400, "UnknownPropertyException", f"Unknown property '{name}'.", property=name)
         ignore = self.shop.world.options.unknown_attributes == "ignore"
-        return custom_values(body, OBJECT_TYPES[kind], ignore_unknown=ignore)
+        return custom_values(body, self.shop.definitions.types[kind].attributes, ignore_unknown=ignore)
 
     def search(self, kind: str, body: Any, version: str) -> bytes:
         """All sites' objects of a type; the hits are the objects themselves."""
@@ -145,5 +152,5 @@ class Objects:
     # the control API and the shop's own code
     def shown(self, kind: str) -> list[dict[str, Any]]:
         """All objects of a type as they are, with their site."""
-        docs = self._type(kind).docs.values()
+        docs = self.types[kind].docs.values() if kind in self.types else ()
         return [{**orjson.loads(d.body), "site_id": d.site} for d in docs if d.body is not None]

@@ -15,7 +15,7 @@ from connector.sandbox.opaque import new_state
 from connector.sandbox.sfcc import results, select
 from connector.sandbox.sfcc.documents import Doc, Documents
 from connector.sandbox.sfcc.fault import Fault, conflict, malformed, no_order, refuse_enum
-from connector.sandbox.sfcc.schema import ORDER_ATTRIBUTES, ORDER_FIELDS, SITES, custom_values, project_order
+from connector.sandbox.sfcc.schema import ORDER_FIELDS, SITES, custom_values, project_order
 from connector.sandbox.sfcc.search import Compiler
 
 if TYPE_CHECKING:
@@ -55,8 +55,12 @@ class Orders:
         self.shop = shop
         self.sites = {site: Documents(shop.world.clock, project_order) for site in SITES}
         self.notes: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        self.compiler = Compiler(ORDER_ATTRIBUTES, ORDER_FIELDS, "order_no")
+        self.compiler = Compiler(shop.definitions.orders, ORDER_FIELDS, "order_no")
         self.writes = 0
+
+    def declared(self) -> None:
+        """Lets search know the attributes that the shop has declared meanwhile."""
+        self.compiler = Compiler(self.shop.definitions.orders, ORDER_FIELDS, "order_no")
 
     def _doc(self, site: str, number: str) -> Doc:
         doc = self.sites[site].get(number)
@@ -141,7 +145,7 @@ class Orders:
 
     def _custom(self, body: Mapping[str, Any]) -> dict[str, Any]:
         ignore = self.shop.world.options.unknown_attributes == "ignore"
-        return custom_values(body, ORDER_ATTRIBUTES, ignore_unknown=ignore)
+        return custom_values(body, self.shop.definitions.orders, ignore_unknown=ignore)
 
     def _move(self, document: dict[str, Any], status: Any) -> None:
         now = document["status"]

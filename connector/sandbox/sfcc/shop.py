@@ -16,7 +16,8 @@ import orjson
 from connector.sandbox.faults import Rule
 from connector.sandbox.gate import World
 from connector.sandbox.server import Reply, Request
-from connector.sandbox.sfcc import select
+from connector.sandbox.sfcc import impex, select
+from connector.sandbox.sfcc.definitions import Definitions
 from connector.sandbox.sfcc.fault import Fault
 from connector.sandbox.sfcc.objects import Objects
 from connector.sandbox.sfcc.orders import WRITABLE, Orders
@@ -49,11 +50,27 @@ class Shop:
 
     def start(self) -> None:
         """An empty shop; tokens live on."""
+        self.definitions = Definitions(bare=self.world.options.bare)
+        self.settings: dict[str, dict[str, Any]] = {"shop": {}, "data": {}} if self.world.options.bare else {}
+        """API → client → resources, once Business Manager's settings were saved; empty: the option `permissions` says it."""
         self.orders = Orders(self)
         self.objects = Objects(self)
         self.lags: dict[str, float] = {}
         self._jitter = Random(self.world.options.seed)
         self._once: float | None = None
+
+    # what an administrator does
+    def take_metadata(self, files: Mapping[str, str]) -> None:
+        """Imports definitions; raises impex.Refused and changes nothing when a file is wrong."""
+        self.definitions = impex.read(files, self.definitions)
+        self.objects.declared()
+        self.orders.declared()
+
+    def save_settings(self, api: str, clients: Mapping[str, Any]) -> None:
+        """What Business Manager saves for one API replaces what was there."""
+        if not self.settings:
+            self.settings = {"shop": {}, "data": {}}
+        self.settings[api] = dict(clients)
 
     # what the gate asks for
     def error(self, status: int, code: str, message: str, arguments: Mapping[str, Any]) -> Reply:
@@ -98,7 +115,7 @@ class Shop:
         holder = self.tokens.holder(request)
         method = _method(request)
         rest = [unquote(p) for p in rest]
-        trim = self.tokens.allowed(holder.client, "/" + "/".join(rest), method)
+        trim = self.tokens.allowed(holder.client, api, "/" + "/".join(rest), method)
         if api == "shop":
             if site not in SITES:
                 raise _no_site(site)

@@ -106,15 +106,18 @@ class Tokens:
     def end_all(self) -> None:
         self.tokens.clear()
 
-    def allowed(self, client: str, resource: str, method: str) -> str | None:
-        """The read_attributes of a client for a resource; None: everything. Fault when it may not call it at all.
+    def allowed(self, client: str, api: str, resource: str, method: str) -> str | None:
+        """The read_attributes of a client for a resource of an API; None: everything. Fault when it may not call it at all.
 
         Resource patterns as in OCAPI settings: `*` stands for one part of the path, `**` for any number.
         """
         permissions = self.shop.world.options.permissions
-        if client not in permissions:
+        entries = permissions.get(client)
+        if self.shop.settings:
+            entries = self.shop.settings.get(api, {}).get(client, ())
+        if entries is None:
             return None
-        for entry in permissions[client]:
+        for entry in entries:
             if method.lower() in entry.get("methods", ()) and _pattern(entry["resource_id"]).fullmatch(resource):
                 shown = entry.get("read_attributes", "(**)")
                 return None if shown == "(**)" else str(shown)
@@ -140,6 +143,27 @@ def _basic(request: Request) -> str:
 
 def _refuse(status: int, error: str, why: str) -> Reply:
     return json_reply(status, {"error": error, "error_description": why})
+
+
+def read_settings(api: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Client → resources, of a document as Business Manager takes it. ValueError for one that it refuses to save."""
+    if api not in ("shop", "data"):
+        raise ValueError(f"there are settings of type shop and data, not {api!r}")
+    if set(document) != {"_v", "clients"} or not re.fullmatch(r"\d\d\.\d{1,2}", str(document["_v"])):
+        raise ValueError("settings are {_v: version, clients: […]}")
+    found: dict[str, Any] = {}
+    for client in document["clients"]:
+        if not set(client) <= {"client_id", "client_name", "allowed_origins", "response_headers", "resources"}:
+            raise ValueError(f"unknown property of a client: {sorted(client)}")
+        found[client["client_id"]] = client["resources"]
+    check_settings(found)
+    for entry in (entry for entries in found.values() for entry in entries):
+        if not set(entry["methods"]) <= {"get", "post", "put", "patch", "delete"}:
+            raise ValueError(f"methods are written small: {entry['methods']}")
+        if not set(entry) <= {"resource_id", "methods", "read_attributes", "write_attributes", "version_range", "config",
+                              "cache_time", "personalized_caching_enabled"}:  # fmt: skip
+            raise ValueError(f"unknown property of a resource: {sorted(entry)}")
+    return found
 
 
 def check_settings(permissions: Mapping[str, Any]) -> None:

@@ -1,0 +1,24 @@
+"""What a shop has declared: attributes of Order and custom object types with theirs. An import of metadata adds to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from connector.sandbox.sfcc.schema import KEY_PROPERTY, OBJECT_TYPES, ORDER_ATTRIBUTES, Attribute
+
+
+@dataclass(slots=True)
+class ObjectType:
+    """One custom object type."""
+
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    key: str = KEY_PROPERTY
+
+
+class Definitions:
+    """Declared attributes, by the name that documents use (`c_reason`)."""
+
+    def __init__(self, *, bare: bool = False) -> None:
+        self.orders: dict[str, Attribute] = {} if bare else dict(ORDER_ATTRIBUTES)
+        sample = {} if bare else OBJECT_TYPES
+        self.types = {name: ObjectType(dict(attributes)) for name, attributes in sample.items()}
