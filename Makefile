@@ -17,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test unit check fmt docs bench lock image clean
+.PHONY: help install demo test unit check fmt docs setup bench lock image clean
 
 help: ## Say what can be made
 	@echo "make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [ARGS=…]"
@@ -50,6 +50,10 @@ fmt: install ## Put imports and format right
 
 docs: install ## Write anew what docs/ takes from the code: the page of commands, the map of modules
 	$(BIN)/python -m tests.written_docs
+
+setup: install ## Write anew the administrators' files for the shipped flows, in setup/
+	@SFCC_URL=https://shop.example.com SFCC_CLIENT_ID=CLIENT_ID SFCC_CLIENT_SECRET=- SALESFORCE_URL=https://org.example.com \
+	SALESFORCE_CLIENT_ID=- SALESFORCE_CLIENT_SECRET=- $(BIN)/connector setup --config config.example.yaml $(ARGS)
 
 bench: install ## Measure records a second, calls and memory; ARGS="--rounds 1" is quicker
 	$(BIN)/python -m bench.run $(ARGS)
