@@ -22,6 +22,7 @@ DEFAULT = "force-app/main/default"
 NUMBER = f"{DEFAULT}/objects/Case/fields/Order_No__c.field-meta.xml"
 SET = f"{DEFAULT}/permissionsets/Ours.permissionset-meta.xml"
 TEXT = field("Order_No__c", Attribute("Text(40)", "Order No"))
+MAY = permission_set("Ours", "", fields={}, objects={"Case": ("create", "update")})
 EXTENSION, TYPES = "meta/system-objecttype-extensions.xml", "meta/custom-objecttype-definitions.xml"
 
 
@@ -44,7 +45,12 @@ def deployed(box: Sandbox, **files: str) -> list[str]:
 
 
 def allow(box: Sandbox, **fields: bool) -> None:
-    text = permission_set("Ours", "", fields={f"Case.{name}": edit for name, edit in fields.items()}, objects=["Case"])
+    text = permission_set(
+        "Ours",
+        "",
+        fields={f"Case.{name}": edit for name, edit in fields.items()},
+        objects={"Case": ("create", "update")},
+    )
     deployed(box, **{SET: text})
     box.control.assign_permission_set("Ours")
 
@@ -133,9 +139,9 @@ def test_every_type_that_can_be_declared_can_be_deployed(box: Sandbox, call: Cal
         (SET, permission_set("Ours", "", fields={"Case.Missing__c": True}), "no CustomField named Case.Missing__c found"),
         (SET, permission_set("Ours", "", fields={"Case.Status": True}), "You cannot deploy to a required field: Case.Status"),
         (SET, permission_set("Ours", "", fields={"Case.ClosedDate": True}), "is not editable"),
-        (SET, permission_set("Ours", "", fields={}, objects=["CaseComment"]), "has no object permissions"),
+        (SET, permission_set("Ours", "", fields={}, objects={"CaseComment": ()}), "has no object permissions"),
         (SET, permission_set("Ours", "", fields={}, system=["Anything"]), "Unknown user permission"),
-        (SET, permission_set("Ours", "", fields={}, objects=["Case"]).replace("<allowRead>true", "<allowRead>false"),
+        (SET, MAY.replace("<allowRead>true", "<allowRead>false"),
          "Permission Create Case depends on permission\\(s\\): Read Case"),
         (f"{DEFAULT}/queues/Two__Lines.queue-meta.xml", queue("x", ["Case"], "66.0"), "no developer name"),
         (f"{DEFAULT}/queues/Orders.queue-meta.xml", queue("Orders", ["Order"], "66.0"), "cannot be assigned to a queue"),

@@ -103,6 +103,22 @@ def test_our_user_edits_what_the_flows_write_and_reads_the_rest(folder: Path) ->
     assert not ours.keys() & {"Status", "OwnerId", "CaseNumber", "IsClosed"}, "the platform refuses these"
 
 
+def test_our_user_may_do_with_an_object_what_the_flows_do(folder: Path) -> None:
+    example = (folder / "config.yaml").read_text()
+    main(["setup"])
+    path = f"{SETS}/Commerce_Case_Connector.permissionset-meta.xml"
+    assert re.findall(r"<allow(\w+)>true", written(folder)[path]) == ["Create", "Edit", "Read"]
+    begin, end = example.index("  returns-to-cases:"), example.index("defaults:")
+    reads = "  back: {from: service.Case, to: shop.orders, mapping: back.yaml, start: now}\n\n"
+    (folder / "config.yaml").write_text(example[: example.index("  orders-to-cases:")] + reads + example[end:])
+    assert begin < end
+    (folder / "back.yaml").write_text(
+        "summary: back\ntarget: '{{ Order_No__c }}'\nfields: {c_caseStatus: '{{ Status }}'}\n"
+    )
+    assert main(["setup"]) == 0
+    assert re.findall(r"<allow(\w+)>true", written(folder)[path]) == ["Read"]
+
+
 def test_people_edit_what_the_flows_only_read(folder: Path) -> None:
     main(["setup"])
     people = permitted(written(folder)[f"{SETS}/Commerce_Case_Agent.permissionset-meta.xml"])

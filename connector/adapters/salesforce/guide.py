@@ -59,6 +59,7 @@ def written(
 ) -> str:
     """The page. `decided`: fields that the agents fill in and the flows read."""
     custom = [each for each in objects if each.endswith("__c")]
+    others = [each for each in objects if each != "Case" and each not in custom]
     deployed = ""
     if queues:
         deployed = (
@@ -67,6 +68,10 @@ def written(
         )
     if custom:
         deployed = f"The objects {_listed(custom)} must exist already. {deployed}"
+    if others:
+        deployed += (
+            f"\n   Access to the standard fields of {_listed(others)} comes from the integration user's profile."
+        )
     rows = [f"   - {name}: {', '.join(values)}" for name, values in picklists.items()]
     layout = "Put the new fields on the page layout of the cases"
     if decided:

@@ -6,11 +6,12 @@ Metadata API Developer Guide: CustomField, Queue, PermissionSet. Elements stand 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from xml.etree import ElementTree
 
-from connector.model import Attribute
+from connector.model import Attribute, Op
 
 FOLDER = "force-app/main/default"
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
@@ -81,10 +82,10 @@ def permission_set(
     description: str,
     *,
     fields: Mapping[str, bool],
-    objects: Sequence[str] = (),
+    objects: Mapping[str, Collection[Op]] = MappingProxyType({}),
     system: Sequence[str] = (),
 ) -> str:
-    """`fields`: `Case.Reason` → may it be edited. `objects` are read, created and edited, whoever owns the record."""
+    """`fields`: `Case.Reason` → may it be edited. `objects` → what is done beside reading all records, whoever owns them."""
     made = {
         "description": description,
         "fieldPermissions": [
@@ -94,9 +95,9 @@ def permission_set(
         "label": label,
         "objectPermissions": [
             {
-                "allowCreate": True,
+                "allowCreate": "create" in objects[each],
                 "allowDelete": False,
-                "allowEdit": True,
+                "allowEdit": "update" in objects[each],
                 "allowRead": True,
                 "modifyAllRecords": False,
                 "object": each,

@@ -13,7 +13,7 @@ from connector.adapter import Declared
 from connector.adapters.salesforce.guide import written
 from connector.adapters.salesforce.metadata import FOLDER, Unknown, field, permission_set, queue
 from connector.adapters.salesforce.settings import Settings
-from connector.model import Attribute, FieldUse, Problem, Setup, StreamUse
+from connector.model import Attribute, FieldUse, Op, Problem, Setup, StreamUse
 
 CONNECTOR, AGENT = "Commerce_Case_Connector", "Commerce_Case_Agent"
 """API names of the permission sets: of the user that we sign in as, and of the people who work on the cases."""
@@ -60,15 +60,15 @@ class _Package:
         queues = _queues(uses)
         for name, objects in queues.items():
             self._add(f"queues/{_api_name(name)}.queue-meta.xml", queue(name, objects, self._settings.version))
-        objects = [use.stream for use in uses if use.stream not in _CASE_SHARES]
-        self._sets(ours, agents, objects)
+        done = {use.stream: use.writes for use in uses if use.stream not in _CASE_SHARES}
+        self._sets(ours, agents, done)
         project = {
             "packageDirectories": [{"path": FOLDER.split("/")[0], "default": True}],
             "sourceApiVersion": self._settings.version,
         }
         self._files["sfdx-project.json"] = orjson.dumps(project, option=orjson.OPT_INDENT_2).decode() + "\n"
         self._files["README.md"] = written(
-            self._settings, objects, _values(uses), queues, [name for name, edits in agents.items() if edits]
+            self._settings, list(done), _values(uses), queues, [name for name, edits in agents.items() if edits]
         )
         return Setup(self._files, self._guessed, self._problems)
 
@@ -95,7 +95,7 @@ class _Package:
         else:
             self._add(f"objects/{stream}/fields/{name}.field-meta.xml", text)
 
-    def _sets(self, ours: Mapping[str, bool], agents: Mapping[str, bool], objects: Sequence[str]) -> None:
+    def _sets(self, ours: Mapping[str, bool], agents: Mapping[str, bool], objects: Mapping[str, frozenset[Op]]) -> None:
         self._add(
             f"permissionsets/{CONNECTOR}.permissionset-meta.xml",
             permission_set(

@@ -26,12 +26,12 @@ nothing else.
    and password are `client_id` and `client_secret` of the connection.
 
 2. **Import the definitions.** Business Manager, Administration, Site Development, Import & Export, Meta Data: upload each
-   file of the folder `meta`, validate, import with mode *Merge*. (With the vendor's tool, this folder is a site archive of its
-   own: `meta/` is where an archive has it.)
+   file of the folder `meta`, validate, import with mode *Merge*. In a site archive the folder has the same place.
 {imported}
-3. **Permissions.** Administration, Site Development, Open Commerce API Settings. Paste `{shop}` with type *Shop* and
-   context *{site}*, and `{data}` with type *Data* and context *Global*. Where another client is in there already, add our
-   entry of `clients` to theirs. A change counts within 3 minutes.
+3. **Permissions.** Administration, Site Development, Open Commerce API Settings. Where another client is in there already,
+   add our entry of `clients` to theirs. A change counts within 3 minutes.
+   - type *Shop*, context *{site}*: paste `{shop}`
+   - type *Data*, context *Global*: paste `{data}`
 
 4. **Order search.** Merchant Tools, Search, Search Indexes: enable *Order Incremental Indexing* and build the order index.
    Without it the order search answers 500.
@@ -102,7 +102,7 @@ def _page(settings: SfccSettings, orders: Mapping[str, Attribute], types: Sequen
         imported.append(f"   - `{EXTENSION}`: {len(orders)} attributes of Order")
     if types:
         imported.append(f"   - `{TYPES}`: the site-scoped types {', '.join(f'`{each}`' for each in sorted(types))}")
-    fills = ", makes the custom objects that they read,\nand executes those that they make" if types else ""
+    fills = ", makes the objects\nthat they read and executes those that they make" if types else ""
     return _PAGE.format(
         imported="\n".join([*imported, ""]) if imported else "   The flows use none.\n",
         shop=SHOP, data=DATA, site=settings.site, fills=fills,
