@@ -41,10 +41,9 @@ def command(session: Session, output: Path | None, named: str | None, only_look:
     from connector.adapter import SetsUp
     from connector.config import SystemClock
 
-    config = session.load()
+    config, clock = session.load(), SystemClock()
     attributes = _attributes(config.folder, named)
     target = output or config.folder / FOLDER
-    clock = SystemClock()
     adapters = {name: connection.open(clock) for name, connection in config.connections.items()}
     try:
         uses = uses_of(config, adapters)
@@ -59,11 +58,11 @@ def command(session: Session, output: Path | None, named: str | None, only_look:
     _refuse([(config.connections[name].kind, setup) for name, setup in made.items()], attributes)
     stale = False
     for name in adapters:
-        if name not in made:
+        if name in made:
+            stale |= _write(name, made[name], target / name, only_look=only_look)
+            _tell_guesses(name, made[name], uses)
+        else:
             click.echo(f"{name}: nothing to set up")
-            continue
-        stale |= _write(name, made[name], target / name, only_look=only_look)
-        _tell_guesses(name, made[name], uses)
     if stale and only_look:
         click.echo("not up to date: run connector setup")
     return 1 if stale and only_look else 0
