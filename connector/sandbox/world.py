@@ -93,7 +93,7 @@ class World:
 
     def _declared(self, order: dict[str, Any]) -> dict[str, Any]:
         """An order with no other custom attributes than the shop has declared."""
-        declared = self.shop.definitions.orders
+        declared = self.shop.declared.orders
         return {name: value for name, value in order.items() if not name.startswith("c_") or name in declared}
 
     def change_order(self, number: str, site: str | None = None, **changes: Any) -> dict[str, Any]:

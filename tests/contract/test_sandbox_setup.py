@@ -241,7 +241,7 @@ def test_imported_definitions_are_what_the_shop_checks_writes_against(box: Sandb
     box.control.import_shop({EXTENSION: order_extension(attributes), TYPES: object_types({"Claim": attributes})})
     assert box.control.objects("Claim") == []
     box.control.import_shop({EXTENSION: order_extension({"c_more": Attribute("text")})})
-    declared = box.run(lambda house: house.world.shop.definitions)
+    declared = box.run(lambda house: house.world.shop.declared)
     assert set(declared.orders) == {"c_sum", "c_state", "c_more"}
     assert declared.orders["c_state"].values == ("A", "B")
     assert declared.types["Claim"].key == "requestId"

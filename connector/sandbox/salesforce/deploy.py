@@ -62,7 +62,7 @@ class _Package:
     def run(self) -> None:
         failed: list[str] = []
         take = {"CustomField": self._custom_field, "Queue": self._queue, "PermissionSet": self._permission_set}
-        found = sorted(self._components(), key=lambda each: [kind for _, kind in _PATHS].index(each[1]))
+        found = sorted(self._components(), key=lambda each: ([kind for _, kind in _PATHS].index(each[1]), each[0]))
         for path, kind, owner, name in found:  # fields first: permission sets name them
             try:
                 take[kind](owner, name, read(kind, self.files[path]))

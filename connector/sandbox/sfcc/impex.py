@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from connector.sandbox.sfcc.definitions import Definitions, ObjectType
+from connector.sandbox.sfcc.declared import Declared, ObjectType
 from connector.sandbox.sfcc.schema import Attribute
 
 _NAMESPACE = "{http://www.demandware.com/xml/impex/metadata/2006-10-31}"
@@ -55,9 +55,9 @@ class Refused(ValueError):
     """A file that the import does not take; the text says what is wrong in which."""
 
 
-def read(files: Mapping[str, str], into: Definitions) -> Definitions:
+def read(files: Mapping[str, str], into: Declared) -> Declared:
     """What the shop has declared after the import of these files, by their path in a site archive. Raises Refused."""
-    made = Definitions(bare=True)
+    made = Declared(bare=True)
     made.orders = dict(into.orders)
     made.types = {name: ObjectType(dict(each.attributes), each.key) for name, each in into.types.items()}
     taken = {path: text for path, text in files.items() if path.startswith("meta/")}
@@ -103,14 +103,14 @@ def _shape(path: str, element: Element) -> None:
         _shape(path, child)
 
 
-def _extend(path: str, extension: Element, made: Definitions) -> None:
+def _extend(path: str, extension: Element, made: Declared) -> None:
     if extension.get("type-id") != "Order":
         raise Refused(f"{path}: this sandbox extends Order alone, not {extension.get('type-id')}")
     _attributes(path, extension, "custom-attribute-definitions", made.orders)
     _groups(path, extension, set(made.orders))
 
 
-def _declare(path: str, kind: Element, made: Definitions) -> None:
+def _declare(path: str, kind: Element, made: Declared) -> None:
     name = kind.get("type-id", "")
     key = kind.find(f"{_NAMESPACE}key-definition")
     if key is None or _text(key, "type") not in ("string", "int"):

@@ -30,11 +30,11 @@ class Objects:
         self.types: dict[str, Documents] = {}
         self.compilers: dict[str, Compiler] = {}
         self.created: dict[str, int] = {}
-        self.declared()
+        self.learn()
 
-    def declared(self) -> None:
+    def learn(self) -> None:
         """Makes room for the types that the shop has declared meanwhile, and lets search know their attributes."""
-        for name, kind in self.shop.definitions.types.items():
+        for name, kind in self.shop.declared.types.items():
             self.types.setdefault(name, Documents(self.shop.world.clock, dict))
             self.compilers[name] = Compiler(kind.attributes, OBJECT_FIELDS, "")
 
@@ -81,7 +81,7 @@ class Objects:
             "_type": "custom_object",
             "_resource_state": "",
             "object_type": kind,
-            "key_property": self.shop.definitions.types[kind].key,
+            "key_property": self.shop.declared.types[kind].key,
             "key_value_string": key,
             "creation_date": now,
         }
@@ -131,7 +131,7 @@ class Objects:
             if not name.startswith("c_") and name not in _IGNORED:
                 raise Fault(400, "UnknownPropertyException", f"Unknown property '{name}'.", property=name)
         ignore = self.shop.world.options.unknown_attributes == "ignore"
-        return custom_values(body, self.shop.definitions.types[kind].attributes, ignore_unknown=ignore)
+        return custom_values(body, self.shop.declared.types[kind].attributes, ignore_unknown=ignore)
 
     def search(self, kind: str, body: Any, version: str) -> bytes:
         """All sites' objects of a type; the hits are the objects themselves."""

@@ -55,12 +55,12 @@ class Orders:
         self.shop = shop
         self.sites = {site: Documents(shop.world.clock, project_order) for site in SITES}
         self.notes: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        self.compiler = Compiler(shop.definitions.orders, ORDER_FIELDS, "order_no")
+        self.compiler = Compiler(shop.declared.orders, ORDER_FIELDS, "order_no")
         self.writes = 0
 
-    def declared(self) -> None:
+    def learn(self) -> None:
         """Lets search know the attributes that the shop has declared meanwhile."""
-        self.compiler = Compiler(self.shop.definitions.orders, ORDER_FIELDS, "order_no")
+        self.compiler = Compiler(self.shop.declared.orders, ORDER_FIELDS, "order_no")
 
     def _doc(self, site: str, number: str) -> Doc:
         doc = self.sites[site].get(number)
@@ -145,7 +145,7 @@ class Orders:
 
     def _custom(self, body: Mapping[str, Any]) -> dict[str, Any]:
         ignore = self.shop.world.options.unknown_attributes == "ignore"
-        return custom_values(body, self.shop.definitions.orders, ignore_unknown=ignore)
+        return custom_values(body, self.shop.declared.orders, ignore_unknown=ignore)
 
     def _move(self, document: dict[str, Any], status: Any) -> None:
         now = document["status"]

@@ -17,11 +17,11 @@ from connector.sandbox.faults import Rule
 from connector.sandbox.gate import World
 from connector.sandbox.server import Reply, Request
 from connector.sandbox.sfcc import impex, select
-from connector.sandbox.sfcc.definitions import Definitions
+from connector.sandbox.sfcc.declared import Declared
 from connector.sandbox.sfcc.fault import Fault
 from connector.sandbox.sfcc.objects import Objects
 from connector.sandbox.sfcc.orders import WRITABLE, Orders
-from connector.sandbox.sfcc.schema import DEFAULT_SITE, SITES
+from connector.sandbox.sfcc.schema import DEFAULT_SITE, SITES, Attribute
 from connector.sandbox.sfcc.tokens import Token, Tokens
 
 _VERSION = re.compile(r"v(\d\d)_(\d{1,2})\Z")
@@ -50,7 +50,7 @@ class Shop:
 
     def start(self) -> None:
         """An empty shop; tokens live on."""
-        self.definitions = Definitions(bare=self.world.options.bare)
+        self.declared = Declared(bare=self.world.options.bare)
         self.settings: dict[str, dict[str, Any]] = {"shop": {}, "data": {}} if self.world.options.bare else {}
         """API → client → resources, once Business Manager's settings were saved; empty: the option `permissions` says it."""
         self.orders = Orders(self)
@@ -59,12 +59,19 @@ class Shop:
         self._jitter = Random(self.world.options.seed)
         self._once: float | None = None
 
+    def attributes(self, kind: str) -> Mapping[str, Attribute] | None:
+        """The custom attributes of orders (`Order`) or of a custom object type; None: there is no such type."""
+        if kind == "Order":
+            return self.declared.orders
+        known = self.declared.types.get(kind)
+        return known.attributes if known else None
+
     # what an administrator does
     def take_metadata(self, files: Mapping[str, str]) -> None:
         """Imports definitions; raises impex.Refused and changes nothing when a file is wrong."""
-        self.definitions = impex.read(files, self.definitions)
-        self.objects.declared()
-        self.orders.declared()
+        self.declared = impex.read(files, self.declared)
+        self.objects.learn()
+        self.orders.learn()
 
     def save_settings(self, api: str, clients: Mapping[str, Any]) -> None:
         """What Business Manager saves for one API replaces what was there."""

@@ -15,7 +15,7 @@ class ObjectType:
     key: str = KEY_PROPERTY
 
 
-class Definitions:
+class Declared:
     """Declared attributes, by the name that documents use (`c_reason`)."""
 
     def __init__(self, *, bare: bool = False) -> None:
