@@ -38,7 +38,7 @@ def _brief(table: Table, shown: str) -> dict[str, Any]:
 
 def describe(table: Table, shown: str, *, unique_key: bool = True) -> dict[str, Any]:
     """The describe of one object. `unique_key`: whether the field of our key is unique."""
-    return {**_brief(table, shown), "fields": [_field(f, table, unique_key=unique_key) for f in table.shape.fields]}
+    return {**_brief(table, shown), "fields": [_field(f, table, unique_key=unique_key) for f in table.fields.values()]}
 
 
 def _field(f: Field, table: Table, *, unique_key: bool) -> dict[str, Any]:

@@ -23,7 +23,8 @@ def settle(org: Org) -> None:
     _user(org, "Former Colleague", LEFT, active=False)
     for name in QUEUES:
         group = _add(org, "Group", Name=name, DeveloperName=name, Type="Queue")
-        _add(org, "QueueSobject", QueueId=group, SobjectType="Case")
+        other = name in org.world.options.foreign_queues
+        _add(org, "QueueSobject", QueueId=group, SobjectType="Lead" if other else "Case")
     _add(org, "Group", Name="Everybody", DeveloperName="Everybody", Type="Regular")
     statuses = CASE.by_name["Status"]
     for i, label in enumerate(statuses.values):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from connector.sandbox.salesforce.ids import ids
@@ -34,18 +35,27 @@ class Table:
 
     def __init__(self, shape: Object) -> None:
         self.shape = shape
-        self.fields = shape.by_name
         self.rows: dict[str, Row] = {}
         self.keys: dict[str, list[Row]] = {}
         self.children: dict[str, list[Row]] = {}
         self.places: list[str] = []
         self.next_id: Callable[[], str] = ids(shape.prefix).__next__
         self._sorted = True
-        self._lower = {f.name.lower(): f.name for f in shape.fields}
-        self._create = {f.name: f.check for f in shape.fields if f.createable}
-        self._texts = {f.name: f.length for f in shape.fields if f.createable and f.updateable and f.plain}
-        self._update = {f.name: f.check for f in shape.fields if f.updateable}
         self._defaults = [(f.name, f.default) for f in shape.fields if f.default is not None]
+        self.secure((), ())
+
+    def secure(self, hidden: Collection[str], readonly: Collection[str]) -> None:
+        """Field-level security: the fields that are seen, and which of them may be written."""
+        shown = [
+            replace(f, createable=False, updateable=False) if f.name in readonly else f
+            for f in self.shape.fields
+            if f.name not in hidden
+        ]
+        self.fields = {f.name: f for f in shown}
+        self._lower = {f.name.lower(): f.name for f in shown}
+        self._create = {f.name: f.check for f in shown if f.createable}
+        self._texts = {f.name: f.length for f in shown if f.createable and f.updateable and f.plain}
+        self._update = {f.name: f.check for f in shown if f.updateable}
 
     # writing
     def checked(self, record: Mapping[str, Any], *, creating: bool) -> Values:
