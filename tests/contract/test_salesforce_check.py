@@ -75,10 +75,10 @@ def test_fields_that_fit_are_no_problem(service: Salesforce) -> None:
     [
         (FieldUse("Staus", reads=True), None, "Case has no field Staus, or", "did you mean Status?"),
         (FieldUse("status", reads=True), None, "spelled Status, not status", "write Status"),
-        (FieldUse("Acount__r", reads=True), None, "no relationship Acount__r", "create it, or give"),
-        (FieldUse("Account", reads=True), None, "no relationship Account", "read access"),
+        (FieldUse("Acount__r", reads=True), None, "no relationship Acount__r", "create it, or let"),
+        (FieldUse("Account", reads=True), None, "no relationship Account", "let the integration user read it"),
         (FieldUse("Parent", reads=True), None, "not read as a whole", "read ParentId"),
-        (written("Nope__c", 1), None, "no field Nope__c", "create it, or give"),
+        (written("Nope__c", 1), None, "no field Nope__c", "create it, or let"),
         (written("CaseNumber"), None, "may not write CaseNumber", "take CaseNumber out"),
         (written("IsClosed"), None, "may not write IsClosed", "permission set edit access"),
         (written("Subject", longest=300), None, "up to 300 characters", "| truncate(255)"),

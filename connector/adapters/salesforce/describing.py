@@ -79,7 +79,7 @@ class Described:
             return Problem(message, f"read {self._relations[name]}", self.name, name)
         return self.missing(name, self.fields)
 
-    def missing(self, name: str, known: Iterable[str], what: str = "field") -> Problem | None:
+    def missing(self, name: str, known: Iterable[str], what: str = "field", access: str = "read") -> Problem | None:
         """The problem that a name is not there, or is spelled otherwise; None when it is there."""
         names = {each.lower(): each for each in known}
         spelled = names.get(name.lower())
@@ -88,10 +88,11 @@ class Described:
         if spelled is not None:
             message = f"the {what} of {self.name} is spelled {spelled}, not {name}"
             return Problem(message, f"write {spelled}: Salesforce answers under that name", self.name, name)
-        near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.7)
-        meant = f"did you mean {names[near[0]]}? else " if near else ""
-        remedy = f"{meant}create it, or {_PERMISSION} read access to it (edit too, if it is written)"
+        short = {_short(each): each for each in names.values()}
+        near = difflib.get_close_matches(_short(name), short, n=1, cutoff=0.75)
+        meant = f"did you mean {short[near[0]]}? else " if near else ""
         message = f"{self.name} has no {what} {name}, or the integration user may not see it"
+        remedy = f"{meant}create it, or let the integration user {access} it"
         return Problem(message, remedy, self.name, name)
 
     def key_problems(self, key: str, use: StreamUse) -> Iterator[Problem]:
@@ -133,3 +134,8 @@ class Described:
         for found, message, remedy in wrong:
             if found:
                 yield Problem(f"{key} of {self.name} {message}", remedy, self.name, setting="key_field")
+
+
+def _short(name: str) -> str:
+    """What tells one name from another: its ending says only that somebody made it."""
+    return name.lower().removesuffix("__c").removesuffix("__r")

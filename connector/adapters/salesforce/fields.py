@@ -52,7 +52,11 @@ _OBJECT_OF = {"queue": "Group", "user": "User"}
 def field_problems(described: Described, use: FieldUse) -> Iterator[Problem]:
     """Everything that is wrong with one field of an object as the mappings use it."""
     writes = use.creates or use.updates
-    problem = described.missing(use.name, described.fields) if writes else described.unreadable(use.name)
+    problem = (
+        described.missing(use.name, described.fields, access="read and edit")
+        if writes
+        else described.unreadable(use.name)
+    )
     if problem is not None:
         yield problem
         return
