@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, PydanticInvalidForJsonSchema
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -40,9 +40,12 @@ def config_schema(adapters: Mapping[str, type[Adapter]]) -> dict[str, Any]:
     """The schema of a whole configuration whose connections are of these adapters."""
     defs, file = _parts(File, "", lax=False)
     for name, adapter in sorted(adapters.items()):
-        inner, settings = _parts(adapter.Settings, f"{name}.", lax=True)
+        try:
+            inner, settings = _parts(adapter.Settings, f"{name}.", lax=True)
+        except PydanticInvalidForJsonSchema:  # somebody's type of their own: nothing can be said of these settings
+            inner, settings = {}, {"type": "object"}
         chosen = {"const": name, "description": "which kind of system it is"}
-        settings["properties"] = {"adapter": chosen, **settings["properties"]}
+        settings["properties"] = {"adapter": chosen, **settings.get("properties", {})}
         defs |= {**inner, name: settings}
     defs |= {"connection": _connection(sorted(adapters)), "reference": _REFERENCE}
     patterns = file["properties"]["connections"]["patternProperties"]

@@ -212,6 +212,14 @@ def test_what_is_only_read_need_not_be_unique_but_must_be_there(box: Sandbox, se
     misspelled.close()
 
 
+def test_a_missing_field_is_said_once_however_many_need_it(box: Sandbox, service: Salesforce) -> None:
+    box.control.set(hidden_fields=["Case.OwnerId", "Case.Commerce_Key__c"])
+    owner = written("OwnerId", refs=(Ref("queue", "Orders"),))
+    key = FieldUse("Commerce_Key__c", reads=True)
+    problems = found(service, case(owner, key, FieldUse("Owner", reads=True)))
+    assert [problem.field or problem.setting for problem in problems] == ["key_field", "OwnerId", "Owner"]
+
+
 def test_refused_credentials_end_the_check_at_once(box: Sandbox) -> None:
     wrong = open_(box, auth={"grant": "client_credentials", "client_id": "bench", "client_secret": "guess"})
     with pytest.raises(AuthFailed):

@@ -15,6 +15,7 @@ from connector.adapter import Adapter, adapter_class
 from connector.adapters.salesforce import Salesforce, cursor, soql
 from connector.adapters.salesforce.cursor import Position
 from connector.adapters.salesforce.records import stamp_of
+from connector.errors import Unavailable
 from connector.model import FieldUse, Ref, StreamUse
 from tests.unit.salesforce_wire import BASE, KEY, QUERY, URL, Answer, found, json_answer, org, refusal, settings
 
@@ -223,3 +224,22 @@ def test_two_owners_of_one_name_are_one_problem_each() -> None:
         "2 queues have the label 'Returns'",
         "2 active users are called 'Ada Lee'",
     ]
+
+
+@pytest.mark.parametrize("body", [{}, [], {"fields": None}])
+def test_an_answer_that_describes_nothing_is_no_answer(body: Any) -> None:
+    with org() as (adapter, wire, _):
+        wire.script("GET", BASE + "limits", json_answer({}))
+        wire.script("GET", DESCRIBE, json_answer(body))
+        with pytest.raises(Unavailable, match="without fields"):
+            adapter.check([StreamUse("Case")])
+
+
+def test_a_queue_that_our_user_may_not_see_is_one_that_is_not_there() -> None:
+    field = FieldUse("OwnerId", creates=True, refs=(Ref("queue", "Returns"),))
+    with org() as (adapter, wire, _):
+        wire.script("GET", BASE + "limits", json_answer({}))
+        wire.script("GET", DESCRIBE, described())
+        wire.script("GET", QUERY, found({"QueueId": "00G1", "SobjectType": "Case", "Queue": None}), found())
+        [problem] = adapter.check([StreamUse("Case", fields={"OwnerId": field})]).problems
+    assert problem.message == "there is no queue 'Returns'"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import jsonschema
 import pytest
+from pydantic import BaseModel, ConfigDict
 
+from connector.adapter import Adapter, adapter_class
 from connector.config import load_config
+from connector.config.json_schema import config_schema
 from connector.config.values import Address, Brake, Start, brake, duration, listen, start, time_of_day, written
 from connector.document import load
 from connector.errors import ConfigFault
@@ -321,3 +324,26 @@ def test_the_schema_offers_the_defaults_that_hold() -> None:
     assert defs["Defaults"]["properties"]["brake"]["default"] == defaults["brake"]
     assert defs["Web"]["properties"]["listen"]["default"] == "127.0.0.1:8080"
     assert defs["salesforce"]["properties"]["batch"]["default"] == 200
+
+
+class Strange:
+    """A type that JSON Schema knows nothing of."""
+
+
+class StrangeSettings(BaseModel):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    thing: Strange
+
+
+class Stranger:
+    Settings: ClassVar[type[BaseModel]] = StrangeSettings
+
+
+def test_an_adapter_whose_settings_cannot_be_described_takes_any() -> None:
+    made = config_schema({"strange": cast("type[Adapter]", Stranger), "jsonl": adapter_class("jsonl")})
+    validator = jsonschema.Draft202012Validator(made)
+    rest = {"store": "s", "flows": {}}
+    assert validator.is_valid({"connections": {"a": {"adapter": "strange", "thing": 5}}, **rest})
+    assert not validator.is_valid({"connections": {"a": {"adapter": "jsonl", "thing": 5}}, **rest})
+    assert not validator.is_valid({"connections": {"a": {"adapter": "sfcc"}}, **rest}), "it is not among these"

@@ -103,11 +103,13 @@ class Checker:
             ]
         except RemoteError as error:  # this object's describe failed; the others are asked all the same
             return [Problem(str(error), error.remedy or "run the check again", name)]
-        problems = [*described.object_problems(use), *described.needed_problems(self._settings.key_field)]
-        problems += described.key_problems(self._settings.key_field, use)
+        key = self._settings.key_field
+        problems = [*described.object_problems(use), *described.needed_problems(key, use)]
+        problems += described.key_problems(key, use)
         for field in use.fields.values():
-            problems += field_problems(described, field)
-        return list({(one.message, one.field): one for one in reversed(problems)}.values())[::-1]
+            if field.name != key or key in described.fields:  # that it is missing was said
+                problems += field_problems(described, field)
+        return problems
 
     def _of_names(self, uses: Sequence[StreamUse]) -> Iterator[Problem]:
         named = named_in(uses)

@@ -13,6 +13,7 @@ from typing import Any
 from connector.adapter import Stream
 from connector.adapters.salesforce import soql
 from connector.adapters.salesforce.client import Client
+from connector.errors import Unavailable
 from connector.http import Response
 from connector.model import Problem, StreamUse
 
@@ -35,7 +36,10 @@ class Describer:
         with self._lock:
             if anew or name not in self._known:
                 self.last = self._client.call("GET", f"sobjects/{name}/describe", intent="read")
-                self._known[name] = self.last.json()
+                said = self.last.json()
+                if not isinstance(said, dict) or not isinstance(said.get("fields"), list):
+                    raise Unavailable(f"{self.last.where} answered without fields", code=str(self.last.status))
+                self._known[name] = said
             return self._known[name]
 
 
@@ -63,10 +67,10 @@ class Described:
         if "update" in use.writes and self.said.get("updateable") is False:
             yield Problem(f"the integration user may not change {name}", f"{_PERMISSION} Edit on {name}", name)
 
-    def needed_problems(self, key_field: str) -> Iterator[Problem]:
-        """What every read of the stream selects, the key field aside."""
+    def needed_problems(self, key_field: str, use: StreamUse) -> Iterator[Problem]:
+        """What every read of the stream selects, but for the key field and what the mappings name themselves."""
         for name in self.stream.needs:
-            if name != key_field and (problem := self.unreadable(name)) is not None:
+            if name != key_field and name not in use.fields and (problem := self.unreadable(name)) is not None:
                 yield problem
 
     def unreadable(self, name: str) -> Problem | None:

@@ -176,7 +176,9 @@ def _choices(stream: str, field: dict[str, Any], use: FieldUse) -> Iterator[Prob
         return
     name = field["name"]
     active = {
-        each["value"]: each.get("label") or each["value"] for each in field["picklistValues"] if each.get("active")
+        each["value"]: each.get("label") or each["value"]
+        for each in field.get("picklistValues") or ()
+        if each.get("active")
     }
     folded = {value.lower(): value for value in active}
     for text, value in _constants(use):

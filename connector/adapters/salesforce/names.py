@@ -63,6 +63,8 @@ def _queues(named: Named, rows: Rows) -> Iterator[Problem]:
         ids[row["Name"]].add(made)
 
     for row in rows(_OWNERS):
+        if row["Queue"] is None:  # a queue that our user may not see
+            continue
         learn(row["Queue"], row["QueueId"])
         takes[row["QueueId"]].add(row["SobjectType"])
     if any(ref.name not in developers and ref.name not in ids for ref in named):  # a queue may take no object at all
