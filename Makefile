@@ -48,7 +48,7 @@ fmt: install ## Put imports and format right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: install ## Write anew what docs/ takes from the code: the page of commands, the map of modules
+docs: install ## Write anew what comes from the code: the page of commands, the map of modules, schemas/
 	$(BIN)/python -m tests.written_docs
 
 setup: install ## Write anew the administrators' files for the shipped flows, in setup/

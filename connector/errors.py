@@ -47,7 +47,8 @@ class Fault:
 
     def __str__(self) -> str:
         head = f"{self.place}  {self.message}"
-        return f"{head}\n{' ' * (len(str(self.place)) + 2)}{self.remedy}" if self.remedy else head
+        below = "\n" + " " * (len(str(self.place)) + 2)
+        return head + "".join(below + line for line in self.remedy.splitlines())
 
 
 class ConnectorError(Exception):

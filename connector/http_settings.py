@@ -7,7 +7,7 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -21,8 +21,15 @@ def _seconds(value: Any) -> Any:
     return value
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
+def _form(least: str, pattern: str) -> WithJsonSchema:
+    forms = [{"type": "number", least: 0}, {"type": "string", "pattern": f"^{pattern}(?:ms|[smh])$"}]
+    return WithJsonSchema({"anyOf": forms, "examples": [30, "500ms", "60s", "15m"]})
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0), _form("minimum", r"\d+(?:\.\d+)?")]
 """A setting in seconds: a number, or `500ms`, `60s`, `15m`, `2h`."""
+
+_SomeSeconds = Annotated[Seconds, Field(gt=0), _form("exclusiveMinimum", r"(?=[\d.]*[1-9])\d+(?:\.\d+)?")]
 
 
 class Timeouts(BaseModel):
@@ -30,9 +37,9 @@ class Timeouts(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    connect: Annotated[Seconds, Field(gt=0)] = 5
-    read: Annotated[Seconds, Field(gt=0)] = 30
-    total: Annotated[Seconds, Field(gt=0)] = 60
+    connect: Annotated[_SomeSeconds, Field(description="to connect")] = 5
+    read: Annotated[_SomeSeconds, Field(description="between two reads of an answer")] = 30
+    total: Annotated[_SomeSeconds, Field(description="of a whole call, its tries again included")] = 60
 
 
 def is_loopback(host: str | None) -> bool:

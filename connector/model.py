@@ -163,7 +163,8 @@ class Attribute:
 class Problem:
     """One thing that `check` found wrong at a remote system, and what an administrator must do.
 
-    `field` and `value` name what it is about, where it is about one of our uses: whoever wrote them is shown the place.
+    `field` and `value` name what it is about, where it is about one of our uses; `setting` a key of the connection, where
+    it is about that. Whoever wrote them is shown the place.
     """
 
     message: str
@@ -171,6 +172,7 @@ class Problem:
     stream: str = ""
     field: str = ""
     value: Any = None
+    setting: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The parts of docs/ that are written from the code (`make docs`): the module map, and the page of commands."""
+"""What is written from the code (`make docs`): the module map, the page of commands, the schemas of our files."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from click.testing import CliRunner
 
-from connector.cli.root import root
+from connector.cli.root import Session, root
 
 ROOT = Path(__file__).parents[1]
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 COMMANDS = ROOT / "docs" / "commands.md"
+SCHEMAS = {name: ROOT / "schemas" / f"{name}.schema.json" for name in ("config", "mapping")}
 _BLOCK = re.compile(r"(?<=\n## Module map\n)(.*?```\n)(.*?)(?=```)", re.DOTALL)
 _WIDTH = 26
 _END = re.compile(r"(?<=[.?])\s(?=[A-Z`0-9])")
@@ -87,8 +89,18 @@ def command_page() -> str:
     return "\n".join(parts)
 
 
+def schema(name: str) -> str:
+    """One of SCHEMAS as `connector schema` prints it."""
+    printed = CliRunner().invoke(root, ["schema", name], obj=Session(), standalone_mode=False)
+    assert printed.exception is None, printed.exception
+    return printed.stdout
+
+
 def write() -> None:
-    """Bring both pages up to date."""
+    """Bring all of it up to date."""
+    for name, path in SCHEMAS.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(schema(name))
     ARCHITECTURE.write_text(_BLOCK.sub(lambda found: found[1] + module_map(), ARCHITECTURE.read_text()))
     COMMANDS.write_text(command_page())
 

@@ -11,22 +11,26 @@ from connector.cli.root import Session, with_config
 from connector.cli.table import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from connector.adapter import Adapter
     from connector.config import Config
     from connector.config.uses import Uses
+    from connector.document import Document
+    from connector.errors import Place
+    from connector.model import Problem
 
 
 @click.command()
-@click.option("--live", is_flag=True, help="Also make one authenticated call per connection.")
+@click.option("--live", is_flag=True, help="Also ask the remote systems whether they are as the files say.")
 @with_config
 def command(session: Session, live: bool) -> int:
     """Read the configuration and every mapping and report all faults at once, with file, line, column and remedy.
 
-    Without --live the network is not touched. With it, each connection signs in and looks for the streams and the key
-    field that the flows need: 1 if something there must be changed, 3 if a system could not be reached or refused the
-    credentials.
+    Without --live the network is not touched. With it, each connection signs in, and what the flows do is held against
+    what the system says of itself: streams, fields, rights, types, lengths, listed values, queues and users, the key field,
+    the clock. Every problem is shown with the place in our files that it is about, and its remedy: 1 if something must be
+    changed, 3 if a system could not be reached or refused the credentials; the other systems are asked all the same.
 
     \b
     Example:
@@ -39,12 +43,13 @@ def command(session: Session, live: bool) -> int:
     if not live:
         return 0
     from connector.config import SystemClock
+    from connector.document import load
 
     clock = SystemClock()
     adapters = {name: connection.open(clock) for name, connection in config.connections.items()}
     try:
-        uses = uses_of(config, adapters)
-        return max([_ask(name, adapter, uses) for name, adapter in adapters.items()], default=0)
+        uses, places = uses_of(config, adapters), load(str(config.path))
+        return max([_ask(name, adapter, uses, places) for name, adapter in adapters.items()], default=0)
     finally:
         for adapter in adapters.values():
             adapter.close()
@@ -56,10 +61,16 @@ def uses_of(config: Config, adapters: Mapping[str, Adapter]) -> Uses:
     from connector.document import load
 
     document = load(str(config.path))
-    return collect(config.flows, adapters, lambda flow: document.place(("flows", flow, "mapping")))
+    return collect(
+        config.flows,
+        adapters,
+        lambda flow: document.place(("flows", flow, "mapping")),
+        lambda flow, end: document.place(("flows", flow, end)),
+    )
 
 
-def _ask(name: str, adapter: Adapter, uses: Uses) -> int:
+def _ask(name: str, adapter: Adapter, uses: Uses, document: Document) -> int:
+    """Ask one system, and print what it found."""
     from connector.errors import ConnectionFault, RemoteError
 
     began = time.monotonic()
@@ -73,10 +84,35 @@ def _ask(name: str, adapter: Adapter, uses: Uses) -> int:
     facts = ", ".join(f"{key} {value}" for key, value in report.facts.items())
     seconds = f"{time.monotonic() - began:.1f} s"
     click.echo(f"{name}: {'ok' if report.well else 'FAIL'}  {facts}{', ' if facts else ''}{seconds}")
-    for problem in report.problems:
-        click.echo(f"  {problem.stream + ': ' if problem.stream else ''}{problem.message}")
-        for place in uses.places(name, problem.stream, problem.field, problem.value) if problem.field else ():
-            click.echo(f"    {place}")
-        if problem.remedy:
-            click.echo(f"    {problem.remedy}")
+    for text in _told(name, report.problems, uses, document):
+        click.echo(text)
     return 0 if report.well else 1
+
+
+def _told(name: str, problems: Iterable[Problem], uses: Uses, document: Document) -> list[str]:
+    """Problems as faults of our files are told, in the order of the places that they are about."""
+    from connector.errors import Fault
+
+    placed = []
+    for problem in problems:
+        places = _places(name, problem, uses, document)
+        also = f"also at {', '.join(map(str, places[1:]))}" if len(places) > 1 else ""
+        remedy = "\n".join(text for text in (problem.remedy, also) if text)
+        fault = Fault(places[0], problem.message, remedy)
+        placed.append((_order(places[0], document), problem.message, str(fault)))
+    return [text for _, _, text in sorted(placed)]
+
+
+def _places(name: str, problem: Problem, uses: Uses, document: Document) -> list[Place]:
+    """Where our files say what a problem is about: the value, else the field, the stream, the connection."""
+    connection = ("connections", name)
+    if problem.setting:
+        return [document.place((*connection, problem.setting))]
+    if problem.stream and (found := uses.places(name, problem.stream, problem.field, problem.value)):
+        return sorted(found, key=lambda place: _order(place, document))
+    return [document.key_place(connection)]
+
+
+def _order(place: Place, document: Document) -> tuple[bool, str, int, int]:
+    """The configuration first, then its mappings by name; in each from top to bottom."""
+    return place.file != document.file, place.file, place.line, place.column

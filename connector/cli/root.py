@@ -22,6 +22,7 @@ COMMANDS = {
     "setup": "Write what an administrator must set up in the remote systems.",
     "preview": "Show what one record would become, without sending anything.",
     "test": "Run the tests that stand inside mappings.",
+    "schema": "Print the JSON Schema of the configuration or of a mapping, for editors.",
     "status": "Show the books of every flow and the health of every connection.",
     "explain": "Say what became of a record, and what to do.",
     "parked": "List, show and retry what waits for a person.",

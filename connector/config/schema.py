@@ -35,105 +35,132 @@ class Part(BaseModel):
 class Sweep(Part):
     """The slow, wide re-read of keys and stamps that finds what surfaced late."""
 
-    every: Interval = 600.0
-    width: Interval = 1800.0
-    nightly: Interval = 86400.0
+    every: Interval = Field(default=600.0, description="time between two sweeps")
+    width: Interval = Field(default=1800.0, description="a sweep reads back so far")
+    nightly: Interval = Field(default=86400.0, description="the nightly one reads back so far")
 
 
 class SweepOfFlow(Part):
     """What one flow says differently."""
 
-    every: Interval | None = None
-    width: Interval | None = None
-    nightly: Interval | None = None
+    every: Interval | None = Field(default=None, description="time between two sweeps")
+    width: Interval | None = Field(default=None, description="a sweep reads back so far")
+    nightly: Interval | None = Field(default=None, description="the nightly one reads back so far")
 
 
 class Defaults(Part):
     """What holds for every flow that says nothing else."""
 
-    every: Interval = 60.0
-    start: StartValue = Start(0.0)
-    overlap: Duration = 60.0
-    concurrency: int = Field(default=8, ge=1, le=64)
-    brake: BrakeValue = Brake(1000)
-    lease: Interval = 300.0
-    sweep: Sweep = Sweep()
+    every: Interval = Field(default=60.0, description="time between two polls")
+    start: StartValue = Field(
+        default=Start(0.0),
+        description="where a flow without a cursor begins: beginning, now, 7d (before now), or an instant",
+    )
+    overlap: Duration = Field(default=60.0, description="a read begins so much before its cursor")
+    concurrency: int = Field(default=8, ge=1, le=64, description="chunks of a pass that are delivered at once")
+    brake: BrakeValue = Field(default=Brake(1000), description="new objects an hour; the rest waits; none: no bound")
+    lease: Interval = Field(default=300.0, description="a worker holds a row so long; longer than any call")
+    sweep: Sweep = Field(default=Sweep(), description="the slow re-read that finds what surfaced late")
 
 
 class FlowPart(Part):
     """One flow."""
 
-    source: StreamName = Field(alias="from")
-    destination: StreamName = Field(alias="to")
-    mapping: str
-    answers: str | None = None
-    id: FlowId | None = None
-    moved_from: list[FlowId] = []
-    enabled: bool = True
-    where: dict[str, Any] = {}
-    every: Interval | None = None
-    start: StartValue | None = None
-    overlap: Duration | None = None
-    concurrency: int | None = Field(default=None, ge=1, le=64)
-    brake: BrakeValue | None = None
-    lease: Interval | None = None
-    sweep: SweepOfFlow = SweepOfFlow()
+    source: StreamName = Field(alias="from", description="stream that is read: connection.stream")
+    destination: StreamName = Field(alias="to", description="stream that is written: connection.stream")
+    mapping: str = Field(description="the mapping's file, relative to the configuration")
+    answers: str | None = Field(default=None, description="the flow whose records this one writes back to")
+    id: FlowId | None = Field(
+        default=None, description="begins every key that the flow makes, and lives for ever; the name unless given"
+    )
+    moved_from: list[FlowId] = Field(default=[], description="ids that this flow had before; never take one out")
+    enabled: bool = Field(default=True, description="false: no poll; pending rows stay")
+    where: dict[str, Any] = Field(default={}, description="selects by what is so; translated by the adapter")
+    every: Interval | None = Field(default=None, description="time between two polls")
+    start: StartValue | None = Field(
+        default=None,
+        description="where the flow begins without a cursor: beginning, now, 7d (before now), or an instant",
+    )
+    overlap: Duration | None = Field(default=None, description="a read begins so much before its cursor")
+    concurrency: int | None = Field(
+        default=None, ge=1, le=64, description="chunks of a pass that are delivered at once"
+    )
+    brake: BrakeValue | None = Field(default=None, description="new objects an hour; the rest waits; none: no bound")
+    lease: Interval | None = Field(default=None, description="a worker holds a row so long; longer than any call")
+    sweep: SweepOfFlow = Field(default=SweepOfFlow(), description="what this flow says differently of the slow re-read")
 
 
 class Retry(Part):
     """How often and how long one record, or a connection that is down, is tried again."""
 
-    first: Interval = 30.0
-    longest: Interval = 3600.0
-    attempts: int = Field(default=12, ge=1)
-    conflicts: int = Field(default=5, ge=1)
-    conflict: Interval = 1.0
-    outage: Interval = 30.0
-    outage_longest: Interval = 300.0
-    auth: Interval = 300.0
-    limited: Interval = 60.0
-    misconfigured: Interval = 60.0
+    first: Interval = Field(default=30.0, description="pause of one record after its first failure; doubles")
+    longest: Interval = Field(default=3600.0, description="longest pause of one record")
+    attempts: int = Field(default=12, ge=1, description="then the record parks")
+    conflicts: int = Field(default=5, ge=1, description="how often a record that changed under our hands is read again")
+    conflict: Interval = Field(default=1.0, description="first pause then; doubles")
+    outage: Interval = Field(
+        default=30.0, description="pause of a connection that is down; doubles; no record burns an attempt"
+    )
+    outage_longest: Interval = Field(default=300.0, description="longest pause of a connection that is down")
+    auth: Interval = Field(default=300.0, description="pause after refused credentials")
+    limited: Interval = Field(
+        default=60.0, description="pause when a system asks to slow down without saying until when"
+    )
+    misconfigured: Interval = Field(default=60.0, description="pause of a flow that an administrator must help")
 
 
 class Keep(Part):
     """How long stored records and audit entries stay. Rows, lines and links are never removed."""
 
-    delivered_records: Duration = 7 * 86400.0
-    parked: Duration = 90 * 86400.0
-    audit: Duration = 400 * 86400.0
+    delivered_records: Duration = Field(
+        default=7 * 86400.0, description="stored records of delivered rows; what is needed again is fetched again"
+    )
+    parked: Duration = Field(default=90 * 86400.0, description="stored records of parked rows")
+    audit: Duration = Field(default=400 * 86400.0, description="who did what by hand")
 
 
 class Daemon(Part):
     """Timings of `connector run` itself."""
 
-    stop_grace: Interval = 25.0
-    jitter: Duration = 2.0
-    nightly_at: TimeOfDay = (2, 30)
-    prune_every: Interval = 3600.0
+    stop_grace: Interval = Field(
+        default=25.0, description="what is in flight may take so long after SIGTERM; below the container's own limit"
+    )
+    jitter: Duration = Field(
+        default=2.0, description="polls are moved by up to so much, so that flows do not march in step"
+    )
+    nightly_at: TimeOfDay = Field(default=(2, 30), description="when the wide sweep runs, UTC")
+    prune_every: Interval = Field(default=3600.0, description="how often keep is applied")
 
 
 class Web(Part):
     """Where /healthz and /readyz answer."""
 
-    listen: Listen = listen("127.0.0.1:8080")
+    listen: Listen = Field(
+        default=listen("127.0.0.1:8080"),
+        description="where /healthz and /readyz answer: host:port; port 0: any; none: no server",
+    )
 
 
 class Log(Part):
     """How events are written."""
 
-    format: Literal["auto", "json", "text"] = "auto"
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="auto: text on a terminal, JSON otherwise"
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="the least that is logged")
 
 
 class File(Part):
     """The whole of config.yaml."""
 
-    connections: dict[ConnectionName, dict[str, Any]]
-    store: str
-    flows: dict[FlowId, FlowPart]
-    defaults: Defaults = Defaults()
-    retry: Retry = Retry()
-    keep: Keep = Keep()
-    daemon: Daemon = Daemon()
-    web: Web = Web()
-    log: Log = Log()
+    connections: dict[ConnectionName, dict[str, Any]] = Field(description="a name of your own for each remote system")
+    store: str = Field(
+        description="where the ledger is: sqlite:///ledger.db (beside this file) or sqlite:////absolute/path"
+    )
+    flows: dict[FlowId, FlowPart] = Field(description="a name for each flow: letters, digits, - and _, at most 40")
+    defaults: Defaults = Field(default=Defaults(), description="what holds for every flow that says nothing else")
+    retry: Retry = Field(default=Retry(), description="pauses and numbers of tries")
+    keep: Keep = Field(default=Keep(), description="how long stored records stay")
+    daemon: Daemon = Field(default=Daemon(), description="timings of connector run")
+    web: Web = Field(default=Web(), description="the pages for health checks")
+    log: Log = Field(default=Log(), description="how events are written")

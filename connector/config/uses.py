@@ -6,9 +6,9 @@ set up. Made from the compiled mappings alone: no network, no record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from connector.adapter import Adapter, Stream
 from connector.errors import Place
@@ -63,11 +63,19 @@ class Uses:
         self._at(name, field_name, value, place)
 
 
-def collect(flows: Mapping[str, Flow], adapters: Mapping[str, Adapter], place: Callable[[str], Place]) -> Uses:
-    """What all flows do. `place`: where the configuration names a flow. Streams that no system has are left out."""
+def collect(
+    flows: Mapping[str, Flow],
+    adapters: Mapping[str, Adapter],
+    place: Callable[[str], Place],
+    end: Callable[[str, Literal["from", "to"]], Place] | None = None,
+) -> Uses:
+    """What all flows do. `place`: where the configuration names a flow; `end`: where it names the flow's source or
+    destination (the same place unless given). Streams that no system has are left out."""
     uses = Uses()
     for flow in flows.values():
-        _Collector(uses, flow, flows, adapters, place(flow.name)).run()
+        named = place(flow.name)
+        ends = (end(flow.name, "from"), end(flow.name, "to")) if end else (named, named)
+        _Collector(uses, flow, flows, adapters, ends).run()
     return uses
 
 
@@ -75,10 +83,11 @@ class _Collector:
     """One flow's uses."""
 
     def __init__(
-        self, uses: Uses, flow: Flow, flows: Mapping[str, Flow], adapters: Mapping[str, Adapter], place: Place
+        self, uses: Uses, flow: Flow, flows: Mapping[str, Flow], adapters: Mapping[str, Adapter], ends: Sequence[Place]
     ) -> None:
         assert isinstance(flow.mapping, CompiledMapping), "configured flows have compiled mappings"
-        self._uses, self._flow, self._mapping, self._place = uses, flow, flow.mapping, place
+        self._uses, self._flow, self._mapping = uses, flow, flow.mapping
+        self._from, self._to = ends
         self._answered = flows[flow.answers] if flow.answers else None
         self._adapters = adapters
         self._reader = Reader(self._mapping.document.data)
@@ -86,12 +95,12 @@ class _Collector:
     def run(self) -> None:
         flow, mapping = self._flow, self._mapping
         keyed = self._answered is not None
-        self._reads(flow.source, "record", mapping.fields, self._place, changes=True, fetches=True, keyed=keyed)
+        self._reads(flow.source, "record", mapping.fields, self._from, changes=True, fetches=True, keyed=keyed)
         for lookup in mapping.lookups:
             at = mapping.document.place(("lookups", lookup.name, "stream"))
             self._reads(self._named(lookup.stream), lookup.name, lookup.fields, at, fetches=True)
         if self._answered is not None and mapping.uses_origin:
-            self._reads(self._answered.source, "origin", mapping.origin_fields, self._place, fetches=True)
+            self._reads(self._answered.source, "origin", mapping.origin_fields, self._to, fetches=True)
         for line in mapping.lines:
             self._writes(line)
 
@@ -111,7 +120,7 @@ class _Collector:
             return
         path = self._path(line)
         ops = self._ops(line, name, stream)
-        at = self._mapping.document.place((*path, "to") if line.to else ("fields",))
+        at = self._mapping.document.place((*path, "to")) if line.to else self._to
         self._uses.add(name, at, writes=ops)
         for each, written, here in self._fields(path):
             found = self._reader.field(here, written, stream.lengths.get(each))

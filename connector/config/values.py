@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from connector import stamps
 
@@ -115,9 +115,41 @@ def time_of_day(value: Any) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-Duration = Annotated[float, BeforeValidator(duration)]
-Interval = Annotated[float, BeforeValidator(some_time)]
-BrakeValue = Annotated[Brake, BeforeValidator(brake)]
-StartValue = Annotated[Start, BeforeValidator(start)]
-Listen = Annotated[Address | None, BeforeValidator(listen)]
-TimeOfDay = Annotated[tuple[int, int], BeforeValidator(time_of_day)]
+def written(value: Any) -> str:
+    """A value of one of the kinds below as people write it."""
+    match value:
+        case Brake():
+            return "none" if value.per_hour is None else f"{value.per_hour}/h"
+        case Start():
+            if isinstance(value.at, float):
+                return written(value.at) if value.at else "now"
+            return value.at if isinstance(value.at, str) else stamps.stamp(value.at)
+        case Address():
+            return f"[{value.host}]:{value.port}" if ":" in value.host else f"{value.host}:{value.port}"
+        case (hour, minute):
+            return f"{hour:02d}:{minute:02d}"
+    unit = next((unit for unit in ("d", "h", "m", "s") if value and value % _UNITS[unit] == 0), "s")
+    return f"{value / _UNITS[unit]:g}{unit}"
+
+
+def _form(pattern: str, *examples: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern})$", "examples": list(examples)})
+
+
+_TIME = r"\d+(?:\.\d+)?(?:ms|s|m|h|d)"
+_INSTANT = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?\s*(?:[Zz]|[+-]\d\d:?\d\d)?)?"
+
+Duration = Annotated[float, BeforeValidator(duration), _form(_TIME, "60s", "15m", "7d")]
+Interval = Annotated[float, BeforeValidator(some_time), _form(r"(?=[\d.]*[1-9])" + _TIME, "60s", "15m", "7d")]
+BrakeValue = Annotated[Brake, BeforeValidator(brake), _form(r"0*[1-9]\d*/h|none", "1000/h", "none")]
+StartValue = Annotated[
+    Start,
+    BeforeValidator(start),
+    _form(f"beginning|now|{_TIME}|{_INSTANT}", "beginning", "now", "7d", "2026-11-01T00:00:00Z"),
+]
+Listen = Annotated[
+    Address | None,
+    BeforeValidator(listen),
+    _form(r"none|(?:\[[0-9a-fA-F:]+\]|[^:\[\]]+):\d{1,5}", "127.0.0.1:8080", "[::1]:8080", "none"),
+]
+TimeOfDay = Annotated[tuple[int, int], BeforeValidator(time_of_day), _form(r"(?:[01]\d|2[0-3]):[0-5]\d", "02:30")]

@@ -17,7 +17,18 @@ from connector.sandbox.box import House
 from connector.sandbox.faults import Rule
 from connector.sandbox.options import Options
 
-_BY_HAND = {"clients", "users", "public_keys", "permissions", "frozen_orders", "required_fields", "faults"}
+_BY_HAND = {
+    "clients",
+    "users",
+    "public_keys",
+    "permissions",
+    "frozen_orders",
+    "required_fields",
+    "hidden_fields",
+    "readonly_fields",
+    "foreign_queues",
+    "faults",
+}
 
 
 def parser() -> argparse.ArgumentParser:

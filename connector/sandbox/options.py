@@ -85,6 +85,12 @@ class Options:
     required_fields: tuple[str, ...] = ()
     duplicate_rule: bool = False
     """A new Case with the e-mail and subject of another one is refused: DUPLICATES_DETECTED."""
+    hidden_fields: frozenset[str] = frozenset()
+    """Fields (`Case.Site__c`) that nobody may see: no describe names them, queries and writes know no such column."""
+    readonly_fields: frozenset[str] = frozenset()
+    """Fields (`Case.Site__c`) that nobody may write, whatever they were made for."""
+    foreign_queues: frozenset[str] = frozenset()
+    """Queues without Case among their objects."""
     supplied_updatable: bool = True
     """False: Supplied* fields may be set on create only."""
 

@@ -80,6 +80,7 @@ class World:
     def set(self, **knobs: Any) -> None:
         """Changes knobs of Options while everything runs."""
         self.options = replace(self.options, **knobs)
+        self.org.secure()
 
     # the shop's life
     def place_order(self, site: str = "RefArch", *, exception: bool | None = True, **changes: Any) -> dict[str, Any]:

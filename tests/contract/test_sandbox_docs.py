@@ -41,7 +41,9 @@ def test_every_knob_is_documented_and_an_option_of_the_command() -> None:
     assert told == knobs
     flags = {a for action in parser()._actions for a in action.option_strings}
     special = {"clients": "--client", "users": "--user", "public_keys": "--public-key", "faults": "--fault"}
-    by_control_only = {"permissions", "frozen_orders", "required_fields"}
+    by_control_only = {
+        "permissions", "frozen_orders", "required_fields", "hidden_fields", "readonly_fields", "foreign_queues",
+    }  # fmt: skip
     for knob in knobs - by_control_only:
         assert special.get(knob, "--" + knob.replace("_", "-")) in flags
 

@@ -290,6 +290,38 @@ def test_without_uniqueness_a_key_may_be_ambiguous(box: Sandbox, caller: Caller)
     assert box.control.duplicates()["cases"] == {"k": 2}
 
 
+def test_a_hidden_field_is_no_column_and_a_read_only_one_takes_no_value(box: Sandbox, caller: Caller) -> None:
+    case = made(caller.create({"Subject": "a", "Site__c": "RefArch"}))
+    box.control.set(hidden_fields=["Case.Site__c", "Case.OwnerId"], readonly_fields=["Case.Subject"])
+    described = {field["name"]: field for field in caller.org("GET", "/sobjects/Case/describe").json()["fields"]}
+    assert not {"Site__c", "OwnerId"} & described.keys()
+    assert (described["Subject"]["createable"], described["Subject"]["updateable"]) == (False, False)
+    for column in ("Site__c", "Owner.Name"):
+        reply = caller.org("GET", "/query", params={"q": f"SELECT Id,{column} FROM Case"})
+        assert error(reply) == (400, "INVALID_FIELD")
+    assert error(caller.org("PATCH", f"/sobjects/Case/{case}", {"Site__c": "x"})) == (400, "INVALID_FIELD")
+    reply = caller.org("PATCH", f"/sobjects/Case/{case}", {"Subject": "x"})
+    assert error(reply) == (400, "INVALID_FIELD_FOR_INSERT_UPDATE")
+    assert caller.org("GET", "/query", params={"q": "SELECT Id,Subject FROM Case"}).json()["records"]
+    box.control.set(hidden_fields=[], readonly_fields=[])
+    assert box.control.case(case)["Site__c"] == "RefArch"
+
+
+def test_a_queue_without_cases_owns_none() -> None:
+    with Sandbox(orders=0, returns=0, foreign_queues=frozenset({"Returns"})) as box:
+        caller = Caller(box)
+        query = "SELECT Id,DeveloperName FROM Group WHERE Type = 'Queue'"
+        rows = caller.org("GET", "/query", params={"q": query}).json()["records"]
+        ids = {row["DeveloperName"]: row["Id"] for row in rows}
+        reply = caller.org("POST", "/sobjects/Case", {"Subject": "x", "OwnerId": ids["Returns"]})
+        assert error(reply) == (400, "INVALID_CROSS_REFERENCE_KEY")
+        query = "SELECT SobjectType,Queue.DeveloperName FROM QueueSobject"
+        rows = caller.org("GET", "/query", params={"q": query}).json()["records"]
+        kinds = {row["Queue"]["DeveloperName"]: row["SobjectType"] for row in rows}
+        assert (kinds["Returns"], kinds["Orders"]) == ("Lead", "Case")
+        caller.close()
+
+
 def test_replication_gives_ids_of_a_window(box: Sandbox, caller: Caller) -> None:
     case, gone = (made(caller.create({"Subject": s})) for s in ("a", "b"))
     box.control.agent_delete(gone)

@@ -143,3 +143,21 @@ def test_a_field_that_nobody_names_has_the_place_of_its_stream(uses: Uses, tmp_p
 def test_what_cannot_be_known_stays_open(written: object, expected: Written) -> None:
     found = Reader({}).field(("fields", "F"), written, None)
     assert (found.kinds, found.closed, found.longest) == (expected.kinds, expected.closed, expected.longest)
+
+
+def test_a_stream_is_shown_where_the_flow_names_it(tmp_path: Path) -> None:
+    for name, text in (("config.yaml", CONFIG), ("in.yaml", IN), ("out.yaml", OUT)):
+        (tmp_path / name).write_text(text)
+    config = load_config(tmp_path / "config.yaml", environ={})
+    adapters = {name: one.open(SystemClock()) for name, one in config.connections.items()}
+    document = load(str(config.path))
+    uses = collect(
+        config.flows,
+        adapters,
+        lambda flow: document.place(("flows", flow)),
+        lambda flow, end: document.place(("flows", flow, end)),
+    )
+    orders = [(place.line, place.column) for place in uses.places("shop", "orders")]
+    case = [(place.line, place.column) for place in uses.places("service", "Case")]
+    assert orders == [(10, 14), (11, 33)], "from of the one, to of the other"
+    assert case == [(10, 31), (11, 15)]

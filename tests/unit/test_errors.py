@@ -77,3 +77,9 @@ def test_doubt_is_part_of_the_error(uncertain: bool) -> None:
     assert Transient("x", uncertain=uncertain).uncertain is uncertain
     assert errors.Unavailable("x", uncertain=uncertain).uncertain is uncertain
     assert RateLimited("x").uncertain is False
+
+
+def test_a_remedy_of_several_lines_stands_under_its_message() -> None:
+    fault = Fault(Place("a.yaml", 3, 7), "wrong", "do this\nalso at b.yaml:1:1")
+    assert str(fault) == "a.yaml:3:7  wrong\n            do this\n            also at b.yaml:1:1"
+    assert str(Fault(Place("a.yaml"), "wrong")) == "a.yaml  wrong"

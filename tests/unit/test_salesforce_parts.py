@@ -15,8 +15,9 @@ from connector.adapter import Adapter, adapter_class
 from connector.adapters.salesforce import Salesforce, cursor, soql
 from connector.adapters.salesforce.cursor import Position
 from connector.adapters.salesforce.records import stamp_of
-from connector.model import StreamUse
-from tests.unit.salesforce_wire import BASE, KEY, URL, Answer, json_answer, org, refusal, settings
+from connector.errors import Unavailable
+from connector.model import FieldUse, Ref, StreamUse
+from tests.unit.salesforce_wire import BASE, KEY, QUERY, URL, Answer, found, json_answer, org, refusal, settings
 
 
 def test_defaults_are_those_that_the_page_promises() -> None:
@@ -153,9 +154,13 @@ def test_times_of_the_rest_api_take_the_one_form() -> None:
 DESCRIBE = BASE + "sobjects/Case/describe"
 
 
+NEEDED = [{"name": "Id"}, {"name": "SystemModstamp"}, {"name": "OwnerId", "relationshipName": "Owner"}]
+MADE = StreamUse("Case", writes=frozenset({"create"}))
+
+
 def described(**over: Any) -> Answer:
     field = {"name": KEY, "externalId": True, "unique": True, "length": 255, "createable": True}
-    return json_answer({"fields": [{"name": "Id"}, field | over]})
+    return json_answer({"fields": [*NEEDED, field | over]})
 
 
 def test_check_makes_one_call_and_one_more_for_each_stream() -> None:
@@ -174,11 +179,11 @@ def test_check_makes_one_call_and_one_more_for_each_stream() -> None:
 @pytest.mark.parametrize(
     ("answer", "says", "remedy"),
     [
-        (json_answer({"fields": [{"name": "Id"}]}), f"no field {KEY}", "External ID"),
+        (json_answer({"fields": NEEDED}), f"no field {KEY}", "External ID"),
         (described(externalId=False), "no External ID", "tick External ID"),
         (described(unique=False), "not unique", "tick Unique"),
         (described(length=80), "80 characters", "lengthen"),
-        (described(createable=False), "may not write", "edit access"),
+        (described(createable=False), "may not be written", "edit access"),
         (refusal(404, "NOT_FOUND", "The requested resource does not exist"), "no object Case", "stream's name"),
     ],
 )
@@ -186,7 +191,7 @@ def test_check_says_what_keeps_a_stream_from_carrying_our_key(answer: Answer, sa
     with org() as (adapter, wire, _):
         wire.script("GET", BASE + "limits", json_answer({}))
         wire.script("GET", DESCRIBE, answer)
-        [problem] = adapter.check([StreamUse("Case")]).problems
+        [problem] = adapter.check([MADE]).problems
         assert says in problem.message
         assert remedy in problem.remedy
         assert problem.stream == "Case"
@@ -198,3 +203,43 @@ def test_check_does_not_need_the_right_to_see_the_limits_but_a_version_that_live
         assert adapter.check().well
         wire.script("GET", BASE + "limits", refusal(410, "UNSUPPORTED_API_VERSION", "retired"))
         assert "retired" in adapter.check().problems[0].message
+
+
+def test_two_owners_of_one_name_are_one_problem_each() -> None:
+    owners = (Ref("queue", "Returns"), Ref("user", "Ada Lee"))
+    field = FieldUse("OwnerId", creates=True, refs=owners)
+    queues = found(*(
+        {"QueueId": f"00G{at}", "SobjectType": "Case", "Queue": {"DeveloperName": f"Returns_{at}", "Name": "Returns"}}
+        for at in (1, 2)
+    ))  # fmt: skip
+    users = found(*(
+        {"Id": f"005{at}", "Username": f"ada{at}@acme.example", "Name": "Ada Lee", "IsActive": at < 3} for at in (1, 2, 3)
+    ))  # fmt: skip
+    with org() as (adapter, wire, _):
+        wire.script("GET", BASE + "limits", json_answer({}))
+        wire.script("GET", DESCRIBE, described())
+        wire.script("GET", QUERY, queues, users)
+        problems = adapter.check([StreamUse("Case", fields={"OwnerId": field})]).problems
+    assert [problem.message for problem in problems] == [
+        "2 queues have the label 'Returns'",
+        "2 active users are called 'Ada Lee'",
+    ]
+
+
+@pytest.mark.parametrize("body", [{}, [], {"fields": None}])
+def test_an_answer_that_describes_nothing_is_no_answer(body: Any) -> None:
+    with org() as (adapter, wire, _):
+        wire.script("GET", BASE + "limits", json_answer({}))
+        wire.script("GET", DESCRIBE, json_answer(body))
+        with pytest.raises(Unavailable, match="without fields"):
+            adapter.check([StreamUse("Case")])
+
+
+def test_a_queue_that_our_user_may_not_see_is_one_that_is_not_there() -> None:
+    field = FieldUse("OwnerId", creates=True, refs=(Ref("queue", "Returns"),))
+    with org() as (adapter, wire, _):
+        wire.script("GET", BASE + "limits", json_answer({}))
+        wire.script("GET", DESCRIBE, described())
+        wire.script("GET", QUERY, found({"QueueId": "00G1", "SobjectType": "Case", "Queue": None}), found())
+        [problem] = adapter.check([StreamUse("Case", fields={"OwnerId": field})]).problems
+    assert problem.message == "there is no queue 'Returns'"

@@ -42,8 +42,8 @@ class Salesforce:
         self._made: Parts | None = None
 
     def check(self, uses: Sequence[StreamUse] = ()) -> Report:
-        """One authenticated call, and a describe for each of `uses`: its key field must be unique and an External ID."""
-        return self._parts.checker.report([use.stream for use in uses])
+        """One authenticated call, a describe for each of `uses`, and a query for the queues and users that they name."""
+        return self._parts.checker.report(uses)
 
     def read(
         self, stream: str, since: Cursor | datetime | None, *, select: Select, overlap: float = 60.0

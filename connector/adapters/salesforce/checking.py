@@ -1,37 +1,27 @@
-"""`check`: is the org there, may we in, and can the streams carry our key? One call, and one describe per stream."""
+"""`check`: is the org there, may we in, and can its objects, fields, queues and users do what the flows do with them?
+
+One call, one describe per stream, one query for queues and one for users; every problem at once.
+"""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from connector.adapter import Stream
 from connector.adapters.salesforce.budget import Gauge
 from connector.adapters.salesforce.client import Client
+from connector.adapters.salesforce.describing import Described, Describer
+from connector.adapters.salesforce.fields import field_problems
+from connector.adapters.salesforce.names import name_problems, named_in
 from connector.adapters.salesforce.settings import Settings
 from connector.adapters.salesforce.signin import SignIn
-from connector.errors import Misconfigured, RateLimited
-from connector.model import Problem, Report
+from connector.errors import ConnectionFault, Misconfigured, RateLimited, RemoteError
+from connector.http import Response
+from connector.model import Problem, Report, StreamUse
 
-_KEY_LENGTH = 255
-
-
-class Describer:
-    """What an org says of its objects, asked once each. Safe for threads."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._lock = threading.Lock()
-        self._known: dict[str, dict[str, Any]] = {}
-
-    def __call__(self, name: str, *, anew: bool = False) -> dict[str, Any]:
-        """The describe of one object. Misconfigured when there is none of this name."""
-        with self._lock:
-            if anew or name not in self._known:
-                self._known[name] = self._client.call("GET", f"sobjects/{name}/describe", intent="read").json()
-            return self._known[name]
+CLOCKS_APART = 60.0
+"""Seconds between the org's clock and ours that are a problem; an answer's own way does not count."""
 
 
 class Checker:
@@ -50,21 +40,24 @@ class Checker:
         self._gauge, self._sign_in, self._describe = gauge, sign_in, describe
         self._unique: set[str] = set()
 
-    def report(self, streams: Sequence[str]) -> Report:
+    def report(self, uses: Sequence[StreamUse]) -> Report:
         """Raises ConnectionFault when the org cannot be reached or refuses us."""
         problems: list[Problem] = []
+        heard: Response | None = None
         try:
-            self._client.call("GET", "limits", intent="read")
+            heard = self._client.call("GET", "limits", intent="read")
         except Misconfigured as error:
             if error.code in ("404", "410", "NOT_FOUND"):  # no such version: every stream would fail
-                return Report(self._facts(), [Problem(str(error), error.remedy)])
+                return Report(self._facts(), [Problem(str(error), error.remedy, setting="version")])
             # The limits themselves need the permission View Setup; that we were let in is what was asked
         try:
             self._gauge.check()
         except RateLimited as error:
             problems.append(Problem(str(error), error.remedy))
-        for name in streams:
-            problems += self._of_stream(name)
+        for use in uses:
+            problems += self._of_stream(use)
+        problems += self._of_names(uses)
+        problems += _clocks(heard or self._describe.last)
         return Report(self._facts(), problems)
 
     def must_refuse_a_second(self, name: str) -> None:
@@ -90,13 +83,16 @@ class Checker:
             "calls left": self._gauge.left,
         }
 
-    def _of_stream(self, name: str) -> list[Problem]:
+    def _of_stream(self, use: StreamUse) -> list[Problem]:
+        name = use.stream
         try:
             stream = self._streams[name]
         except KeyError:
             return [Problem(f"{name!r} cannot be an object of Salesforce", "use its API name, as in Case", name)]
         try:
-            described = self._describe(name, anew=True)
+            described = Described(stream, self._describe(name, anew=True))
+        except ConnectionFault:
+            raise
         except Misconfigured as error:
             return [
                 Problem(
@@ -105,40 +101,35 @@ class Checker:
                     name,
                 )
             ]
-        return self._key_field(name, described) if stream.writes else []
-
-    def _key_field(self, name: str, described: dict[str, Any]) -> list[Problem]:
+        except RemoteError as error:  # this object's describe failed; the others are asked all the same
+            return [Problem(str(error), error.remedy or "run the check again", name)]
         key = self._settings.key_field
-        field = next((each for each in described["fields"] if each["name"] == key), None)
-        if field is None:
-            return [
-                Problem(
-                    f"{name} has no field {key}, or the integration user may not see it",
-                    f"create {key} on {name}: Text({_KEY_LENGTH}), External ID, Unique (case-insensitive), "
-                    "and give the user's permission set read and edit access to it",
-                    name,
-                )
-            ]
-        wrong = [
-            (
-                not field.get("externalId"),
-                f"{key} of {name} is no External ID",
-                f"tick External ID on {key}: lookups need its index",
-            ),
-            (
-                not field.get("unique"),
-                f"{key} of {name} is not unique",
-                f"tick Unique on {key}: without it two creates at the same time make two records",
-            ),
-            (
-                field.get("length", _KEY_LENGTH) < _KEY_LENGTH,
-                f"{key} of {name} takes {field.get('length')} characters",
-                f"lengthen {key} to {_KEY_LENGTH}",
-            ),
-            (
-                field.get("createable") is False,
-                f"the integration user may not write {key} of {name}",
-                f"give its permission set edit access to {key}",
-            ),
-        ]
-        return [Problem(message, remedy, name) for found, message, remedy in wrong if found]
+        problems = [*described.object_problems(use), *described.needed_problems(key, use)]
+        problems += described.key_problems(key, use)
+        for field in use.fields.values():
+            if field.name != key or key in described.fields:  # that it is missing was said
+                problems += field_problems(described, field)
+        return problems
+
+    def _of_names(self, uses: Sequence[StreamUse]) -> Iterator[Problem]:
+        named = named_in(uses)
+        try:
+            yield from name_problems(named, self._client.rows)
+        except ConnectionFault:
+            raise
+        except RemoteError as error:
+            remedy = error.remedy or "give the integration user's permission set read access to Group and User"
+            yield Problem(f"queues and users could not be looked up: {error}", remedy)
+
+
+def _clocks(answer: Response | None) -> Iterator[Problem]:
+    """The org's clock against ours, when it answered. Tokens and waits go by ours, cursors by the org's."""
+    if answer is None or answer.date is None:
+        return
+    apart = (answer.date - answer.now).total_seconds()
+    if abs(apart) > CLOCKS_APART:
+        side = "behind" if apart > 0 else "ahead of"
+        yield Problem(
+            f"the clock of this machine is {abs(apart):,.0f} s {side} Salesforce's",
+            "let this machine keep its time by NTP",
+        )

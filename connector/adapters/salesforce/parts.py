@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from connector.adapter import Clock, Stream
 from connector.adapters.salesforce.budget import Gauge
-from connector.adapters.salesforce.checking import Checker, Describer
+from connector.adapters.salesforce.checking import Checker
 from connector.adapters.salesforce.client import Client
+from connector.adapters.salesforce.describing import Describer
 from connector.adapters.salesforce.reading import Reader
 from connector.adapters.salesforce.references import References
 from connector.adapters.salesforce.settings import Settings

@@ -14,7 +14,7 @@ from connector.adapters.salesforce import soql
 from connector.errors import Misconfigured, Rejected
 from connector.model import Ref
 
-_QUEUES = "SELECT Id,DeveloperName,Name FROM Group WHERE Type = 'Queue'"
+QUEUES = "SELECT Id,DeveloperName,Name FROM Group WHERE Type = 'Queue'"
 _SHOWN = 20
 
 
@@ -55,7 +55,7 @@ class References:
         asked = self._asked
         with self._lock:
             if self._asked == asked:  # nobody asked while we waited
-                found = self._rows(_QUEUES)
+                found = self._rows(QUEUES)
                 self._asked += 1
                 self._queues = tuple(sorted(row["DeveloperName"] for row in found))
                 ids = dict(self._ids)

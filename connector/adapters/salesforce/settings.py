@@ -5,20 +5,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
-from connector.http import Timeouts, check_url
+from connector.http import Seconds, Timeouts, check_url
 from connector.secret import Secret
 
 API_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _OLDEST = 46
-
-
-def seconds(value: Any) -> Any:
-    """`90s`, `10m` or `1h` as seconds; numbers are seconds already."""
-    match = re.match(r"(\d+(?:\.\d+)?)(ms|[smh])\Z", value) if isinstance(value, str) else None
-    return float(match[1]) * _UNITS[match[2]] if match else value
 
 
 def share(value: Any) -> Any:
@@ -31,8 +24,13 @@ def _base(value: str) -> str:
     return check_url(value)
 
 
-Seconds = Annotated[float, BeforeValidator(seconds), Field(ge=0)]
-Share = Annotated[float, BeforeValidator(share), Field(ge=0, lt=1)]
+_SHARE = [
+    {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+    {"type": "string", "pattern": r"^\d{1,2}(?:\.\d+)? ?%$"},
+]
+Share = Annotated[
+    float, BeforeValidator(share), Field(ge=0, lt=1), WithJsonSchema({"anyOf": _SHARE, "examples": ["20%", 0.2]})
+]
 
 
 class _Part(BaseModel):
@@ -42,44 +40,50 @@ class _Part(BaseModel):
 class ClientCredentials(_Part):
     """OAuth client credentials: the app runs as its Run-As user; the token URL is the org's own (My Domain)."""
 
-    grant: Literal["client_credentials"]
-    client_id: str = Field(min_length=1)
-    client_secret: Secret
+    grant: Literal["client_credentials"] = Field(description="how we sign in")
+    client_id: str = Field(min_length=1, description="consumer key of the External Client App")
+    client_secret: Secret = Field(description="its secret: ${NAME} or ${file:/run/secrets/salesforce}")
 
 
 class Jwt(_Part):
     """OAuth JWT bearer: a statement signed with our private key (PEM, RSA), for an app that the user pre-authorised."""
 
-    grant: Literal["jwt"]
-    client_id: str = Field(min_length=1)
-    username: str = Field(min_length=1)
-    private_key: Secret
-    audience: str = "https://login.salesforce.com"
+    grant: Literal["jwt"] = Field(description="how we sign in")
+    client_id: str = Field(min_length=1, description="consumer key of the External Client App")
+    username: str = Field(min_length=1, description="the integration user")
+    private_key: Secret = Field(description="PEM text, best as ${file:…}")
+    audience: str = Field(
+        default="https://login.salesforce.com", description="https://test.salesforce.com in a sandbox org"
+    )
 
 
 class Budget(_Part):
     """How many calls are ours. `reserve` is the share of the org's daily calls that is left to people and others."""
 
-    calls_per_day: int | None = Field(default=None, gt=0)
-    reserve: Share = 0.2
+    calls_per_day: int | None = Field(default=None, gt=0, description="calls of ours in a rolling 24 hours")
+    reserve: Share = Field(default=0.2, description="share of the org's daily calls that is left to others")
 
 
 class Settings(_Part):
     """One Salesforce org. Times are seconds, or written as `90s`, `10m`, `1h`."""
 
-    url: str
-    auth_url: str | None = None
-    auth: Annotated[ClientCredentials | Jwt, Field(discriminator="grant")]
-    key_field: str = Field(pattern=API_NAME)
-    version: str = "66.0"
-    budget: Budget | None = None
-    settle_after: Seconds = 600
-    batch: int = Field(default=200, ge=1, le=200)
-    page: int = Field(default=2000, ge=1, le=2000)
-    margin: Seconds = 5
-    timeouts: Timeouts = Timeouts()
-    ca_file: str | None = None
-    unclaimed_owners: list[str] = []
+    url: str = Field(
+        description="the org, https://<my-domain>.my.salesforce.com", json_schema_extra={"pattern": "^https?://"}
+    )
+    auth_url: str | None = Field(default=None, description="where the token is asked for; the same host unless given")
+    auth: Annotated[ClientCredentials | Jwt, Field(discriminator="grant", description="how we sign in")]
+    key_field: str = Field(pattern=API_NAME, description="the unique External ID field that carries our key")
+    version: str = Field(
+        default="66.0", description="API version, in quotes", json_schema_extra={"pattern": r"^\d{2,3}\.0$"}
+    )
+    budget: Budget | None = Field(default=None, description="how many calls are ours")
+    settle_after: Seconds = Field(default=600, description="how late a write may commit after we gave it up")
+    batch: int = Field(default=200, ge=1, le=200, description="rows in one write")
+    page: int = Field(default=2000, ge=1, le=2000, description="rows in one query page")
+    margin: Seconds = Field(default=5, description="the saved cursor stays so far behind the server's clock")
+    timeouts: Timeouts = Field(default=Timeouts(), description="of a call")
+    ca_file: str | None = Field(default=None, description="PEM file of the authority of a proxy or test org")
+    unclaimed_owners: list[str] = Field(default=[], description="names or Ids of further users who count as nobody")
 
     @field_validator("url", "auth_url")
     @classmethod

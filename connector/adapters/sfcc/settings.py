@@ -15,13 +15,22 @@ class SfccSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: str = Field(description="the instance, https://<realm>-<instance>.dx.commercecloud.salesforce.com")
-    auth_url: str = Field(default="https://account.demandware.com", description="Account Manager, which signs in")
+    url: str = Field(
+        description="the instance, https://<realm>-<instance>.dx.commercecloud.salesforce.com",
+        json_schema_extra={"pattern": "^https?://"},
+    )
+    auth_url: str = Field(
+        default="https://account.demandware.com",
+        description="Account Manager, which signs in",
+        json_schema_extra={"pattern": "^https?://"},
+    )
     site: str = Field(pattern=r"^[A-Za-z0-9_-]{1,32}$", description="site id, as in Business Manager")
-    api: Literal["ocapi", "scapi"] = Field(default="ocapi", description="each API has clients of its own")
-    client_id: str = Field(min_length=1)
-    client_secret: Secret
-    grant: Literal["client_credentials"] = "client_credentials"
+    api: Literal["ocapi", "scapi"] = Field(
+        default="ocapi", description="each API has clients of its own", json_schema_extra={"enum": ["ocapi"]}
+    )
+    client_id: str = Field(min_length=1, description="of the API client in Account Manager")
+    client_secret: Secret = Field(description="its secret: ${NAME} or ${file:/run/secrets/sfcc}")
+    grant: Literal["client_credentials"] = Field(default="client_credentials", description="how we sign in")
     shop_version: str = Field(default="v24_5", pattern=r"^v\d\d_\d{1,2}$", description="OCAPI Shop API version")
     data_version: str = Field(default="v25_6", pattern=r"^v\d\d_\d{1,2}$", description="OCAPI Data API version")
     select: Literal["needed", "all"] = Field(
@@ -34,7 +43,7 @@ class SfccSettings(BaseModel):
     index_lag: Seconds = Field(default=30, description="how late a change may usually reach the search index")
     settle_after: Seconds = Field(default=120, description="how late a write may commit after we gave it up")
     tries: int = Field(default=3, ge=1, le=10, description="tries of a read or an update by id within one call")
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = Field(default=Timeouts(), description="of a call")
     ca_file: FilePath | None = Field(default=None, description="PEM file of the authority that signed the instance")
 
     @field_validator("url", "auth_url")

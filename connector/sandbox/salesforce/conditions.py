@@ -35,7 +35,7 @@ def resolve(org: Org, table: Table, path: str) -> tuple[Field, Get]:
         name = table.column(first)
         return table.fields[name], lambda values: values.get(name)
     relation = next((r for r in table.shape.relations if r.lower() == first.lower()), None)
-    if relation is None:
+    if relation is None or table.shape.relations[relation] not in table.fields:
         raise Problem("INVALID_FIELD", f"Didn't understand relationship '{first}' in field path.", [])
     reference = table.shape.relations[relation]
     targets = [org.tables[t] for t in table.fields[reference].refers]

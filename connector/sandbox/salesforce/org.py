@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -96,6 +96,7 @@ class Org:
         self.row_rules: list[Rule] = []
         self.late = 0.0
         self.hidden_until = 0.0
+        self.secure()
         self.case_queues: set[str] = set()
         people.settle(self)
         self.integration = self.user_named(people.INTEGRATION) or ""
@@ -105,6 +106,12 @@ class Org:
         self.collections = Collections(self)
         self.queries = Queries(self)
         self.composite = Composite(self)
+
+    def secure(self) -> None:
+        """Field-level security, as the knobs say now."""
+        options = self.world.options
+        for kind, table in self.tables.items():
+            table.secure(_of(kind, options.hidden_fields), _of(kind, options.readonly_fields))
 
     # what the gate asks for
     def error(self, status: int, code: str, message: str, arguments: Mapping[str, Any]) -> Reply:
@@ -239,6 +246,11 @@ class Org:
     def comment_created(self, row: Row) -> None:
         values = row.values
         self.world.journal.comments[values.get("ParentId", ""), str(values.get("CommentBody"))] += 1
+
+
+def _of(kind: str, paths: Iterable[str]) -> set[str]:
+    """The fields of one object among `Case.Site__c` and the like."""
+    return {field for owner, _, field in (path.partition(".") for path in paths) if owner == kind}
 
 
 def _known_version(token: str) -> None:

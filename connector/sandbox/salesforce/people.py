@@ -23,7 +23,7 @@ def settle(org: Org) -> None:
         _user(org, name, f"agent{i + 1}@acme.example")
     _user(org, "Former Colleague", LEFT, active=False)
     for name in () if org.world.options.bare else QUEUES:
-        add_queue(org, name, name, ["Case"])
+        add_queue(org, name, name, ["Lead" if name in org.world.options.foreign_queues else "Case"])
     _add(org, "Group", Name="Everybody", DeveloperName="Everybody", Type="Regular")
     statuses = CASE.by_name["Status"]
     for i, label in enumerate(statuses.values):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -55,21 +55,35 @@ class Table:
         self.places: list[str] = []
         self.next_id: Callable[[], str] = ids(shape.prefix).__next__
         self._sorted = True
+        self._hidden: Collection[str] = ()
+        self._readonly: Collection[str] = ()
+        self._readable: Collection[str] | None = None
+        self._editable: Collection[str] = ()
         self.declare(shape)
 
     def declare(self, shape: Object) -> None:
-        """The object has these fields from now on; who may see them is said by `allow`."""
+        """The object has these fields from now on; who may see them is said by `secure` and `allow`."""
         self.shape = shape
-        self.fields = shape.by_name
         self._defaults = [(f.name, f.default) for f in shape.fields if f.default is not None]
-        self.everybody = self.api = View(shape.fields)
+        self._renew()
 
-    def allow(self, readable: Container[str], editable: Container[str]) -> None:
-        """Field-level security of the user who signs in over the API. People in their browsers see everything."""
-        seen = [f for f in self.shape.fields if f.name in readable]
-        self.api = View(
-            tuple(f if f.name in editable else replace(f, createable=False, updateable=False) for f in seen)
-        )
+    def secure(self, hidden: Collection[str], readonly: Collection[str]) -> None:
+        """Fields that nobody sees, and fields that nobody may write."""
+        self._hidden, self._readonly = hidden, readonly
+        self._renew()
+
+    def allow(self, readable: Collection[str], editable: Collection[str]) -> None:
+        """Field-level security of the user who signs in over the API. People in their browsers see everything else."""
+        self._readable, self._editable = readable, editable
+        self._renew()
+
+    def _renew(self) -> None:
+        shown = [_locked(f) if f.name in self._readonly else f for f in self.shape.fields if f.name not in self._hidden]
+        self.fields = {f.name: f for f in shown}
+        self.everybody = self.api = View(tuple(shown))
+        if self._readable is not None:
+            seen = [f for f in shown if f.name in self._readable]
+            self.api = View(tuple(f if f.name in self._editable else _locked(f) for f in seen))
 
     # writing
     def checked(self, record: Mapping[str, Any], *, creating: bool, view: View | None = None) -> Values:
@@ -161,3 +175,7 @@ class Table:
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows.values())
+
+
+def _locked(field: Field) -> Field:
+    return replace(field, createable=False, updateable=False)
