@@ -1,7 +1,7 @@
-"""Salesforce B2C Commerce over OCAPI: orders, notes on them, and custom objects.
+"""Salesforce B2C Commerce over OCAPI: orders, their statuses, notes on them, and custom objects.
 
-`reading.py` reads what has changed, `orders.py`, `notes.py` and `objects.py` hold one stream each, `client.py` makes the
-calls, `faults.py` is the table of what a refusal means. docs/adapters/sfcc.md says what a shop must set up.
+`reading.py` reads what has changed, `orders.py`, `statuses.py`, `notes.py` and `objects.py` hold the streams, `client.py` makes
+the calls, `faults.py` is the table of what a refusal means. docs/adapters/sfcc.md says what a shop must set up.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from connector.adapters.sfcc.notes import Notes
 from connector.adapters.sfcc.objects import Objects
 from connector.adapters.sfcc.orders import Orders
 from connector.adapters.sfcc.settings import SfccSettings
-from connector.adapters.sfcc.streams import NOTES, ORDERS, Streams, object_type
+from connector.adapters.sfcc.statuses import Statuses
+from connector.adapters.sfcc.streams import NOTES, ORDERS, STATUSES, Streams, object_type
 from connector.errors import ConnectionFault, Misconfigured, RemoteError, Transient
 from connector.model import Cursor, Page, Problem, Record, Report, Result, Select, StreamUse, Write
 
@@ -78,6 +79,8 @@ class Sfcc:
     ) -> Mapping[str, Record]:
         """Records by key. Orders bear none of our keys; a custom object that we made stands under ours."""
         unique = list(dict.fromkeys(keys))
+        if stream in STATUSES:
+            return {} if by == "our_key" else Statuses(self._client, STATUSES[stream]).fetch(unique)
         if stream == ORDERS:
             return {} if by == "our_key" else self._orders.fetch(unique, select)
         return self._of_type(stream, "fetched").fetch(unique, select)
@@ -115,6 +118,8 @@ class Sfcc:
             return self._orders.update
         if stream == NOTES:
             return self._notes.append
+        if stream in STATUSES:
+            return Statuses(self._client, STATUSES[stream]).update
         objects = self._of_type(stream, "written")
         return objects.create if write.op == "create" else objects.update
 
@@ -123,7 +128,7 @@ class Sfcc:
         if kind is None:
             raise Misconfigured(
                 f"{self.name}.{stream} cannot be {verb}",
-                remedy="streams: orders, orders.notes (append only), custom_objects/<Type>",
+                remedy="streams: orders, custom_objects/<Type>; notes and statuses of orders are written only",
             )
         return self._objects(kind)
 
