@@ -25,7 +25,7 @@ def where(tmp_path: Path) -> Iterator[Stage]:
 
 def order(where: Stage) -> dict[str, Any]:
     (found,) = where.box.control.orders("RefArch")
-    return found
+    return dict(found)
 
 
 def decide(where: Stage, resolution: str) -> None:

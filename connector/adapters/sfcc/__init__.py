@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar, Literal, TypeVar
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel
 
 from connector.adapter import Clock, Stream
+from connector.adapters.sfcc.checking import Checker
 from connector.adapters.sfcc.client import Client
 from connector.adapters.sfcc.notes import Notes
 from connector.adapters.sfcc.objects import Objects
@@ -21,11 +22,9 @@ from connector.adapters.sfcc.settings import SfccSettings
 from connector.adapters.sfcc.statuses import Statuses
 from connector.adapters.sfcc.streams import NOTES, ORDERS, STATUSES, Streams, object_type
 from connector.errors import ConnectionFault, Misconfigured, RemoteError, Transient
-from connector.model import Cursor, Page, Problem, Record, Report, Result, Select, StreamUse, Write
+from connector.model import Cursor, Page, Record, Report, Result, Select, StreamUse, Write
 
 __all__ = ["Sfcc", "SfccSettings"]
-
-_T = TypeVar("_T")
 
 
 class Sfcc:
@@ -42,17 +41,12 @@ class Sfcc:
         self._notes = Notes(self._client)
 
     def check(self, uses: Sequence[StreamUse] = ()) -> Report:
-        """One search for one order; for `uses`, one cheap call for each kind of them. Raises ConnectionFault."""
-        problems: list[Problem] = []
-        orders: list[Record] = []
-        wanted = [self.streams[use.stream].name for use in uses] or [ORDERS]
-        if ORDERS in wanted or NOTES in wanted:
-            orders = self._well(ORDERS, self._orders.probe, problems) or []
-        if NOTES in wanted and orders:
-            self._well(NOTES, lambda: self._notes.probe(orders[0].key), problems)
-        for stream in dict.fromkeys(wanted):
-            if (kind := object_type(stream)) is not None:
-                self._well(stream, self._objects(kind).probe, problems)
+        """One search for one order. For `uses`: may we, and does the instance have what the flows read and write?
+
+        Raises ConnectionFault.
+        """
+        known = [use for use in uses if self.streams[use.stream]]
+        problems = Checker(self._client, self._orders, self._notes, self._objects).run(known)
         lifetime = self._client.tokens.lifetime
         facts = {
             "token": f"{lifetime:.0f} s" if lifetime is not None else "unknown",
@@ -134,14 +128,6 @@ class Sfcc:
 
     def _objects(self, kind: str) -> Objects:
         return Objects(self._client, kind, self.streams[f"custom_objects/{kind}"], self.clock)
-
-    @staticmethod
-    def _well(stream: str, probe: Callable[[], _T], problems: list[Problem]) -> _T | None:
-        try:
-            return probe()
-        except Misconfigured as error:
-            problems.append(Problem(str(error), error.remedy, stream))
-            return None
 
 
 def _as_record(error: RemoteError) -> Transient:

@@ -14,19 +14,21 @@ from urllib.parse import unquote
 import orjson
 
 from connector.sandbox.faults import Rule
-from connector.sandbox.gate import World
+from connector.sandbox.gate import World, json_reply
 from connector.sandbox.server import Reply, Request
 from connector.sandbox.sfcc import select
+from connector.sandbox.sfcc.definitions import SYSTEM, Definitions
 from connector.sandbox.sfcc.fault import Fault
 from connector.sandbox.sfcc.objects import Objects
 from connector.sandbox.sfcc.orders import WRITABLE, Orders
-from connector.sandbox.sfcc.schema import DEFAULT_SITE, SITES
+from connector.sandbox.sfcc.schema import DEFAULT_SITE, OBJECT_TYPES, ORDER_ATTRIBUTES, SITES, Attribute
 from connector.sandbox.sfcc.tokens import Token, Tokens
 
 _VERSION = re.compile(r"v(\d\d)_(\d{1,2})\Z")
 _OLDEST, _NEWEST = (22, 4), (26, 99)  # a version lives two years at least, then it is deleted
 _SECONDS = re.compile(rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d):\d\d\.\d{3}Z"')
 _TOKEN_PATHS = ("/dwsso/oauth2/access_token", "/dw/oauth2/access_token")
+_DEFINITIONS = ("system_object_definitions", "custom_object_definitions")
 _KINDS = {
     429: "TooManyRequestsException",
     500: "InternalServerErrorException",
@@ -51,9 +53,14 @@ class Shop:
         """An empty shop; tokens live on."""
         self.orders = Orders(self)
         self.objects = Objects(self)
+        self.definitions = Definitions(self)
         self.lags: dict[str, float] = {}
         self._jitter = Random(self.world.options.seed)
         self._once: float | None = None
+
+    def attributes(self, kind: str) -> Mapping[str, Attribute] | None:
+        """The custom attributes of orders (`Order`) or of a custom object type; None: there is no such type."""
+        return ORDER_ATTRIBUTES if kind == SYSTEM else OBJECT_TYPES.get(kind)
 
     # what the gate asks for
     def error(self, status: int, code: str, message: str, arguments: Mapping[str, Any]) -> Reply:
@@ -144,6 +151,10 @@ class Shop:
         state = request.header(b"x-dw-resource-state")
         objects = self.objects
         match (method, rest):
+            case ("GET", [family, kind, "attribute_definitions"]) if family in _DEFINITIONS and not site:
+                return json_reply(200, self.definitions.page(family, kind, request, version))
+            case ("GET", [family, kind, "attribute_definitions", name]) if family in _DEFINITIONS and not site:
+                return json_reply(200, self.definitions.one(family, kind, name, request, version))
             case ("POST", ["custom_objects_search", kind]) if not site:
                 return Reply(200, objects.search(kind, _body(request), version))
             case ("GET", ["custom_objects", kind, key]):
@@ -216,6 +227,6 @@ def _no_site(site: str) -> Fault:
 
 
 def _nothing(method: str, rest: list[str]) -> Fault:
-    known = rest and rest[0] in ("order_search", "orders", "custom_objects", "custom_objects_search")
+    known = rest and rest[0] in ("order_search", "orders", "custom_objects", "custom_objects_search", *_DEFINITIONS)
     status, kind = (405, "MethodNotAllowedException") if known else (404, "NotFoundException")
     return Fault(status, kind, f"{method} is not possible here.", path="/".join(rest))
