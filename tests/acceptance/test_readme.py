@@ -129,7 +129,9 @@ def test_the_steps_work_from_the_permissions_to_the_last_command(tmp_path: Path,
 
 def test_the_second_step_allows_what_the_adapter_calls_and_no_more() -> None:
     code = "".join(path.read_text() for path in (ROOT / "connector" / "adapters" / "sfcc").glob("*.py"))
-    called = set(re.findall(r'"(/order_search|/[a-z_/*]+\*|/orders/\*/notes)"', code))
+    called = set(re.findall(r'"(/order_search|/[a-z_/*]+\*|/orders/\*/notes|/[a-z_/*]+/attribute_definitions)"', code))
+    shipped = "".join(path.read_text() for path in (ROOT / "mappings" / "salesforce").glob("*.yaml"))
+    called |= {f"/sites/*/orders/*/{name}" for name in re.findall(r"to: destination\.orders\.(\w*status)", shipped)}
     assert {each["resource_id"] for each in permissions()} == called
 
 

@@ -16,6 +16,12 @@ from connector.adapters.sfcc.client import Client, segment
 from connector.model import FieldUse, Kind, Problem
 
 ORDER = "Order"
+_ORDERS = ("/system_object_definitions/*/attribute_definitions", "/system_object_definitions/*/attribute_definitions/*")
+_OBJECTS = (
+    "/custom_object_definitions/*/attribute_definitions",
+    "/custom_object_definitions/*/attribute_definitions/*",
+)
+"""What permissions call the list of definitions, and a single one."""
 PAGE = 200
 """Definitions in one call."""
 _TEXT: frozenset[Kind] = frozenset({"text", "instant", "date"})
@@ -67,7 +73,7 @@ class Definitions:
         start = 0
         while True:
             query = f"start={start}&count={self._page}&select={quote('(**)', safe='')}"
-            page = self._get(f"{_family(kind)}/*/attribute_definitions", f"{_path(kind)}?{query}")
+            page = self._get(_resources(kind)[0], f"{_path(kind)}?{query}")
             data = page.get("data") or ()
             for document in data:
                 attribute = _attribute(document)
@@ -81,7 +87,7 @@ class Definitions:
         """What an enumeration may hold, as text; empty where the instance does not tell. Misconfigured as `of`."""
         name = attribute.name.removeprefix("c_")
         path = f"{_path(kind)}/{segment(name)}?expand=value&select={quote('(**)', safe='')}"
-        document = self._get(f"{_family(kind)}/*/attribute_definitions/*", path)
+        document = self._get(_resources(kind)[1], path)
         return frozenset(_text(each) for each in document.get("value_definitions") or () if _text(each))
 
     def _get(self, resource: str, path: str) -> Mapping[str, Any]:
@@ -92,12 +98,12 @@ class Definitions:
         return document if isinstance(document, Mapping) else {}
 
 
-def _family(kind: str) -> str:
-    return "/system_object_definitions" if kind == ORDER else "/custom_object_definitions"
+def _resources(kind: str) -> tuple[str, str]:
+    return _ORDERS if kind == ORDER else _OBJECTS
 
 
 def _path(kind: str) -> str:
-    return f"{_family(kind)}/{segment(kind)}/attribute_definitions"
+    return _resources(kind)[0].replace("*", segment(kind))
 
 
 def _attribute(document: Mapping[str, Any]) -> Attribute:
