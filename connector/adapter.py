@@ -42,6 +42,8 @@ class Stream:
     settle_after   seconds that a request may still commit after we gave up on it
     claims         True when a record says who has taken it (`Record.claimed_by`)
     object         for a guarded or append stream: the stream whose records it writes to (`orders` for `orders.notes`)
+    conditions     fields that say when an update may go (`only_from` of `orders.status`): they go with each update, alone
+                   they are none, and what was sent of them is not remembered
     key_length     how long a key may be on the remote object
     lengths        longest text by field, where known without asking; `truncate` uses it
     """
@@ -58,6 +60,7 @@ class Stream:
     order: Literal["stamp", "none"] = "stamp"
     claims: bool = False
     object: str | None = None
+    conditions: frozenset[str] = frozenset()
     key_length: int = 255
     lengths: Mapping[str, int] = field(default_factory=dict)
 

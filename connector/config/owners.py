@@ -70,6 +70,8 @@ def _writes(flow: Flow, adapters: Mapping[str, Adapter]) -> Iterator[tuple[tuple
             continue
         addresses = line.has_target or (line.id == "main" and line.has_key) or _origin(flow, line, facts.object)
         for field, policy in line.policies.items():
+            if field in facts.conditions:
+                continue
             later = addresses or policy not in ("on-create", "once")
             yield (connection, facts.object or stream, field), _Writer(flow.name, addresses, later)
 

@@ -86,6 +86,10 @@ def prepare(step: Step, digester: Digester) -> None:
     values = step.wanted.values
     assert values is not None, "a step is prepared when its values are known"
     before, spec = step.before, step.wanted.spec
+    conditions: dict[str, Any] = {}
+    if known := step.place.stream.conditions:
+        conditions = {name: value for name, value in values.items() if name in known and value is not None}
+        values = {name: value for name, value in values.items() if name not in known}
     step.digests = dict(before.digests) if before else {}
     if step.append:
         step.state = "unchanged" if before and before.state == "sent" else "ready"
@@ -100,6 +104,8 @@ def prepare(step: Step, digester: Digester) -> None:
         step.sending = {name: value for name, value in values.items() if value is not None}
     else:
         _difference(step, values, digester)
+    if conditions and (step.sending or step.claimable):
+        (step.sending or step.claimable).update(conditions)
     step.state = "ready" if step.create or step.sending or step.claimable else "unchanged"
 
 
@@ -136,5 +142,7 @@ def _refuse_change(step: Step, values: Mapping[str, Any], digester: Digester) ->
 
 
 def sent_digests(step: Step, sent: Mapping[str, Any], digester: Digester) -> None:
-    """Remember what was sent, over what was sent before."""
+    """Remember what was sent, over what was sent before; conditions are nothing that the object holds."""
+    if known := step.place.stream.conditions:
+        sent = {name: value for name, value in sent.items() if name not in known}
     step.digests.update(digester.fields(sent))

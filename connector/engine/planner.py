@@ -85,7 +85,8 @@ class Planner:
     def _check_target(step: Step) -> None:
         """A line that names its object must have one: without it an update would become a create."""
         spec = step.wanted.spec
-        if step.target is None and (spec.has_target or step.append) and spec.to != "main":
+        lesser = step.append or step.place.stream.object is not None
+        if step.target is None and (spec.has_target or lesser) and spec.to != "main":
             what = "its target is null" if spec.has_target else "nothing says to which object"
             raise MappingFault(
                 f"line {spec.id!r} writes to {step.place.full}, but {what}",
@@ -117,11 +118,12 @@ class Planner:
             return
         work = step.work
         main = next((other for other in work.steps if other.wanted.spec.id == "main"), None)
-        if main is None or main.target is None or work.record is None or work.mapped is None:
+        if main is None or main.target is None:
             raise MappingFault(f"line {step.wanted.spec.id!r} uses main.id, but there is no main object")
         if step.wanted.spec.to == "main":
             step.target = main.target
         if step.wanted.values is None:
+            assert work.record is not None, "a record whose lines are not all worked out yet is kept"
             again = self._flow.mapping.map(
                 work.record, lookups=work.lookups, origin=work.origin, entered=True, main_id=main.target
             )

@@ -188,6 +188,8 @@ class Agents:
             if drawn < 0:
                 resolution = name
                 break
+        if resolution == "Cancel" and values.get("Order_Status__c") == "completed":
+            resolution = "Release"  # nobody cancels what was shipped
         amount = None
         if resolution == "Refund":
             amount = round(min(float(values.get("Order_Total__c") or 20.0), 20.0 + self.random.random() * 100), 2)

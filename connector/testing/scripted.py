@@ -202,9 +202,11 @@ class ScriptedAdapter:
             return Result(f"{write.target}/{len(notes)}")
         if write.op == "create":
             return self._create(stream, write)
+        conditions = self.streams[stream].conditions
+        stream = self.streams[stream].object or stream
         if write.target is None or write.target not in self.objects[stream]:
             return Result(write.target, Gone(f"{stream} {write.target} is gone", code="404"))
-        record = self.put(stream, write.target, **write.fields)
+        record = self.put(stream, write.target, **{k: v for k, v in write.fields.items() if k not in conditions})
         return Result(record.key)
 
     def _create(self, stream: str, write: Write) -> Result:

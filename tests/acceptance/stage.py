@@ -140,13 +140,16 @@ class Stage:
                 amount = 10.5 if resolution == "Refund" else None
                 self.box.control.agent_decide(case["Id"], resolution, amount=amount)
             else:
-                self.box.control.agent_decide(case["Id"], ("Release", "Hold", "Cancel")[number % 3])
+                shipped = case["Order_Status__c"] == "completed"  # what was shipped cannot be cancelled
+                self.box.control.agent_decide(
+                    case["Id"], ("Release", "Hold", "Hold" if shipped else "Cancel")[number % 3]
+                )
 
     def outcome(self) -> dict[str, Any]:
         """What both systems hold in the end, without times and ids: to be compared with a run without faults."""
         control = self.box.control
         orders = {
-            order["order_no"]: order.get("c_caseDecision")
+            order["order_no"]: (order.get("c_caseDecision"), order["status"], order["confirmation_status"])
             for order in control.orders("RefArch")
             if order.get("c_caseNumber")
         }

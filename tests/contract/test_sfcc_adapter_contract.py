@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,7 +23,8 @@ OBJECT = {"_type": "custom_object", "_resource_state": "0", "object_type": "Retu
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Sandbox]:
-    with Sandbox(orders=0, returns=0, shop_code=0) as made:
+    skew = (FrozenClock().now() - datetime.now(UTC)).total_seconds()  # one time on both sides
+    with Sandbox(orders=0, returns=0, shop_code=0, clock_skew=skew) as made:
         yield made
 
 

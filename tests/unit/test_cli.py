@@ -102,11 +102,20 @@ def case(number: str, flow: str, resolution: str) -> dict[str, Any]:
     }
 
 
+RELEASED = {
+    "order_no": "1",
+    "c_caseDecision": "RELEASE",
+    "c_caseNumber": "10",
+    "status": "new",
+    "confirmation_status": "confirmed",
+}
+
+
 @pytest.fixture
 def right() -> Count:
     """A small demo in which everything adds up."""
     return Count(
-        orders=[{"order_no": "1", "c_caseDecision": "RELEASE", "c_caseNumber": "10"}, {"order_no": "2"}],
+        orders=[RELEASED, {"order_no": "2"}],
         returns=[{"c_status": "APPROVED", "c_caseNumber": "11"}],
         cases=[case("10", "orders-to-cases", "Release"), case("11", "returns-to-cases", "Refund")],
         notes=2,
@@ -135,10 +144,11 @@ def test_a_demo_that_adds_up_says_so(right: Count, capsys: pytest.CaptureFixture
         ({"notes": 3}, "notes on orders"),
         ({"duplicates": {"cases": {"k": 2}}}, "anything made twice"),
         ({"orders": [{"order_no": "1", "c_caseDecision": "CANCEL", "c_caseNumber": "10"}, {}]}, "decisions on orders"),
-        ({"orders": [{"order_no": "1", "c_caseDecision": "RELEASE", "c_caseNumber": "11"}, {}]}, "decisions on orders"),
+        ({"orders": [{**RELEASED, "c_caseNumber": "11"}, {}]}, "decisions on orders"),
+        ({"orders": [{**RELEASED, "confirmation_status": "not_confirmed"}, {}]}, "orders moved as decided"),
         ({"returns": [{"c_status": "REJECTED", "c_caseNumber": "11"}]}, "decisions on returns"),
         ({"cases": [case("11", "returns-to-cases", "Refund")]}, "cases of orders"),
-        ({"orders": [{"order_no": "1", "c_caseDecision": "RELEASE", "c_caseNumber": "10"}]}, "orders read"),
+        ({"orders": [RELEASED]}, "orders read"),
     ],
 )
 def test_a_demo_that_does_not_add_up_says_where(

@@ -103,14 +103,23 @@ def test_a_very_long_order_still_fits_into_a_case() -> None:
     assert values["Description"].endswith("…")
 
 
-def test_a_case_opened_and_closed_again_writes_a_second_note_under_another_key() -> None:
+def test_a_case_opened_and_closed_again_is_another_decision_with_steps_and_a_note_of_its_own() -> None:
     mapping = load_mapping(str(ROOT / "mappings/salesforce/case-to-order.yaml"), answers=True)
     case = {"CaseNumber": "00001001", "IsClosed": True, "Resolution__c": "Hold", "Status": "Closed"}
     keys = []
     for closed in ("2026-11-20T10:15:30.000+0000", "2026-11-21T10:15:30.000+0000"):
         lines = mapping.map(Record("500", {**case, "ClosedDate": closed}), origin=Record("00001301", {})).lines
-        keys.append(lines[1].key)
-    assert keys == ["decided-2026-11-20T10:15:30.000Z", "decided-2026-11-21T10:15:30.000Z"]
+        keys.append({line.spec.id: line.key for line in lines if line.key})
+    assert keys == [dict.fromkeys(("confirm", "decision"), f"decided-2026-11-{day}T10:15:30.000Z") for day in (20, 21)]
+
+
+def test_a_decision_is_shown_only_after_what_was_decided_is_done() -> None:
+    mapping = load_mapping(str(ROOT / "mappings/salesforce/case-to-order.yaml"), answers=True)
+    lines = {line.id: line for line in mapping.lines}
+    guarded = {name for name, line in lines.items() if "status" in (line.to or "")}
+    assert guarded == {"reopen", "confirm", "cancel"}
+    assert [set(lines[name].after) for name in ("shown", "decision")] == [guarded, guarded]
+    assert all(lines[name].has_key for name in guarded)
 
 
 def test_the_bench_maps_the_fields_of_the_yardstick() -> None:

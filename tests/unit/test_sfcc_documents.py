@@ -122,7 +122,16 @@ def test_a_subject_ends_in_the_key_and_fits(title: str, key: str) -> None:
 
 def test_streams_answer_for_types_that_they_do_not_list() -> None:
     streams = Streams(120)
-    assert list(streams) == ["orders", "orders.notes"]
+    statuses = [
+        "status",
+        "export_status",
+        "confirmation_status",
+        "payment_status",
+        "shipping_status",
+        "external_status",
+    ]
+    assert list(streams) == ["orders", "orders.notes", *(f"orders.{name}" for name in statuses)]
+    assert {streams[f"orders.{name}"].object for name in statuses} == {"orders"}
     assert streams["custom_objects/ReturnRequest"].writes == {"create", "update"}
     assert streams["orders.notes"].object == "orders"
     for name in ("order", "custom_objects", "custom_objects/", "custom_objects/a/b", "custom_objects/ü", "Orders"):

@@ -1,30 +1,30 @@
-"""Salesforce B2C Commerce over OCAPI: orders, notes on them, and custom objects.
+"""Salesforce B2C Commerce over OCAPI: orders, their statuses, notes on them, and custom objects.
 
-`reading.py` reads what has changed, `orders.py`, `notes.py` and `objects.py` hold one stream each, `client.py` makes the
-calls, `faults.py` is the table of what a refusal means. docs/adapters/sfcc.md says what a shop must set up.
+`reading.py` reads what has changed, `orders.py`, `statuses.py`, `notes.py` and `objects.py` hold the streams, `client.py` makes
+the calls, `faults.py` is the table of what a refusal means. docs/adapters/sfcc.md says what a shop must set up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar, Literal, TypeVar
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel
 
 from connector.adapter import Clock, Declared, Stream
+from connector.adapters.sfcc.checking import Checker
 from connector.adapters.sfcc.client import Client
 from connector.adapters.sfcc.notes import Notes
 from connector.adapters.sfcc.objects import Objects
 from connector.adapters.sfcc.orders import Orders
 from connector.adapters.sfcc.settings import SfccSettings
-from connector.adapters.sfcc.streams import NOTES, ORDERS, Streams, object_type
+from connector.adapters.sfcc.statuses import Statuses
+from connector.adapters.sfcc.streams import NOTES, ORDERS, STATUSES, Streams, object_type
 from connector.errors import ConnectionFault, Misconfigured, RemoteError, Transient
-from connector.model import Cursor, Page, Problem, Record, Report, Result, Select, Setup, StreamUse, Write
+from connector.model import Cursor, Page, Record, Report, Result, Select, Setup, StreamUse, Write
 
 __all__ = ["Sfcc", "SfccSettings"]
-
-_T = TypeVar("_T")
 
 
 class Sfcc:
@@ -41,17 +41,12 @@ class Sfcc:
         self._notes = Notes(self._client)
 
     def check(self, uses: Sequence[StreamUse] = ()) -> Report:
-        """One search for one order; for `uses`, one cheap call for each kind of them. Raises ConnectionFault."""
-        problems: list[Problem] = []
-        orders: list[Record] = []
-        wanted = [self.streams[use.stream].name for use in uses] or [ORDERS]
-        if ORDERS in wanted or NOTES in wanted:
-            orders = self._well(ORDERS, self._orders.probe, problems) or []
-        if NOTES in wanted and orders:
-            self._well(NOTES, lambda: self._notes.probe(orders[0].key), problems)
-        for stream in dict.fromkeys(wanted):
-            if (kind := object_type(stream)) is not None:
-                self._well(stream, self._objects(kind).probe, problems)
+        """One search for one order. For `uses`: may we, and does the instance have what the flows read and write?
+
+        Raises ConnectionFault.
+        """
+        known = [use for use in uses if self.streams[use.stream]]
+        problems = Checker(self._client, self._orders, self._notes, self._objects).run(known)
         lifetime = self._client.tokens.lifetime
         facts = {
             "token": f"{lifetime:.0f} s" if lifetime is not None else "unknown",
@@ -78,6 +73,8 @@ class Sfcc:
     ) -> Mapping[str, Record]:
         """Records by key. Orders bear none of our keys; a custom object that we made stands under ours."""
         unique = list(dict.fromkeys(keys))
+        if stream in STATUSES:
+            return {} if by == "our_key" else Statuses(self._client, STATUSES[stream]).fetch(unique)
         if stream == ORDERS:
             return {} if by == "our_key" else self._orders.fetch(unique, select)
         return self._of_type(stream, "fetched").fetch(unique, select)
@@ -121,6 +118,8 @@ class Sfcc:
             return self._orders.update
         if stream == NOTES:
             return self._notes.append
+        if stream in STATUSES:
+            return Statuses(self._client, STATUSES[stream]).update
         objects = self._of_type(stream, "written")
         return objects.create if write.op == "create" else objects.update
 
@@ -129,20 +128,12 @@ class Sfcc:
         if kind is None:
             raise Misconfigured(
                 f"{self.name}.{stream} cannot be {verb}",
-                remedy="streams: orders, orders.notes (append only), custom_objects/<Type>",
+                remedy="streams: orders, custom_objects/<Type>; notes and statuses of orders are written only",
             )
         return self._objects(kind)
 
     def _objects(self, kind: str) -> Objects:
         return Objects(self._client, kind, self.streams[f"custom_objects/{kind}"], self.clock)
-
-    @staticmethod
-    def _well(stream: str, probe: Callable[[], _T], problems: list[Problem]) -> _T | None:
-        try:
-            return probe()
-        except Misconfigured as error:
-            problems.append(Problem(str(error), error.remedy, stream))
-            return None
 
 
 def _as_record(error: RemoteError) -> Transient:

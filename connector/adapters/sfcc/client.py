@@ -40,6 +40,14 @@ class Client:
         self._lock = threading.Lock()
         self._answered: set[Resource] = set()
         self._denied: dict[Resource, str] = {}
+        self.ahead: float | None = None
+        """Seconds that the instance's clock was ahead of ours when it last answered; None where it tells no time."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether the instance has taken our token for anything since it last refused that."""
+        with self._lock:
+            return bool(self._answered)
 
     def shop(self, method: str, resource: str, path: str, *, intent: Intent, payload: Any = None) -> Response:
         """A call to the Shop API; any answer but a refused token. `resource` is what permissions call it."""
@@ -74,7 +82,9 @@ class Client:
         headers = {"Authorization": f"Bearer {token}", "x-dw-client-id": self.settings.client_id}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        return self.http.request(resource.method, url, intent=intent, body=body, headers=headers)
+        response = self.http.request(resource.method, url, intent=intent, body=body, headers=headers)
+        self.ahead = (response.date - response.now).total_seconds() if response.date else None
+        return response
 
     def _refused(self, resource: Resource, token: str, response: Response) -> RemoteError:
         """A fresh token was refused: if others of our calls are answered, it is this resource that we may not use."""

@@ -16,6 +16,23 @@ _NESTED = frozenset(
     }
 )  # fmt: skip
 """Parts of an order that a selector must open with `.(**)`. Source: Order document 23.2."""
+ORDER_FIELDS = _NESTED | frozenset(
+    {
+        "adjusted_merchandize_total_tax", "adjusted_shipping_total_tax", "cancel_code", "cancel_description", "channel_type",
+        "confirmation_status", "created_by", "creation_date", "currency", "customer_locale", "customer_name", "export_status",
+        "external_order_no", "external_order_status", "global_party_id", "invoice_no", "last_modified",
+        "merchandize_total_tax", "order_no", "order_token", "order_total", "original_order_no", "payment_status", "place_date",
+        "product_sub_total", "product_total", "replaced_order_no", "replacement_order_no", "shipping_status", "shipping_total",
+        "shipping_total_tax", "site_id", "source_code", "status", "tax_total", "taxation",
+    }
+)  # fmt: skip
+"""Fields of an order beside its custom attributes. Source: Order document 23.2; the Orders API of SCAPI names a few more."""
+OBJECT_FIELDS = frozenset(
+    {
+        "creation_date", "key_property", "key_value_integer", "key_value_string", "last_modified", "object_type", "site_id",
+    }
+)  # fmt: skip
+"""Fields of a custom object beside its own attributes. Source: Data API 25.6."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _EVERYTHING = "(**)"
 

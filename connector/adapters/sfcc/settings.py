@@ -41,6 +41,9 @@ class SfccSettings(BaseModel):
     deep_paging: int = Field(default=1000, ge=2, description="largest start + count that the instance's search takes")
     margin: Seconds = Field(default=5, description="the cursor stays so far behind the instance's clock")
     index_lag: Seconds = Field(default=30, description="how late a change may usually reach the search index")
+    may_export: bool = Field(
+        default=False, description="whether flows may set export_status to exported, which finalises inventory"
+    )
     settle_after: Seconds = Field(default=120, description="how late a write may commit after we gave it up")
     tries: int = Field(default=3, ge=1, le=10, description="tries of a read or an update by id within one call")
     timeouts: Timeouts = Field(default=Timeouts(), description="of a call")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from connector.adapter import Stream
 
@@ -16,6 +17,46 @@ SUBJECT, TEXT = 256, 4000
 NOTE_KEY = 200
 """Our key stands in the subject; so much of the subject is left for people at least."""
 
+ONLY_FROM, OR_ALREADY = "only_from", "or_already"
+"""Beside the wanted status: what the order may show now, and what is as good as the wanted one."""
+EXTERNAL = 256
+"""Longest external status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One status of an order: `name` in the path and in a mapping, `shown` in the order document.
+
+    `takes`: what may be written, none for any text. `holds`: what an order may show beside that.
+    """
+
+    name: str
+    shown: str
+    takes: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All that an order may show or take; none for any text."""
+        return (*self.takes, *self.holds)
+
+
+_STATUSES = (
+    Status(
+        "status",
+        "status",
+        ("created", "new", "open", "completed", "cancelled", "failed", "failed_with_reopen"),
+        ("replaced",),
+    ),
+    Status("export_status", "export_status", ("not_exported", "exported", "ready", "failed")),
+    Status("confirmation_status", "confirmation_status", ("not_confirmed", "confirmed")),
+    Status("payment_status", "payment_status", ("not_paid", "part_paid", "paid")),
+    Status("shipping_status", "shipping_status", ("not_shipped", "part_shipped", "shipped")),
+    Status("external_status", "external_order_status"),
+)
+STATUSES = {f"{ORDERS}.{status.name}": status for status in _STATUSES}
+"""The guarded streams of an order. Source: Data API 25.6, PUT /sites/{site}/orders/{no}/…."""
+
 _TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}\Z")
 
 
@@ -26,7 +67,7 @@ def object_type(stream: str) -> str | None:
 
 
 class Streams(Mapping[str, Stream]):
-    """`orders`, `orders.notes`, and `custom_objects/<Type>` for any type; which types exist only the instance knows."""
+    """`orders`, its notes and statuses, and `custom_objects/<Type>` for any type; which types exist only the instance knows."""
 
     def __init__(self, settle_after: float) -> None:
         self._settle_after = settle_after
@@ -50,7 +91,20 @@ class Streams(Mapping[str, Stream]):
                 key_length=NOTE_KEY,
                 lengths={"subject": SUBJECT - NOTE_KEY - 3, "text": TEXT},
             ),
+            **{name: self._guarded(name, status) for name, status in STATUSES.items()},
         }
+
+    def _guarded(self, name: str, status: Status) -> Stream:
+        return Stream(
+            name,
+            key="order_no",
+            writes=frozenset({"update"}),
+            settle_after=self._settle_after,
+            order="none",
+            object=ORDERS,
+            conditions=frozenset({ONLY_FROM, OR_ALREADY}),
+            lengths={} if status.takes else {status.name: EXTERNAL},
+        )
 
     def __getitem__(self, name: str) -> Stream:
         if name in self._fixed:

@@ -13,6 +13,12 @@ from connector.store import Books, open_store
 
 ORDERS, RETURNS = "orders-to-cases:", "returns-to-cases:"
 _DECISIONS = {"Release": "RELEASE", "Hold": "HOLD", "Cancel": "CANCEL"}
+_MOVED = {
+    "RELEASE": ("confirmation_status", {"confirmed"}),
+    "HOLD": ("confirmation_status", {"not_confirmed"}),
+    "CANCEL": ("status", {"cancelled", "failed"}),
+}
+"""What an order shows once a decision was carried out."""
 _OUTCOMES = {"Refund": "APPROVED", "Exchange": "EXCHANGE", "Rejected": "REJECTED"}
 
 
@@ -60,6 +66,12 @@ class Count:
         return [order for order in self.orders if order.get("c_caseDecision")]
 
     @property
+    def moved_orders(self) -> list[Mapping[str, Any]]:
+        """Orders whose status is what their decision asked for."""
+        shown = ((order, *_MOVED[order["c_caseDecision"]]) for order in self.answered_orders)
+        return [order for order, field, values in shown if order.get(field) in values]
+
+    @property
     def answered_returns(self) -> list[Mapping[str, Any]]:
         return [each for each in self.returns if each.get("c_status") in _OUTCOMES.values()]
 
@@ -91,6 +103,7 @@ class Count:
         yield Sum(
             "decisions on orders", self._arrived(decided, self.orders, "c_caseDecision"), shop, len(decided), desk
         )
+        yield Sum("orders moved as decided", len(self.moved_orders), shop, len(decided), desk)
         decided = self._decisions(self.return_cases, _OUTCOMES)
         yield Sum("decisions on returns", self._arrived(decided, self.returns, "c_status"), shop, len(decided), desk)
         yield Sum("notes on orders", self.notes, shop, len(self.decided), f"decisions, {desk}")

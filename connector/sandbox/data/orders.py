@@ -110,9 +110,12 @@ class OrderMaker:
         kind = int(self.random.random() * 4)
         if kind == 0:
             order["payment_status"] = "not_paid"
+            if order["status"] != "completed":
+                order["status"], order["confirmation_status"] = "failed", "not_confirmed"
             order["c_paymentError"] = PAYMENT_ERRORS[int(self.random.random() * len(PAYMENT_ERRORS))]
         elif kind == 1:
             order["c_addressMismatch"] = True
+            order["confirmation_status"] = "not_confirmed"
         elif kind == 2:
             order["c_fulfillmentStatus"] = ("PARTIAL", "DELAYED", "NO_CONFIRMATION")[int(self.random.random() * 3)]
             order["shipping_status"] = "part_shipped"

@@ -14,10 +14,11 @@ from urllib.parse import unquote
 import orjson
 
 from connector.sandbox.faults import Rule
-from connector.sandbox.gate import World
+from connector.sandbox.gate import World, json_reply
 from connector.sandbox.server import Reply, Request
 from connector.sandbox.sfcc import impex, select
 from connector.sandbox.sfcc.declared import Declared
+from connector.sandbox.sfcc.definitions import SYSTEM, Definitions
 from connector.sandbox.sfcc.fault import Fault
 from connector.sandbox.sfcc.objects import Objects
 from connector.sandbox.sfcc.orders import WRITABLE, Orders
@@ -28,6 +29,7 @@ _VERSION = re.compile(r"v(\d\d)_(\d{1,2})\Z")
 _OLDEST, _NEWEST = (22, 4), (26, 99)  # a version lives two years at least, then it is deleted
 _SECONDS = re.compile(rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d):\d\d\.\d{3}Z"')
 _TOKEN_PATHS = ("/dwsso/oauth2/access_token", "/dw/oauth2/access_token")
+_DEFINITIONS = ("system_object_definitions", "custom_object_definitions")
 _KINDS = {
     429: "TooManyRequestsException",
     500: "InternalServerErrorException",
@@ -55,13 +57,14 @@ class Shop:
         """API → client → resources, once Business Manager's settings were saved; empty: the option `permissions` says it."""
         self.orders = Orders(self)
         self.objects = Objects(self)
+        self.definitions = Definitions(self)
         self.lags: dict[str, float] = {}
         self._jitter = Random(self.world.options.seed)
         self._once: float | None = None
 
     def attributes(self, kind: str) -> Mapping[str, Attribute] | None:
         """The custom attributes of orders (`Order`) or of a custom object type; None: there is no such type."""
-        if kind == "Order":
+        if kind == SYSTEM:
             return self.declared.orders
         known = self.declared.types.get(kind)
         return known.attributes if known else None
@@ -168,6 +171,10 @@ class Shop:
         state = request.header(b"x-dw-resource-state")
         objects = self.objects
         match (method, rest):
+            case ("GET", [family, kind, "attribute_definitions"]) if family in _DEFINITIONS and not site:
+                return json_reply(200, self.definitions.page(family, kind, request, version))
+            case ("GET", [family, kind, "attribute_definitions", name]) if family in _DEFINITIONS and not site:
+                return json_reply(200, self.definitions.one(family, kind, name, request, version))
             case ("POST", ["custom_objects_search", kind]) if not site:
                 return Reply(200, objects.search(kind, _body(request), version))
             case ("GET", ["custom_objects", kind, key]):
@@ -240,6 +247,6 @@ def _no_site(site: str) -> Fault:
 
 
 def _nothing(method: str, rest: list[str]) -> Fault:
-    known = rest and rest[0] in ("order_search", "orders", "custom_objects", "custom_objects_search")
+    known = rest and rest[0] in ("order_search", "orders", "custom_objects", "custom_objects_search", *_DEFINITIONS)
     status, kind = (405, "MethodNotAllowedException") if known else (404, "NotFoundException")
     return Fault(status, kind, f"{method} is not possible here.", path="/".join(rest))

@@ -73,6 +73,14 @@ class World:
             [
                 Stream("orders", "order_no", writes=frozenset({"update"}), batch=10, settle_after=120),
                 Stream("orders.notes", "id", writes=frozenset({"append"}), batch=10, object="orders", settle_after=120),
+                Stream(
+                    "orders.status",
+                    "order_no",
+                    writes=frozenset({"update"}),
+                    object="orders",
+                    order="none",
+                    conditions=frozenset({"only_from"}),
+                ),
                 Stream("returns", "id", writes=frozenset({"create", "update"}), batch=10, settle_after=120),
             ],
             site="RefArch",
