@@ -59,6 +59,7 @@ def _of_orders(use: StreamUse) -> Iterator[Allowed]:
         yield from (("shop", "/orders/*/notes", method) for method in ("get", "post"))
         return
     yield "data", f"/system_{_DEFINITIONS}", "get"
+    yield "data", f"/system_{_DEFINITIONS}/*", "get"
     yield "shop", "/orders/*", "get"
     if use.stream != ORDERS:  # a guarded stream: one status of an order, written by a call of its own
         yield "data", f"/sites/*/orders/*/{use.stream.removeprefix(f'{ORDERS}.')}", "put"
@@ -68,6 +69,7 @@ def _of_orders(use: StreamUse) -> Iterator[Allowed]:
 
 def _of_objects(use: StreamUse) -> Iterator[Allowed]:
     yield "data", f"/custom_{_DEFINITIONS}", "get"
+    yield "data", f"/custom_{_DEFINITIONS}/*", "get"
     yield "data", "/custom_objects_search/*", "post"
     yield "data", "/sites/*/custom_objects/*/*", "get"
     methods: Iterable[str] = [
