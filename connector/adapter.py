@@ -39,6 +39,7 @@ class Stream:
     settle_after   seconds that a request may still commit after we gave up on it
     claims         True when a record says who has taken it (`Record.claimed_by`)
     object         for a guarded or append stream: the stream whose records it writes to (`orders` for `orders.notes`)
+    names_object   for an append stream: the field that names the object to a line without `target:` (`ParentId`)
     key_length     how long a key may be on the remote object
     lengths        longest text by field, where known without asking; `truncate` uses it
     """
@@ -55,6 +56,7 @@ class Stream:
     order: Literal["stamp", "none"] = "stamp"
     claims: bool = False
     object: str | None = None
+    names_object: str | None = None
     key_length: int = 255
     lengths: Mapping[str, int] = field(default_factory=dict)
 

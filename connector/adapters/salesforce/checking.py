@@ -105,7 +105,7 @@ class Checker:
                     name,
                 )
             ]
-        return self._key_field(name, described) if stream.writes else []
+        return self._key_field(name, described) if "create" in stream.writes else []
 
     def _key_field(self, name: str, described: dict[str, Any]) -> list[Problem]:
         key = self._settings.key_field
