@@ -58,7 +58,7 @@ class Step:
     @property
     def fresh(self) -> bool:
         """Whether its object was made in this delivery, so that nobody can have appended to it before."""
-        return self.uncertain is None and any(one.created and one.target == self.target for one in self.work.steps)
+        return any(one.created and one.target == self.target for one in self.work.steps)
 
 
 @dataclass(slots=True)
