@@ -82,14 +82,12 @@ class Comments:
         return results
 
     def _standing(self, cases: Iterable[str]) -> dict[tuple[str, str], str]:
-        """Comments on these cases that bear a mark: case and mark → Id. Other people may have quoted one; ours stands first."""
+        """Comments on these cases by case and last line: a marker stands nowhere else."""
         wanted = list(dict.fromkeys(cases))
         found: dict[tuple[str, str], str] = {}
         for query in soql.among(STREAM, ["Id", PARENT, BODY], PARENT, wanted):
             for row in self._rows(query):
-                for line in (row.get(BODY) or "").splitlines():
-                    if line.startswith("[") and (mark := line.rstrip()).endswith("]"):
-                        found.setdefault((same_id(row[PARENT]), mark), row["Id"])
+                found.setdefault((same_id(row[PARENT]), _last_line(row.get(BODY))), row["Id"])
         return found
 
 
@@ -111,9 +109,13 @@ def marked(text: str, key: str) -> str:
 
 
 def _ends_in_a_mark(record: Record) -> bool:
-    last = (record.fields.get(BODY) or "").rstrip().rpartition("\n")[2].strip()
+    last = _last_line(record.fields.get(BODY))
     key = last[1:-1]
     return last == _mark(key) and (keys.parse(key) is not None or keys.hashed(key))
+
+
+def _last_line(text: str | None) -> str:
+    return (text or "").rstrip().rpartition("\n")[2].strip()
 
 
 def _made_by(record: Record, ours: Collection[str] | None) -> bool:
