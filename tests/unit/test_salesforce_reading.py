@@ -287,11 +287,11 @@ def test_keys_with_quotes_cannot_break_out_of_the_query() -> None:
 def test_objects_that_cannot_bear_our_key_take_no_writes_and_are_not_asked_for_it() -> None:
     with org() as (adapter, wire, _):
         wire.script("GET", QUERY, found())
-        assert adapter.streams["CaseComment"].writes == frozenset()
-        list(adapter.read("CaseComment", None, select=Select(fields=("CommentBody",))))
-        assert wire.queries() == [f"SELECT Id,SystemModstamp,CommentBody FROM CaseComment {TAIL} 2000"]
+        assert adapter.streams["EmailMessage"].writes == frozenset()
+        list(adapter.read("EmailMessage", None, select=Select(fields=("TextBody",))))
+        assert wire.queries() == [f"SELECT Id,SystemModstamp,TextBody FROM EmailMessage {TAIL} 2000"]
         with pytest.raises(Misconfigured, match="no key of ours"):
-            adapter.fetch("CaseComment", ["k"], by="our_key", select=Select(fields=("CommentBody",)))
+            adapter.fetch("EmailMessage", ["k"], by="our_key", select=Select(fields=("TextBody",)))
 
 
 @pytest.mark.parametrize("body", [[], {}, {"records": None}, "text"])
