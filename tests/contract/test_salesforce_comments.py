@@ -223,6 +223,17 @@ def test_what_we_appended_is_our_own_and_an_agent_s_quote_of_it_is_not(box: Sand
     assert [record.own for record in read(service)] == [True, False, False, False]
 
 
+def test_a_key_that_was_cut_marks_a_comment_as_well(box: Sandbox, service: Salesforce) -> None:
+    [case] = cases(service, 1)
+    length = service.streams["CaseComment"].key_length
+    long = keys.make("complaints", "RefArch", "CP-0", "messages", "m" * 300, longest=length)
+    writes = [Write("append", long, {"CommentBody": "Hello"}, case)]
+    service.write("CaseComment", writes)
+    assert keys.hashed(long)
+    assert [record.own for record in read(service)] == [True]
+    assert [result.existed for result in service.write("CaseComment", writes)] == [True]
+
+
 def test_a_comment_of_our_user_without_a_key_is_not_our_own(box: Sandbox, service: Salesforce) -> None:
     """Somebody who works by hand as the integration user, or another integration that does."""
     [case] = cases(service, 1)
