@@ -44,6 +44,7 @@ class Stream:
     object         for a guarded or append stream: the stream whose records it writes to (`orders` for `orders.notes`)
     conditions     fields that say when an update may go (`only_from` of `orders.status`): they go with each update, alone
                    they are none, and what was sent of them is not remembered
+    names_object   for an append stream: the field that names the object to a line without `target:` (`ParentId`)
     key_length     how long a key may be on the remote object
     lengths        longest text by field, where known without asking; `truncate` uses it
     """
@@ -61,6 +62,7 @@ class Stream:
     claims: bool = False
     object: str | None = None
     conditions: frozenset[str] = frozenset()
+    names_object: str | None = None
     key_length: int = 255
     lengths: Mapping[str, int] = field(default_factory=dict)
 

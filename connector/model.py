@@ -79,7 +79,8 @@ class Write:
 
     `key` is our key; a create carries it on the remote object, an append in its marker. `target` is the remote id
     (update, delete) or the object that is appended to. `uncertain` says that an earlier try may have been committed:
-    an append is looked up before it is sent (the engine has waited `settle_after` already).
+    an append is looked up before it is sent (the engine has waited `settle_after` already). `fresh`: the object that is
+    appended to was made a moment ago by this same delivery, so that nothing can stand there under this key: no look is needed.
     Values of `fields` are JSON values, Decimal, or Ref; None clears the remote field.
     """
 
@@ -88,6 +89,7 @@ class Write:
     fields: Mapping[str, Any]
     target: str | None = None
     uncertain: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from connector.cli.root import Session
 @click.option("--within", default=120, show_default=True, help="Seconds after which the demo has failed.")
 @click.pass_obj
 def command(session: Session, stay: bool, orders: int, folder: str | None, mappings: str | None, within: int) -> int:
-    """Start the simulated shop and case system and the real daemon, show orders and returns becoming cases, agents
+    """Start the simulated shop and case system and the real daemon, show orders, returns and complaints becoming cases, agents
     deciding and the decisions arriving in the shop, and end with numbers from both systems and the ledger.
 
     Exits with 1 when something does not add up.

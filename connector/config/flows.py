@@ -158,7 +158,7 @@ def _answered(reading: _Reading, path: FlowPath, part: FlowPart, file: File) -> 
     if part.start is not None:
         message = "an answering flow starts with the flow it answers"
         reading.fault((*path, "start"), message, f"remove start: here; '{part.answers}' says it", key=True)
-    if part.source != answered.destination:
+    if part.source != answered.destination and not _belongs_to(reading, part.source, answered.destination):
         message = f"reads {part.source}, but '{part.answers}' writes to {answered.destination}"
         reading.fault((*path, "from"), message, f"write from: {answered.destination}")
     read_from = answered.source.partition(".")[0]
@@ -166,6 +166,18 @@ def _answered(reading: _Reading, path: FlowPath, part: FlowPart, file: File) -> 
         message = f"writes to {part.destination}, but '{part.answers}' reads {answered.source}"
         reading.fault((*path, "to"), message, f"write to: {answered.source}")
     return answered
+
+
+def _belongs_to(reading: _Reading, source: str, destination: str) -> bool:
+    """Whether a stream's records belong to those of another stream of the same connection: the comments of the cases."""
+    (connection, _, name), (other, _, object_) = source.partition("."), destination.partition(".")
+    adapter = reading.adapters.get(connection)
+    if adapter is None or connection != other:
+        return False
+    try:
+        return adapter.streams[name].object == object_
+    except KeyError:  # said where the flow's streams are read
+        return False
 
 
 def _mapping(reading: _Reading, path: FlowPath, part: FlowPart) -> tuple[CompiledMapping, Document] | None:

@@ -21,7 +21,7 @@ from connector.engine.send import Sender
 from connector.engine.targets import Targets
 from connector.errors import MappingFault, RemoteError
 from connector.flow import Flow
-from connector.retry import Policy
+from connector.retry import Policy, Retry, decide
 from connector.store import Leased, LeaseToken, Store
 
 
@@ -123,21 +123,39 @@ class Delivery:
             sender.send(wave)
 
     def _next(self, work: Work) -> list[Step]:
-        """Steps of a row that may go now; those whose main or predecessor failed stay waiting and are owed."""
+        """Steps of a row that may go now; those whose main or predecessor failed stay waiting and are owed.
+
+        Elements of one appended line go one after another: a wave takes the next one of each row, so that a call that fails
+        in part, or is not made, leaves no gap that a later element has passed.
+        """
         while True:
             unfinished = {step.wanted.spec.id for step in work.steps if step.state not in ("sent", "unchanged")}
-            free = [step for step in work.steps if step.state == "waiting" and self._free(step, unfinished)]
-            for step in free:
-                self._prepare(step)
-            if not any(step.state == "unchanged" for step in free):  # what had nothing to send frees others at once
+            held: set[str] = set()
+            freed = False
+            for step in work.steps:
+                line = step.wanted.spec.id
+                if step.state == "waiting" and line not in held and self._free(step, unfinished):
+                    freed = self._prepare(step) or freed
+                if step.append and self._to_come(step):
+                    held.add(line)
+            if not freed:  # what had nothing to send frees others at once
                 return [step for step in work.steps if step.state == "ready"]
 
-    def _prepare(self, step: Step) -> None:
+    def _prepare(self, step: Step) -> bool:
+        """Decide what it sends; whether that is nothing."""
         try:
             self._planner.complete(step)
             prepare(step, self._shop.digester)
         except MappingFault as fault:
             step.state, step.error = "failed", fault
+        return step.state == "unchanged"
+
+    def _to_come(self, step: Step) -> bool:
+        """Whether an appended line has still to go, now or on a later try; one that was refused for good has not."""
+        if step.state != "failed" or step.error is None:
+            return step.state in ("waiting", "ready", "owed")
+        shop = self._shop
+        return isinstance(decide(step.error, step.work.leased.attempts, shop.clock.now(), shop.policy), Retry)
 
     @staticmethod
     def _free(step: Step, unfinished: set[str]) -> bool:

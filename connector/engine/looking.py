@@ -110,7 +110,8 @@ class Looking:
         if step.wanted.values is None:
             main = next((other.target for other in step.work.steps if other.wanted.spec.id == "main"), None)
             if main is None:
-                return PlannedWrite(spec.id, step.place.full, "create", step.key, None, (), "waits for the main object")
+                op = "append" if step.append else "create"
+                return PlannedWrite(spec.id, step.place.full, op, step.key, None, (), "waits for the main object")
             self._planner.complete(step)
         prepare(step, self._shop.digester)
         if step.state == "unchanged":

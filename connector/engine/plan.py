@@ -55,6 +55,11 @@ class Step:
     def name(self) -> tuple[str, str]:
         return (self.wanted.spec.id, self.wanted.key)
 
+    @property
+    def fresh(self) -> bool:
+        """Whether its object was made in this delivery, so that nobody can have appended to it before."""
+        return any(one.created and one.target == self.target for one in self.work.steps)
+
 
 @dataclass(slots=True)
 class Work:

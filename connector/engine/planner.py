@@ -72,7 +72,7 @@ class Planner:
         before = work.leased.lines.get((wanted.spec.id, wanted.key))
         step = Step(work, wanted, place, self._key(work, wanted, place), before, None)
         step.append = "append" in place.stream.writes
-        step.target = self._target(work, wanted, place) or (before.target if before and not step.append else None)
+        step.target = self._target(work, step) or (before.target if before and not step.append else None)
         if wanted.values is not None:
             self._check_target(step)
         step.uncertain = _doubt(step, work.leased.uncertain)
@@ -93,9 +93,11 @@ class Planner:
                 remedy="give the line a `target:` that is set",
             )
 
-    def _target(self, work: Work, wanted: Wanted, place: Place) -> str | None:
-        if wanted.target is not None:
-            return wanted.target
+    def _target(self, work: Work, step: Step) -> str | None:
+        wanted, place = step.wanted, step.place
+        named = _named(step)
+        if named is not None:
+            return named
         if self._answered is None or work.origin is None or (wanted.spec.has_key and wanted.spec.id == "main"):
             return None
         source = self._places.source(self._answered)
@@ -115,6 +117,7 @@ class Planner:
     def complete(self, step: Step) -> None:
         """Values of a line that waited for its main object. Raises MappingFault."""
         if step.wanted.values is not None and step.wanted.spec.to != "main":
+            self._check_target(step)
             return
         work = step.work
         main = next((other for other in work.steps if other.wanted.spec.id == "main"), None)
@@ -127,13 +130,23 @@ class Planner:
             again = self._flow.mapping.map(
                 work.record, lookups=work.lookups, origin=work.origin, entered=True, main_id=main.target
             )
-            for wanted in again.lines:
-                if (wanted.spec.id, wanted.key) == step.name:
-                    step.wanted = wanted
-                    step.target = wanted.target or step.target
-                    self._check_target(step)
-                    return
-            raise MappingFault(f"line {step.wanted.spec.id!r} vanished once main.id was known")
+            known = {(wanted.spec.id, wanted.key): wanted for wanted in again.lines}
+            for other in work.steps:  # at once: a hundred comments need not map their record a hundred times
+                if other.wanted.values is None and other.name in known:
+                    other.wanted = known[other.name]
+                    other.target = _named(other) or other.target
+            if step.wanted.values is None:
+                raise MappingFault(f"line {step.wanted.spec.id!r} vanished once main.id was known")
+            self._check_target(step)
+
+
+def _named(step: Step) -> str | None:
+    """The object that a line names: by its `target:`, or by the field that names it on an append stream."""
+    wanted, field = step.wanted, step.place.stream.names_object
+    if wanted.target is not None or field is None or not wanted.values:
+        return wanted.target
+    named = wanted.values.get(field)
+    return named if isinstance(named, str) and named else None
 
 
 def _doubt(step: Step, cut_off: datetime | None) -> datetime | None:

@@ -209,7 +209,14 @@ class Sender:
                 step.state, step.due = "owed", now
             return
         writes = [
-            Write(op, step.key, step.sending, None if op == "create" else step.target, step.uncertain is not None)
+            Write(
+                op,
+                step.key,
+                step.sending,
+                None if op == "create" else step.target,
+                step.uncertain is not None,
+                op == "append" and step.fresh,
+            )
             for step in steps
         ]
         try:

@@ -20,8 +20,8 @@ from connector.sandbox.sfcc.tokens import check_settings, read_settings
 if TYPE_CHECKING:
     from connector.sandbox.world import World
 
-_FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "days", "equal_run",
-          "longest_order", "bare", "clock_skew", "faults", "agents", "traffic"}  # fmt: skip
+_FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints", "days",
+          "equal_run", "longest_order", "bare", "clock_skew", "faults", "agents", "traffic"}  # fmt: skip
 
 
 class Control:
@@ -147,6 +147,14 @@ class Control:
     def place_return(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
         """A customer asks to send something of an order back."""
         return self.world.place_return(number, **changes)
+
+    def place_complaint(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
+        """A customer complains about an order."""
+        return self.world.place_complaint(number, **changes)
+
+    def complaint_message(self, key: str, text: str, **more: Any) -> list[dict[str, Any]]:
+        """The customer adds to a complaint; returns the correspondence so far."""
+        return self.world.complaint_message(key, text, **more)
 
     def traffic(self, per_minute: float) -> int:
         """New orders, changes and returns at a rate; 0 stops. Returns how many it has made."""

@@ -7,7 +7,9 @@ from collections import Counter
 from typing import Any
 
 _NUMBER = re.compile(r"/(?:\d[\w%.:-]*|500\w{12,15}|00[0-9aG]\w{12,15}|01g[\w-]+)(?=/|$)")
-_AFTER = re.compile(r"(/(?:orders|custom_objects|sites|notes)/(?:ReturnRequest/|RefundRequest/)?|__c/)[^/?]+")
+_AFTER = re.compile(
+    r"(/(?:orders|custom_objects|sites|notes)/(?:(?:ReturnRequest|RefundRequest|Complaint|ComplaintMessage)/)?|__c/)[^/?]+"
+)
 _MARKER = re.compile(r"\[([^\[\]\s]{6,})\]")
 
 

@@ -25,6 +25,8 @@ class Options:
     """Share of orders that need a person: unpaid, address mismatch, partial or late, risky."""
     returns: int | None = None
     """ReturnRequest objects; None: one for every twenty orders."""
+    complaints: int = 0
+    """Complaint objects."""
     days: float = 30.0
     """last_modified of the orders is spread over that many days before the start."""
     equal_run: int = 12
@@ -119,6 +121,15 @@ class Options:
                 raise ValueError(f"{name} is {known}, not {getattr(self, name)!r}")
         if not 0 <= self.exceptions <= 1:
             raise ValueError(f"exceptions is a share between 0 and 1, not {self.exceptions!r}")
-        for name in ("orders", "latency_ms", "index_lag", "index_jitter", "shop_code", "traffic", "agent_delay"):
+        for name in (
+            "orders",
+            "complaints",
+            "latency_ms",
+            "index_lag",
+            "index_jitter",
+            "shop_code",
+            "traffic",
+            "agent_delay",
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} cannot be negative: {getattr(self, name)!r}")

@@ -10,7 +10,7 @@ import orjson
 
 from connector.sandbox.agent import Agents
 from connector.sandbox.clock import Clock, iso
-from connector.sandbox.data import returns
+from connector.sandbox.data import complaints, returns
 from connector.sandbox.data.orders import OrderMaker
 from connector.sandbox.faults import Faults
 from connector.sandbox.journal import Journal
@@ -51,6 +51,11 @@ class World:
         for site, key, at, attributes in made:
             self.returns += 1
             self.shop.objects.put(site, "ReturnRequest", key, attributes, "", at=at)
+        self.complaints = 0
+        complained = () if options.bare else complaints.all_complaints(options, bodies, self.clock.now())
+        for site, key, at, attributes in complained:
+            self.complaints += 1
+            self.shop.objects.put(site, "Complaint", key, attributes, "", at=at)
         self.shop_code = ShopCode(self, self.shop)
         self.agents = Agents(self, self.org)
         self.traffic = Traffic(self)
@@ -120,12 +125,37 @@ class World:
 
     def place_return(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
         """A customer asks to send something of an order back; returns the object."""
+        site, order = self._an_order(number)
+        self.returns += 1
+        key, attributes = returns.make(self.random, self.returns, order)
+        key = changes.pop("key", key)
+        self.shop.objects.put(site, "ReturnRequest", key, {**attributes, **changes}, "")
+        return {"key": key, "site": site, **attributes, **changes}
+
+    def place_complaint(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
+        """A customer complains about an order; returns the object."""
+        site, order = self._an_order(number)
+        self.complaints += 1
+        key, attributes = complaints.make(self.random, self.complaints, order, self.clock.now())
+        key = changes.pop("key", key)
+        self.shop.objects.put(site, "Complaint", key, {**attributes, **changes}, "")
+        return {"key": key, "site": site, **attributes, **changes}
+
+    def complaint_message(self, key: str, text: str, sender: str = "customer", **more: Any) -> list[dict[str, Any]]:
+        """Somebody adds to a complaint; returns the correspondence so far."""
+        found = next((one for one in self.shop.objects.shown("Complaint") if one["key_value_string"] == key), None)
+        if found is None:
+            raise KeyError(f"no complaint {key!r}")
+        so_far: list[dict[str, Any]] = orjson.loads(found.get("c_messages") or "[]")
+        said = {"id": f"m{len(so_far) + 1}", "at": iso(self.clock.now()), "from": sender, "text": text, **more}
+        so_far.append(said)
+        self.shop.objects.patch(found["site_id"], "Complaint", key, {"c_messages": orjson.dumps(so_far).decode()}, "")
+        return so_far
+
+    def _an_order(self, number: str | None) -> tuple[str, dict[str, Any]]:
+        """Site and document of an order; any one of RefArch if none is named."""
         site = self.site_of(number) if number else "RefArch"
         docs: Documents = self.shop.orders.sites[site]
         doc = docs.get(number) if number else docs.docs[self.random.choice(list(docs.docs))]
         assert doc is not None
-        self.returns += 1
-        key, attributes = returns.make(self.random, self.returns, doc.document())
-        key = changes.pop("key", key)
-        self.shop.objects.put(site, "ReturnRequest", key, {**attributes, **changes}, "")
-        return {"key": key, "site": site, **attributes, **changes}
+        return site, doc.document()

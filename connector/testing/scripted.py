@@ -196,6 +196,9 @@ class ScriptedAdapter:
         if write.op == "append":
             assert write.target is not None
             notes = self.appended[stream][write.target]
+            assert not write.fresh or all(key != write.key for key, _ in notes), (
+                "nothing of ours stands at a new object"
+            )
             if any(key == write.key for key, _ in notes) and write.uncertain:
                 return Result(write.key, existed=True)
             notes.append((write.key, dict(write.fields)))

@@ -114,7 +114,7 @@ def test_every_command_that_a_page_shows_is_there_with_its_options(page: str, li
 
 def test_the_second_step_needs_no_network_and_finds_no_fault(tmp_path: Path) -> None:
     told = Shell(tmp_path).run(step(2)[0])
-    assert "4 flows, 2 connections, no faults" in told
+    assert "7 flows, 2 connections, no faults" in told
     assert "none failed" in told
     assert "service: setup/service: " in told
 

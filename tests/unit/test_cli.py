@@ -117,13 +117,26 @@ def right() -> Count:
     return Count(
         orders=[RELEASED, {"order_no": "2"}],
         returns=[{"c_status": "APPROVED", "c_caseNumber": "11"}],
-        cases=[case("10", "orders-to-cases", "Release"), case("11", "returns-to-cases", "Refund")],
+        complaints=[{"c_outcome": "REJECTED", "c_caseNumber": "12", "c_messages": '[{"id": "m1", "text": "Hello"}]'}],
+        answers=[{"c_text": "Good day"}],
+        comments=[
+            {"CommentBody": "customer:\nHello\n[complaints-to-cases:_ref_arch:1:messages:m1]"},
+            {"CommentBody": "Good day"},
+        ],
+        cases=[
+            case("10", "orders-to-cases", "Release"),
+            case("11", "returns-to-cases", "Refund"),
+            case("12", "complaints-to-cases", "Rejected"),
+        ],
         notes=2,
-        journal={"cases_created": 2, "refunds_executed": 1},
+        journal={"cases_created": 3, "refunds_executed": 1},
         duplicates={"cases": {}, "notes": {}},
         books={
             "orders-to-cases": books("orders-to-cases", rows=2, done=1, filtered=1, read=2, settled=2),
             "returns-to-cases": books("returns-to-cases", rows=1, done=1, read=1, settled=1),
+            "complaints-to-cases": books("complaints-to-cases", rows=1, done=1, read=1, settled=1),
+            "cases-to-complaints": books("cases-to-complaints", rows=1, done=1, read=1, settled=1),
+            "comments-to-complaints": books("comments-to-complaints", rows=2, done=1, filtered=1, read=2, settled=2),
             "cases-to-orders": books("cases-to-orders", rows=1, done=1, read=1, settled=1),
             "cases-to-returns": books("cases-to-returns", rows=1, done=1, read=1, settled=1),
         },
@@ -139,14 +152,17 @@ def test_a_demo_that_adds_up_says_so(right: Count, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("wrong", "what"),
     [
-        ({"journal": {"cases_created": 3, "refunds_executed": 1}}, "cases ever created"),
-        ({"journal": {"cases_created": 2, "refunds_executed": 2}}, "refunds executed once"),
+        ({"journal": {"cases_created": 4, "refunds_executed": 1}}, "cases ever created"),
+        ({"journal": {"cases_created": 3, "refunds_executed": 2}}, "refunds executed once"),
         ({"notes": 3}, "notes on orders"),
         ({"duplicates": {"cases": {"k": 2}}}, "anything made twice"),
         ({"orders": [{"order_no": "1", "c_caseDecision": "CANCEL", "c_caseNumber": "10"}, {}]}, "decisions on orders"),
         ({"orders": [{**RELEASED, "c_caseNumber": "11"}, {}]}, "decisions on orders"),
         ({"orders": [{**RELEASED, "confirmation_status": "not_confirmed"}, {}]}, "orders moved as decided"),
         ({"returns": [{"c_status": "REJECTED", "c_caseNumber": "11"}]}, "decisions on returns"),
+        ({"complaints": [{"c_outcome": "REFUND", "c_caseNumber": "12"}]}, "outcomes of complaints"),
+        ({"comments": [{"CommentBody": "Good day"}]}, "comments on complaints"),
+        ({"answers": []}, "answers to complaints"),
         ({"cases": [case("11", "returns-to-cases", "Refund")]}, "cases of orders"),
         ({"orders": [RELEASED]}, "orders read"),
     ],
@@ -170,7 +186,7 @@ def test_parked_records_and_unbalanced_books_are_noticed(right: Count) -> None:
 def test_a_demo_is_not_over_while_something_is_owed(right: Count) -> None:
     pending = {**right.books, "cases-to-orders": books("cases-to-orders", rows=1, pending=1, read=1, open=1)}
     assert not replace(right, books=pending).settled
-    open_case = [{**right.cases[0], "IsClosed": False}, right.cases[1]]
+    open_case = [{**right.cases[0], "IsClosed": False}, *right.cases[1:]]
     assert not replace(right, cases=open_case).settled
 
 

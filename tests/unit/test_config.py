@@ -237,6 +237,14 @@ def test_an_answering_flow_must_fit_the_flow_it_answers(folder: Folder, old: str
     assert said in folder.fault(CONFIG.replace(old, new)).message
 
 
+def test_an_answering_flow_may_read_what_belongs_to_the_objects_of_the_flow_it_answers(folder: Folder) -> None:
+    notes = CONFIG.replace("to: desk.cases", "to: desk.orders").replace("from: desk.cases", "from: desk.orders.notes")
+    folder.write("config.yaml", notes)
+    assert folder.load().flows["cases-to-orders"].source == ("desk", "orders.notes")
+    elsewhere = notes.replace("from: desk.orders.notes", "from: shop.orders.notes")
+    assert "'orders-to-cases' writes to desk.orders" in folder.fault(elsewhere).message
+
+
 def test_a_missing_mapping_names_the_nearest_file(folder: Folder) -> None:
     fault = folder.fault(CONFIG.replace("mapping: order.yaml", "mapping: ordre.yaml"))
     assert fault.message == "mapping ordre.yaml does not exist"

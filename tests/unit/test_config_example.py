@@ -37,7 +37,15 @@ def keys_of(model: type[BaseModel]) -> Iterator[str]:
 
 def test_the_example_loads_without_a_fault() -> None:
     config = load_config(EXAMPLE, environ=ENVIRON, now=datetime(2026, 11, 20, tzinfo=UTC))
-    assert list(config.flows) == ["orders-to-cases", "returns-to-cases", "cases-to-orders", "cases-to-returns"]
+    assert list(config.flows) == [
+        "orders-to-cases",
+        "returns-to-cases",
+        "complaints-to-cases",
+        "cases-to-orders",
+        "cases-to-returns",
+        "cases-to-complaints",
+        "comments-to-complaints",
+    ]
     assert config.flows["cases-to-orders"].start == datetime(2026, 11, 13, tzinfo=UTC)
 
 

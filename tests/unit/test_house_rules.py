@@ -48,7 +48,7 @@ MAY_KNOW: dict[str, set[str]] = {
 """Part of the package → parts that it may import. `store=` is the seam alone, not what implements it; `http*` are
 the modules whose names begin so; "" is the package's public names. An adapter may know what ADAPTERS says, and its own folder."""
 
-ADAPTERS = {"", "adapter", "errors", "http*", "model", "secret", "stamps"}
+ADAPTERS = {"", "adapter", "errors", "http*", "keys", "model", "secret", "stamps"}
 
 LIVES_IN: dict[str, tuple[str, ...]] = {
     "apscheduler": ("runner",),

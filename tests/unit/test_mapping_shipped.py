@@ -14,7 +14,7 @@ from connector.model import Record
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "mappings").glob("*/*.yaml"))
-ANSWERING = {"case-to-order", "case-to-return"}
+ANSWERING = {"case-to-order", "case-to-return", "case-to-complaint", "comment-to-complaint"}
 CASE = """
     Subject Description Type Status Origin Reason Priority OwnerId SuppliedName SuppliedEmail Order_No__c Order_Date__c
     Order_Modified__c Site__c Order_Status__c Payment_Status__c Shipping_Status__c Order_Total__c Currency__c Customer_No__c
@@ -24,12 +24,15 @@ CASE = """
 LENGTHS = {"Subject": 255, "Description": 32_000, "SuppliedName": 80, "SuppliedEmail": 80, "subject": 53, "text": 4_000}
 
 
-def test_the_four_flows_of_the_first_release_are_shipped() -> None:
+def test_orders_returns_and_complaints_are_shipped_both_ways() -> None:
     assert {path.stem for path in SHIPPED if path.parent.name == "salesforce"} >= {
         "order-exception-to-case",
         "case-to-order",
         "return-to-case",
         "case-to-return",
+        "complaint-to-case",
+        "case-to-complaint",
+        "comment-to-complaint",
     }
 
 
@@ -51,9 +54,9 @@ def test_a_shipped_mapping_names_the_flows_own_connections_only(path: Path) -> N
     assert {stream.partition(".")[0] for stream in streams} <= {"source", "destination"}
 
 
-@pytest.mark.parametrize("name", ["order-exception-to-case", "return-to-case"])
+@pytest.mark.parametrize("name", ["order-exception-to-case", "return-to-case", "complaint-to-case"])
 def test_what_an_agent_works_with_is_left_alone_once_claimed(name: str) -> None:
-    (main,) = load_mapping(str(ROOT / f"mappings/salesforce/{name}.yaml")).lines
+    main = load_mapping(str(ROOT / f"mappings/salesforce/{name}.yaml")).lines[0]
     assert set(main.policies) <= set(CASE.split())
     by_hand = {"Priority", "Reason", "OwnerId"}
     assert {field: main.policies[field] for field in by_hand} == dict.fromkeys(by_hand, "until-claimed")

@@ -17,6 +17,8 @@ from tests.unit.salesforce_wire import (
     FIELDS,
     KEY,
     QUERY,
+    TOKEN,
+    URL,
     USER,
     Answer,
     case,
@@ -287,11 +289,32 @@ def test_keys_with_quotes_cannot_break_out_of_the_query() -> None:
 def test_objects_that_cannot_bear_our_key_take_no_writes_and_are_not_asked_for_it() -> None:
     with org() as (adapter, wire, _):
         wire.script("GET", QUERY, found())
-        assert adapter.streams["CaseComment"].writes == frozenset()
-        list(adapter.read("CaseComment", None, select=Select(fields=("CommentBody",))))
-        assert wire.queries() == [f"SELECT Id,SystemModstamp,CommentBody FROM CaseComment {TAIL} 2000"]
+        assert adapter.streams["EmailMessage"].writes == frozenset()
+        list(adapter.read("EmailMessage", None, select=Select(fields=("TextBody",))))
+        assert wire.queries() == [f"SELECT Id,SystemModstamp,TextBody FROM EmailMessage {TAIL} 2000"]
         with pytest.raises(Misconfigured, match="no key of ours"):
-            adapter.fetch("CaseComment", ["k"], by="our_key", select=Select(fields=("CommentBody",)))
+            adapter.fetch("EmailMessage", ["k"], by="our_key", select=Select(fields=("TextBody",)))
+
+
+@pytest.mark.parametrize(
+    ("user", "own"), [("", [True, True, False]), (USER, [False, True, False])], ids=["unknown", "known"]
+)
+def test_whose_comment_it_is_the_marker_says_alone_only_while_our_user_is_not_known(user: str, own: list[bool]) -> None:
+    with org(unclaimed_owners=["Former User"]) as (adapter, wire, _):
+        token = {"access_token": "00D000000000001!t", "instance_url": URL}
+        wire.script("POST", TOKEN, json_answer(token | ({"id": f"{URL}/id/00D000000000001EAA/{user}"} if user else {})))
+        marked = "Hello\n[complaints:_ref_arch:_c_p-1:messages:m1]"
+        wire.script(
+            "GET",
+            QUERY,
+            found(
+                case(1, CommentBody=marked, CreatedById="005000000000009AAA", CreatedBy={"Name": "Ada Lee"}),
+                case(2, CommentBody=marked, CreatedById="005000000000008AAA", CreatedBy={"Name": "Former User"}),
+                case(3, CommentBody=None, CreatedById=USER, CreatedBy=None),
+            ),
+        )
+        [page] = adapter.read("CaseComment", None, select=Select(fields=("CommentBody",)))
+        assert [record.own for record in page.records] == own
 
 
 @pytest.mark.parametrize("body", [[], {}, {"records": None}, "text"])

@@ -1,4 +1,5 @@
-"""Salesforce Service Cloud: Cases (and any other object) read by SystemModstamp, created under our key, updated by Id.
+"""Salesforce Service Cloud: Cases (and any other object) read by SystemModstamp, created under our key, updated by Id;
+comments appended to cases.
 
 docs/adapters/salesforce.md tells how to set an org up and which traps are closed here.
 """
@@ -58,7 +59,7 @@ class Salesforce:
         return self._parts.reader.fetch(self._stream(stream), keys, by, select)
 
     def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:
-        """Create or update in collections. Raises Rejected when a call was refused whole because of a record in it."""
+        """Create, update or append in collections. Raises Rejected when a call was refused whole because of a record in it."""
         if not batch:
             return []
         target, op = self._stream(stream), batch[0].op
@@ -66,11 +67,13 @@ class Salesforce:
             raise ValueError(
                 f"{stream} takes one kind of write in a call: {', '.join(sorted(target.writes)) or 'none'}"
             )
-        if op == "create":
+        if op != "update":
             self._gauge.check()
-            if any(write.uncertain for write in batch):
+            if op == "create" and any(write.uncertain for write in batch):
                 self._parts.checker.must_refuse_a_second(stream)
         with self._http.within(2 * self._settings.timeouts.total):
+            if op == "append":
+                return self._parts.comments.append(target, batch)
             return self._parts.writer.write(target, batch, op)
 
     def setup(self, uses: Sequence[StreamUse], declared: Declared) -> Setup:

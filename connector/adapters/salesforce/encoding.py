@@ -19,6 +19,8 @@ def body(stream: str, rows: Sequence[Write], op: Op, *, key_field: str, referenc
     kind = {"type": stream}
     if op == "create":
         records = [{**row.fields, "attributes": kind, key_field: row.key} for row in rows]
+    elif op == "append":  # carries its key in a text of its own
+        records = [{**row.fields, "attributes": kind} for row in rows]
     else:
         records = [{**row.fields, "attributes": kind, "id": row.target} for row in rows]
     return _dumps({"allOrNone": False, "records": records}, references)

@@ -8,6 +8,7 @@ from connector.adapter import Clock, Stream
 from connector.adapters.salesforce.budget import Gauge
 from connector.adapters.salesforce.checking import Checker
 from connector.adapters.salesforce.client import Client
+from connector.adapters.salesforce.comments import Comments
 from connector.adapters.salesforce.describing import Describer
 from connector.adapters.salesforce.reading import Reader
 from connector.adapters.salesforce.references import References
@@ -18,7 +19,7 @@ from connector.http import Http
 
 
 class Parts:
-    """Client, reader, writer and checker over one session and one token."""
+    """Client, reader, writers and checker over one session and one token."""
 
     def __init__(
         self,
@@ -41,4 +42,5 @@ class Parts:
             ids_by_key=self.reader.ids_by_key,
             buried=self.reader.buried,
         )
+        self.comments = Comments(self.writer.write, self.client.rows)
         self.checker = Checker(self.client, settings, streams, gauge, sign_in, describe)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from connector import stamps
 from connector.adapter import Clock, Stream
-from connector.adapters.salesforce import cursor, soql
+from connector.adapters.salesforce import comments, cursor, soql
 from connector.adapters.salesforce.budget import Gauge
 from connector.adapters.salesforce.client import Client
 from connector.adapters.salesforce.cursor import Position
@@ -24,6 +24,7 @@ from connector.errors import Misconfigured
 from connector.http import Response
 from connector.model import Cursor, Page, Record, Select
 
+_NOT_FOR_A_SWEEP = frozenset({"Owner", "OwnerId", *comments.FOR_OWN})
 _RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?\Z")
 
 
@@ -101,8 +102,12 @@ class Reader:
                 gone[row[key_field]] = gone.get(row[key_field], True) and bool(row["IsDeleted"])
         return {key for key, only in gone.items() if only}
 
+    def _key_path(self, stream: Stream) -> str:
+        """Where our key is found from a row: on itself, or on the case that it belongs to."""
+        return comments.parent_key(self._settings.key_field) if stream.object else self._key_field(stream)
+
     def _key_field(self, stream: Stream) -> str:
-        if not stream.writes:
+        if "create" not in stream.writes:
             raise Misconfigured(
                 f"{stream.name} carries no key of ours", remedy="use another stream, or the record's Id"
             )
@@ -111,7 +116,7 @@ class Reader:
     def _columns(self, stream: Stream, select: Select) -> list[str]:
         """What is selected: what the stream needs, then what was asked for; nothing asked for: every field."""
         if select.keys_only:
-            return soql.columns([name for name in stream.needs if name not in ("Owner", "OwnerId")])
+            return soql.columns([name for name in stream.needs if name not in _NOT_FOR_A_SWEEP])
         asked = select.fields or tuple(
             field["name"] for field in self._describe(stream.name)["fields"] if field.get("type") != "base64"
         )
@@ -120,7 +125,7 @@ class Reader:
     def _conditions(self, stream: Stream, select: Select) -> list[str]:
         out = soql.conditions(select.where)
         if select.key_prefix is not None:
-            key_field = self._key_field(stream)
+            key_field = self._key_path(stream)
             out.append(
                 f"{key_field} LIKE {soql.prefix(select.key_prefix)}" if select.key_prefix else f"{key_field} != null"
             )
@@ -129,7 +134,13 @@ class Reader:
     def _records(self, stream: Stream, rows: list[dict[str, Any]], names: Sequence[str]) -> list[Record]:
         relations, nobody = nested(names), self._nobody()
         key_field, claims = self._settings.key_field, stream.claims
-        return [to_record(row, key_field=key_field, relations=relations, nobody=nobody, claims=claims) for row in rows]
+        records = [
+            to_record(row, key_field=key_field, relations=relations, nobody=nobody, claims=claims) for row in rows
+        ]
+        if stream.object is None:
+            return records
+        ours = nobody if self._sign_in.user else None
+        return [comments.comment(record, key_field, ours) for record in records]
 
     def _nobody(self) -> frozenset[str]:
         """Owners that are no person: those configured, and the user that we work as."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from connector.adapter import Stream
+from connector.adapters.salesforce import comments
 from connector.adapters.salesforce.settings import API_NAME, Settings
 from connector.model import Op
 
@@ -24,7 +25,7 @@ CASE_LENGTHS: Mapping[str, int] = {
     "Comments": 4_000,
 }
 """Object Reference, "Case"."""
-READ_ONLY = frozenset({"CaseComment", "CaseHistory", "ContentVersion", "EmailMessage", "FeedItem", "Group", "User"})
+READ_ONLY = frozenset({"CaseHistory", "ContentVersion", "EmailMessage", "FeedItem", "Group", "User"})
 """Objects that cannot carry a key field of ours, so that a second create could not be told from the first."""
 
 
@@ -51,6 +52,8 @@ class Streams(Mapping[str, Stream]):
 
     def _make(self, name: str) -> Stream:
         settings = self._settings
+        if name == comments.STREAM:
+            return comments.stream(settings)
         keyed = name not in READ_ONLY
         needs = ["Id", "SystemModstamp", *([settings.key_field] if keyed else [])]
         writes: frozenset[Op] = frozenset({"create", "update"}) if keyed else frozenset()

@@ -111,19 +111,19 @@ class Writer:
             sent = body(stream.name, rows, op, key_field=self._key_field, references=self._references)
         except orjson.JSONEncodeError:
             return self._send_what_can_be(stream, rows, op)
-        create = op == "create"
+        new = op != "update"
         try:
             answer = self._client.call(
-                "POST" if create else "PATCH",
+                "POST" if new else "PATCH",
                 "composite/sobjects",
-                intent="once" if create else "update",
+                intent="once" if new else "update",
                 body=sent,
                 headers=HEADERS,
             )
         except Tangled as error:
             return [Result(error=error)] * len(rows)
         try:
-            return self._results(answer.json(), rows, update=not create)
+            return self._results(answer.json(), rows, update=not new)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise Transient(f"{answer.where} did not answer every row", uncertain=True, code="ROWS") from error
 
@@ -249,7 +249,7 @@ def _refused_queue(row: Write, error: RecordFault | None) -> str | None:
 
 def _coalesced(batch: Sequence[Write], op: Op) -> tuple[Sequence[Write], list[int] | None]:
     """Rows of one object made one, later fields over earlier ones: twice in a call is an error. With each write's place."""
-    if op == "create":
+    if op != "update":
         names = [write.key for write in batch]
     else:
         names = [same_id(write.target or "") for write in batch]

@@ -18,7 +18,15 @@ import click
 import connector
 from connector.sandbox.client import Client, Process
 
-SHIPPED = ("order-exception-to-case", "return-to-case", "case-to-order", "case-to-return")
+SHIPPED = (
+    "order-exception-to-case",
+    "return-to-case",
+    "complaint-to-case",
+    "case-to-order",
+    "case-to-return",
+    "case-to-complaint",
+    "comment-to-complaint",
+)
 
 CONFIG = """\
 # Made by `connector demo`; the systems behind it are simulated.
@@ -42,12 +50,23 @@ store: sqlite:///ledger.db
 flows:
   orders-to-cases: {{from: shop.orders, to: service.Case, mapping: {mappings}/order-exception-to-case.yaml}}
   returns-to-cases: {{from: shop.custom_objects/ReturnRequest, to: service.Case, mapping: {mappings}/return-to-case.yaml}}
+  complaints-to-cases: {{from: shop.custom_objects/Complaint, to: service.Case, mapping: {mappings}/complaint-to-case.yaml}}
   cases-to-orders: {{from: service.Case, to: shop.orders, mapping: {mappings}/case-to-order.yaml, answers: orders-to-cases}}
   cases-to-returns:
     from: service.Case
     to: shop.custom_objects/ReturnRequest
     mapping: {mappings}/case-to-return.yaml
     answers: returns-to-cases
+  cases-to-complaints:
+    from: service.Case
+    to: shop.custom_objects/Complaint
+    mapping: {mappings}/case-to-complaint.yaml
+    answers: complaints-to-cases
+  comments-to-complaints:
+    from: service.CaseComment
+    to: shop.custom_objects/ComplaintMessage
+    mapping: {mappings}/comment-to-complaint.yaml
+    answers: complaints-to-cases
 defaults: {{every: 1s, start: beginning, brake: none}}
 daemon: {{jitter: 100ms}}
 web: {{listen: "127.0.0.1:0"}}
@@ -81,8 +100,9 @@ class Stage:
         place.mkdir(parents=True, exist_ok=True)
         if (place / "ledger.db").exists():
             raise click.UsageError(f"{place} holds the ledger of an earlier demo; name an empty folder")
-        returns = max(4, orders // 10)
-        with Process("--orders", str(orders), "--returns", str(returns), "--agent-rate", "10") as box:
+        data = {"orders": orders, "returns": max(4, orders // 10), "complaints": max(4, orders // 10)}
+        options = [word for name, number in data.items() for word in (f"--{name}", str(number))]
+        with Process(*options, "--agent-rate", "10") as box:
             text = CONFIG.format(sfcc=box.sfcc_url, salesforce=box.salesforce_url, mappings=shipped)
             (place / "config.yaml").write_text(text)
             with (place / "daemon.log").open("wb") as log:

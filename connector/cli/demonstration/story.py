@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from connector.cli.demonstration.stage import Stage
-from connector.cli.demonstration.sums import Count, count
+from connector.cli.demonstration.sums import ORDERS, Count, count
 from connector.cli.table import table
 
 PAUSE = 0.25
@@ -29,6 +29,7 @@ def tell(stage: Stage, *, within: float, stay: bool) -> int:
     story.opening()
     story.first_case()
     story.a_customer_now()
+    story.a_complaint_now()
     last = story.until_settled()
     well = _verdict(last)
     _look_further(stage, last)
@@ -92,15 +93,29 @@ class _Story:
         shown = self.wait("the decision in the shop", lambda: ask.order(number=order).get("c_caseDecision"))
         self.say(f"the shop shows {shown} on order {order}")
 
+    def a_complaint_now(self) -> None:
+        """One more, with the words that go to and fro about it."""
+        ask = self.stage.control
+        key = ask.place_complaint()["key"]
+        ask.complaint_message(key=key, text="Where is it?")
+        self.say(f"a customer complains: {key}")
+        said = self.wait(f"the words of {key}", lambda: self._comment_of(key))
+        case = ask.case(case=said["ParentId"])
+        self.say(f"complaint {key} is case {case['CaseNumber']}, with what was said so far as comments")
+        ask.agent_comment(case=case["Id"], text="It left yesterday.", public=True)
+        self.say("an agent answers: It left yesterday.")
+        self.wait("the answer in the shop", lambda: ask.objects(kind="ComplaintMessage"))
+        self.say(f"the shop shows the answer on complaint {key}")
+
     def until_settled(self) -> Count:
         """Until everything has arrived, or the time is up."""
         shown = ""
         while True:
             now = count(self.stage)
             told = (
-                f"{len(now.orders)} orders, {len(now.returns)} returns → {len(now.cases)} cases → {len(now.decided)} decided "
-                f"→ {len(now.answered_orders) + len(now.answered_returns)} decisions in the shop, "
-                f"{now.journal['refunds_executed']} refunds"
+                f"{len(now.orders)} orders, {len(now.returns)} returns, {len(now.complaints)} complaints "
+                f"→ {len(now.cases)} cases → {len(now.decided)} decided "
+                f"→ {now.arrived} decisions in the shop, {now.journal['refunds_executed']} refunds"
             )
             if told != shown:
                 self.say(told)
@@ -112,19 +127,25 @@ class _Story:
             time.sleep(PAUSE)
 
     def _decide(self, case: Mapping[str, Any]) -> None:
-        is_return = case.get("Type") == "Return"
-        more = {"amount": 20.0} if is_return else {}
+        refundable = case.get("Type") != "Order Exception"
+        more = {"amount": 20.0} if refundable else {}
         if not case["IsClosed"]:
-            resolution = "Refund" if is_return else "Release"
+            resolution = "Refund" if refundable else "Release"
             self.stage.control.agent_decide(case=case["Id"], resolution=resolution, **more)
 
     def _cases(self) -> list[dict[str, Any]]:
         return [case for case in self.stage.control.cases() if case.get("Commerce_Key__c")]
 
     def _case_of(self, order: str) -> dict[str, Any] | None:
-        """The case of the order itself: the one of its return names the order, too."""
-        found = (case for case in self._cases() if case.get("Order_No__c") == order and not case.get("Return_No__c"))
-        return next(found, None)
+        """The case of the order itself: those of its return and of complaints name the order, too."""
+        mine = (case for case in self._cases() if case["Commerce_Key__c"].startswith(ORDERS))
+        return next((case for case in mine if case.get("Order_No__c") == order), None)
+
+    def _comment_of(self, complaint: str) -> dict[str, Any] | None:
+        """The comment with the customer's words."""
+        cases = {case["Id"] for case in self._cases() if f" {complaint} " in case["Subject"]}
+        found = (each for each in self.stage.control.comments() if each["ParentId"] in cases)
+        return next((each for each in found if "Where is it?" in each["CommentBody"]), None)
 
     def _closed(self, case: str) -> dict[str, Any] | None:
         found: dict[str, Any] = self.stage.control.case(case=case)

@@ -64,6 +64,29 @@ OBJECT_TYPES: dict[str, dict[str, Attribute]] = {
         "c_status": TEXT,
         "c_executedKey": TEXT,
     },
+    "Complaint": {
+        "c_orderNo": TEXT,
+        "c_kind": Attribute("text", ("DAMAGED", "LATE", "DISSATISFIED", "OTHER")),
+        "c_severity": Attribute("text", ("HIGH", "MEDIUM", "LOW")),
+        "c_comment": TEXT,
+        "c_skus": TEXT,
+        "c_trackingNo": TEXT,
+        "c_email": TEXT,
+        "c_messages": TEXT,
+        "c_status": TEXT,
+        "c_outcome": Attribute("text", ("REFUND", "EXCHANGE", "REJECTED")),
+        "c_outcomeText": TEXT,
+        "c_decidedAt": DATETIME,
+        "c_caseNumber": TEXT,
+        "c_caseStatus": TEXT,
+    },
+    "ComplaintMessage": {
+        "c_complaintId": TEXT,
+        "c_text": TEXT,
+        "c_author": TEXT,
+        "c_at": DATETIME,
+        "c_direction": Attribute("text", ("ANSWER", "QUESTION")),
+    },
 }
 KEY_PROPERTY = "requestId"
 

@@ -63,7 +63,8 @@ class Dying:
 
 
 class World:
-    """`shop` has orders, notes and returns; `desk` has cases (exclusive create) and tickets (plain create)."""
+    """`shop` has orders, notes and returns; `desk` has cases and comments (exclusive create), remarks on cases
+    (append) and tickets (plain create)."""
 
     def __init__(self, folder: Path, *, orders: str = ORDERS, answers: str = ANSWERS, **settings: Any) -> None:
         self.clock = FrozenClock()
@@ -91,6 +92,7 @@ class World:
                 Stream(
                     "Case", "Id", writes=frozenset({"create", "update"}), batch=200, create="exclusive", claims=True
                 ),
+                Stream("Remark", "Id", writes=frozenset({"append"}), batch=200, object="Case", names_object="ParentId"),
                 Stream("Comment", "Id", writes=frozenset({"create", "update"}), batch=200, create="exclusive"),
                 Stream(
                     "Ticket", "Id", writes=frozenset({"create", "update"}), batch=50, create="plain", settle_after=120
