@@ -191,7 +191,7 @@ def test_the_adapter_s_files_of_any_flow_can_be_deployed(box: Sandbox) -> None:
         "Subject": FieldUse("Subject", creates=True),
         "Status": FieldUse("Status", creates=True),
     }
-    made = adapter.setup([StreamUse("Case", writes=frozenset({"create"}), fields=uses), StreamUse("CaseComment")], {})
+    made = adapter.setup([StreamUse("Case", writes=frozenset({"create"}), fields=uses), StreamUse("CaseComment", keyed=True)], {})
     adapter.close()
     assert box.control.deploy_salesforce(dict(made.files))
     assert made.guessed == {
