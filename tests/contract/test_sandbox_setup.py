@@ -134,6 +134,7 @@ def test_every_type_that_can_be_declared_can_be_deployed(box: Sandbox, call: Cal
         (NUMBER, TEXT.replace("metadata", "metadate"), "not CustomField of the Metadata API"),
         (NUMBER, TEXT[:-5], "unclosed token"),
         (f"{DEFAULT}/things/Case.thing-meta.xml", TEXT, "could not infer a metadata type"),
+        (NUMBER.replace("/Case/", "/CaseComment/"), TEXT, "CaseComment cannot have custom fields"),
         (NUMBER.replace("/Case/", "/Order/"), TEXT, "Entity of type Order cannot be found"),
         (NUMBER, field("Order_No__c", Attribute("Picklist", values=("a", "A"))), "Duplicate value"),
         (SET, permission_set("Ours", "", fields={"Case.Missing__c": True}), "no CustomField named Case.Missing__c found"),
@@ -191,7 +192,9 @@ def test_the_adapter_s_files_of_any_flow_can_be_deployed(box: Sandbox) -> None:
         "Subject": FieldUse("Subject", creates=True),
         "Status": FieldUse("Status", creates=True),
     }
-    made = adapter.setup([StreamUse("Case", writes=frozenset({"create"}), fields=uses), StreamUse("CaseComment")], {})
+    made = adapter.setup(
+        [StreamUse("Case", writes=frozenset({"create"}), fields=uses), StreamUse("CaseComment", keyed=True)], {}
+    )
     adapter.close()
     assert box.control.deploy_salesforce(dict(made.files))
     assert made.guessed == {

@@ -76,7 +76,7 @@ class _Package:
         """What the flows do with each field, the one that carries our key among them."""
         key = self._settings.key_field
         made = {name: each for name, each in use.fields.items() if "." not in name}
-        if "create" in use.writes or use.keyed:
+        if use.stream not in _CASE_SHARES and ("create" in use.writes or use.keyed):
             made[key] = FieldUse(key, reads=True, creates="create" in use.writes, kinds=frozenset({"text"}))
         return dict(sorted(made.items()))
 

@@ -27,6 +27,8 @@ _OLDEST, _NEWEST, _HIERARCHY = 31.0, 68.0, 67.0
 _ALWAYS_THERE = {"Id", "CaseNumber", "Status", "OwnerId", "IsClosed", "IsDeleted", "CreatedDate", "CreatedById",
                  "LastModifiedDate", "LastModifiedById", "SystemModstamp"}  # fmt: skip
 """Fields of Case without field-level security."""
+_FIXED = {"CaseComment", "CaseHistory", "CaseStatus", "Group", "QueueSobject"}
+"""Objects that take no custom fields."""
 _NEEDS = {"allowCreate": "allowRead", "allowEdit": "allowRead", "allowDelete": "allowEdit", "viewAllRecords": "allowRead",
           "modifyAllRecords": "allowDelete"}  # fmt: skip
 _VERBS = {"allowCreate": "Create", "allowEdit": "Edit", "allowRead": "Read", "allowDelete": "Delete",
@@ -100,6 +102,8 @@ class _Package:
     def _custom_field(self, owner: str, name: str, content: dict[str, Any]) -> None:
         if owner not in self.org.tables:
             raise Wrong(f"Entity of type {owner} cannot be found")
+        if owner in _FIXED:
+            raise Wrong(f"{owner} cannot have custom fields")
         if content.get("fullName") != name:
             raise Wrong(f"fullName is {content.get('fullName')}, the file says {name}")
         if not name.endswith("__c") or not _API_NAME.match(name.removesuffix("__c")):
