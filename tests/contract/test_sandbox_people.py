@@ -229,6 +229,24 @@ def test_automatic_agents_work_through_the_cases(box: Sandbox, caller: Caller) -
     assert not box.control.case("after")["IsClosed"]
 
 
+def test_automatic_agents_cancel_nothing_that_was_shipped(box: Sandbox, caller: Caller) -> None:
+    for status in ("completed", "new"):
+        caller.upsert(
+            *[
+                {"Commerce_Key__c": f"{status}-{i}", "Type": "Order Exception", "Order_Status__c": status}
+                for i in range(30)
+            ]
+        )
+    box.control.agents(on=True)
+    for _ in range(120):
+        box.control.advance(1)
+    decided: dict[str, set[str]] = {"completed": set(), "new": set()}
+    for case in box.control.cases():
+        decided[case["Order_Status__c"]].add(case["Resolution__c"])
+    assert "Cancel" in decided["new"]
+    assert "Cancel" not in decided["completed"]
+
+
 def test_automatic_agents_come_back_to_a_case_that_somebody_is_saving(box: Sandbox, caller: Caller) -> None:
     caller.upsert({"Commerce_Key__c": "locked", "Type": "Return"}, {"Commerce_Key__c": "free", "Type": "Return"})
     box.control.agent_edit("locked", {"Subject": "saving"}, visible_after=5)

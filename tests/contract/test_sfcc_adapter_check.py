@@ -249,6 +249,11 @@ def test_it_is_our_clock_that_is_compared(ref: Shop) -> None:
     adapter.close()
 
 
+def test_flows_that_only_write_to_orders_need_no_search(ref: Shop) -> None:
+    allow(ref, resource="/order_search", method="post")
+    assert problems(ref, *(use for use in ALL_OF_IT if use.stream != "orders")) == []
+
+
 def test_a_health_check_is_one_call(ref: Shop) -> None:
     ref.adapter.check()
     before = ref.adapter.calls()

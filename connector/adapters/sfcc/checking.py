@@ -49,7 +49,7 @@ class Checker:
     def run(self, uses: Sequence[StreamUse]) -> list[Problem]:
         """All problems. Without uses one search for one order, and nothing else."""
         sample: list[Record] = []
-        if not uses or any(object_type(use.stream) is None for use in uses):
+        if not uses or any(use.stream == ORDERS for use in uses):
             sample = self._well(ORDERS, self._orders.probe) or []
         if self._refused and not uses:
             raise self._refused[0][2]

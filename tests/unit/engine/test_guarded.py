@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from connector.digests import name_digest
 from connector.errors import Misconfigured, Rejected, Transient
 from connector.model import Write
 from tests.unit.engine.world import World
@@ -150,6 +151,13 @@ def test_other_conditions_in_the_mapping_do_not_send_an_old_wish_again(guarded: 
     guarded.restart()
     decide(guarded, "Cancel", state="Touched")
     assert len(guards(guarded)) == 1
+
+
+def test_conditions_are_not_remembered(guarded: World) -> None:
+    decide(guarded, "Cancel")
+    (row,) = guarded.store.rows(flow="cases-to-orders", limit=10)
+    (line,) = [line for line in row.lines if line.id == "cancel"]
+    assert set(line.digests) == {name_digest("status")}
 
 
 def test_a_changed_wish_takes_all_its_conditions_along(tmp_path: Path) -> None:
