@@ -15,7 +15,8 @@ def command(of: str) -> int:
 
     \b
     Example:
-      connector schema config > config.schema.json
+      connector schema config
+      connector schema mapping
     """
     import json
 
