@@ -6,6 +6,7 @@ These names are what an adapter's author needs; everything else is internal.
 from connector.adapter import Adapter, Clock, Stream
 from connector.errors import (
     AuthFailed,
+    Changed,
     Conflict,
     Gone,
     Misconfigured,
@@ -19,6 +20,7 @@ from connector.model import Page, Problem, Record, Ref, Report, Result, Select, 
 __all__ = [
     "Adapter",
     "AuthFailed",
+    "Changed",
     "Clock",
     "Conflict",
     "Gone",

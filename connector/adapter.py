@@ -38,6 +38,8 @@ class Stream:
     fetch          direct, or indexed: a search index is no proof of absence until `settle_after`
     settle_after   seconds that a request may still commit after we gave up on it
     claims         True when a record says who has taken it (`Record.claimed_by`)
+    conditional    whether an update can be made to depend on the object being unchanged (`Write.unless_changed`): none; 1s, by
+                   a stamp of whole seconds, so that a record just changed has no guard; exact, by a version or tag
     object         for a guarded or append stream: the stream whose records it writes to (`orders` for `orders.notes`)
     key_length     how long a key may be on the remote object
     lengths        longest text by field, where known without asking; `truncate` uses it
@@ -54,6 +56,7 @@ class Stream:
     settle_after: float = 120.0
     order: Literal["stamp", "none"] = "stamp"
     claims: bool = False
+    conditional: Literal["none", "1s", "exact"] = "none"
     object: str | None = None
     key_length: int = 255
     lengths: Mapping[str, int] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -65,7 +65,15 @@ class Dying:
 class World:
     """`shop` has orders, notes and returns; `desk` has cases (exclusive create) and tickets (plain create)."""
 
-    def __init__(self, folder: Path, *, orders: str = ORDERS, answers: str = ANSWERS, **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        orders: str = ORDERS,
+        answers: str = ANSWERS,
+        conditional: Literal["none", "1s", "exact"] = "exact",
+        **settings: Any,
+    ) -> None:
         self.clock = FrozenClock()
         self.folder = folder
         self.shop = ScriptedAdapter(
@@ -81,7 +89,13 @@ class World:
             self.clock,
             [
                 Stream(
-                    "Case", "Id", writes=frozenset({"create", "update"}), batch=200, create="exclusive", claims=True
+                    "Case",
+                    "Id",
+                    writes=frozenset({"create", "update"}),
+                    batch=200,
+                    create="exclusive",
+                    claims=True,
+                    conditional=conditional,
                 ),
                 Stream("Comment", "Id", writes=frozenset({"create", "update"}), batch=200, create="exclusive"),
                 Stream(
