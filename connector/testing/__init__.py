@@ -8,9 +8,17 @@ pytest.register_assert_rewrite(
 )
 
 from connector.testing.adapter_contract import AdapterContract  # noqa: E402 - after it, or asserts explain nothing
-from connector.testing.adapter_writing import AppendContract, CreateContract  # noqa: E402
+from connector.testing.adapter_writing import AppendContract, ConditionContract, CreateContract  # noqa: E402
 from connector.testing.clock import FrozenClock  # noqa: E402
 from connector.testing.scripted import ScriptedAdapter  # noqa: E402
 from connector.testing.store_contract import StoreContract  # noqa: E402
 
-__all__ = ["AdapterContract", "AppendContract", "CreateContract", "FrozenClock", "ScriptedAdapter", "StoreContract"]
+__all__ = [
+    "AdapterContract",
+    "AppendContract",
+    "ConditionContract",
+    "CreateContract",
+    "FrozenClock",
+    "ScriptedAdapter",
+    "StoreContract",
+]
