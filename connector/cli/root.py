@@ -23,7 +23,7 @@ COMMANDS = {
     "test": "Run the tests that stand inside mappings.",
     "status": "Show the books of every flow and the health of every connection.",
     "explain": "Say what became of a record, and what to do.",
-    "parked": "List, show and retry what waits for a person.",
+    "parked": "List, show, retry and drop what waits for a person.",
     "sandbox": "Start the simulated shop and case system.",
     "demo": "Show the whole way, with the sandbox and the real daemon.",
 }

@@ -40,6 +40,9 @@ def settle_work(work: Work, now: datetime, policy: Policy) -> Settle:
             again = step.due or now
             wait = again if wait is None else max(wait, again)
             owed = owed or step.state == "owed"
+        once = step.append or step.wanted.spec.once
+        if once and step.state in ("waiting", "owed") and step.before is not None and step.before.state == "sent":
+            continue  # it waits for a line that failed, and was sent before: owed, it would be sent a second time
         untouched = step.state == "unchanged" and step.wish is None and not step.uncertain
         if untouched and step.before is not None and step.before.state == "sent":
             continue  # nothing about this line has changed

@@ -3,7 +3,10 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"connector.testing.store_{what}" for what in ("hooks", "ingest", "lease", "books", "keeping", "processes")),
+    *(
+        f"connector.testing.store_{what}"
+        for what in ("hooks", "ingest", "lease", "books", "keeping", "hand", "processes")
+    ),
     *(f"connector.testing.adapter_{what}" for what in ("contract", "hooks", "writing")),
 )
 
