@@ -6,6 +6,7 @@ These names are what an adapter's author needs; everything else is internal.
 from connector.adapter import Adapter, Clock, SetsUp, Stream
 from connector.errors import (
     AuthFailed,
+    Changed,
     Conflict,
     Gone,
     Misconfigured,
@@ -20,6 +21,7 @@ __all__ = [
     "Adapter",
     "Attribute",
     "AuthFailed",
+    "Changed",
     "Clock",
     "Conflict",
     "Gone",

@@ -41,6 +41,8 @@ class Stream:
     fetch          direct, or indexed: a search index is no proof of absence until `settle_after`
     settle_after   seconds that a request may still commit after we gave up on it
     claims         True when a record says who has taken it (`Record.claimed_by`)
+    conditional    whether an update can be made to depend on the object being unchanged (`Write.unless_changed`): none; 1s, by
+                   a stamp of whole seconds, so that a record just changed has no guard; exact, by a version or tag
     object         for a guarded or append stream: the stream whose records it writes to (`orders` for `orders.notes`)
     conditions     fields that say when an update may go (`only_from` of `orders.status`): they go with each update, alone
                    they are none, and what was sent of them is not remembered
@@ -60,6 +62,7 @@ class Stream:
     settle_after: float = 120.0
     order: Literal["stamp", "none"] = "stamp"
     claims: bool = False
+    conditional: Literal["none", "1s", "exact"] = "none"
     object: str | None = None
     conditions: frozenset[str] = frozenset()
     names_object: str | None = None

@@ -15,6 +15,7 @@ ConnectorError
         ├── Transient      may pass by itself: retried alone; `uncertain`: it may have been committed
         ├── Rejected       refused for good: parks with reason, field and remedy
         ├── Conflict       the record changed, or our key exists already: read again, decide again, bounded
+        │   └── Changed    the condition of a write failed: nothing was written, look again at once
         └── Gone           deleted or merged by a person: parks
 """
 
@@ -143,6 +144,10 @@ class Rejected(RecordFault):
 
 class Conflict(RecordFault):
     """A condition failed or the record changed meanwhile: read again, decide again."""
+
+
+class Changed(Conflict):
+    """The object changed since it was fetched, so a conditional write was not carried out."""
 
 
 class Gone(RecordFault):

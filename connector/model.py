@@ -34,6 +34,8 @@ class Record:
     `stamp` is its modification time in the one form, or None where the system shows none.
     `our_key` is our key if the remote object bears one. `claimed_by` says which person has taken it, if any.
     `own` is true when we wrote it ourselves (an appended comment): it is never mapped. `deleted` when a person removed it.
+    `guard` is what a fetch of a stream with conditional writes gives: the condition "as it is shown here", opaque outside its
+    adapter; None when another change could hide behind it (one just made, where stamps are whole seconds).
     """
 
     key: str
@@ -44,6 +46,7 @@ class Record:
     claimed_by: str | None = None
     own: bool = False
     deleted: bool = False
+    guard: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,9 @@ class Write:
     (update, delete) or the object that is appended to. `uncertain` says that an earlier try may have been committed:
     an append is looked up before it is sent (the engine has waited `settle_after` already). `fresh`: the object that is
     appended to was made a moment ago by this same delivery, so that nothing can stand there under this key: no look is needed.
+    `unless_changed` is the `guard` of the object as it was fetched: an update that must not happen if it changed since then;
+    its result is then a `Changed`. `forgotten` are ids of objects under this key that are deleted, and that a person told us
+    to make anew: finding those deleted says nothing about a try of ours.
     Values of `fields` are JSON values, Decimal, or Ref; None clears the remote field.
     """
 
@@ -90,11 +96,14 @@ class Write:
     target: str | None = None
     uncertain: bool = False
     fresh: bool = False
+    unless_changed: str | None = None
+    forgotten: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one Write. `target` is the remote id. `error` is set when the row failed.
+    """What became of one Write. `target` is the remote id, with a Gone that of what was deleted, where it is known.
+    `error` is set when the row failed.
 
     `existed`: a create found an object under our key and wrote nothing; the engine then decides as an update.
     """
@@ -211,7 +220,8 @@ class Line:
     """One write that a row's record asked for, as the ledger keeps it.
 
     `digests`: field → keyed digest of the value sent last (b"" stands for null); kept for ever. `target` is the remote id.
-    `uncertain`: since when it may have been committed without our having read the answer.
+    `uncertain`: since when it may have been committed without our having read the answer. `gone`: a person deleted the object
+    of ours that it writes to. `forgotten`: ids of such objects, in whose place a person asked for a new one.
     """
 
     id: str
@@ -225,6 +235,8 @@ class Line:
     field: str = ""
     remedy: str = ""
     sent_at: datetime | None = None
+    gone: bool = False
+    forgotten: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

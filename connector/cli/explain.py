@@ -90,6 +90,8 @@ def explained(row: Row, config: Config) -> Iterable[str]:
         yield f"  route {row.route}"
     if row.remedy:
         yield f"  to do: {row.remedy}"
+    elif row.state == "dropped":
+        yield f"  to take it back: connector parked retry --dropped --key {row.key}"
     elif row.state == "parked":
         yield f"  to do: change what the reason names, then `connector parked retry --key {row.key}`"
     if row.state == "pending":
@@ -129,7 +131,7 @@ def _our_key(row: Row, line: Line, flow: Flow | None) -> str:
 
 def _line(line: Line, our_key: str) -> Iterable[str]:
     target = f" → {line.target}" if line.target else ""
-    sent = f", last sent {text(line.sent_at)}" if line.sent_at else ""
+    sent = f", last sent {text(line.sent_at)}" if line.sent_at and line.target else ""
     key = f", our key {our_key}" if our_key else f", key {line.key}" if line.key else ""
     yield f"  {line.id}: {line.stream}{target}  {line.state}{sent}{key}"
     if line.reason:
@@ -137,5 +139,7 @@ def _line(line: Line, our_key: str) -> Iterable[str]:
         yield f"    {line.reason}{field}"
     if line.remedy:
         yield f"    to do: {line.remedy}"
+    if line.forgotten:
+        yield f"    made anew by hand, in place of {', '.join(line.forgotten)}"
     if line.uncertain:
         yield f"    uncertain since {text(line.uncertain)}: it is looked up before anything is repeated"

@@ -1,48 +1,27 @@
-"""`connector parked`: what waits for a person, by cause; and back on its way."""
+"""`connector parked`: what waits for a person, by cause; back on its way, made anew, or given up."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from dataclasses import field as made
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
+from connector.cli.causes import MOST, Chosen, causes, chosen
 from connector.cli.root import Session, with_config
 from connector.cli.table import plural, text
 
 if TYPE_CHECKING:
     from connector.config import Config
-    from connector.model import Row
-
-_MOST = 1_000_000
-
-
-@dataclass(slots=True)
-class Cause:
-    """Rows of one flow that parked for the same reason. `name` is short, stable, and made of the cause itself."""
-
-    flow: str
-    reason: str
-    field: str
-    remedy: str
-    keys: list[str] = made(default_factory=list)
-    count: int = 0
-    oldest: datetime | None = None
-
-    @property
-    def name(self) -> str:
-        told = "\0".join((self.flow, self.reason, self.field))
-        return hashlib.blake2b(told.encode(), digest_size=3).hexdigest()
+    from connector.model import RowState
+    from connector.store import Store
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """List, show and retry what waits for a person.
+    """List, show, retry and drop what waits for a person.
 
     \b
     Example:
@@ -52,8 +31,9 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--flow", metavar="FLOW", help="Only this flow.")
+@click.option("--dropped", is_flag=True, help="What was dropped, by the reasons that were given.")
 @with_config
-def list_parked(session: Session, flow: str | None) -> int:
+def list_parked(session: Session, flow: str | None, dropped: bool) -> int:
     """One line for each cause, however many records it stopped.
 
     \b
@@ -61,9 +41,9 @@ def list_parked(session: Session, flow: str | None) -> int:
       connector parked list
     """
     config = session.load()
-    found = causes(config, flow)
+    found = causes(config, flow, "dropped" if dropped else "parked")
     if not found:
-        click.echo("nothing is parked")
+        click.echo(f"nothing is {'dropped' if dropped else 'parked'}")
     for cause in found:
         where = f" (field {cause.field})" if cause.field else ""
         shown = ", ".join(cause.keys) + (", …" if cause.count > len(cause.keys) else "")
@@ -71,9 +51,10 @@ def list_parked(session: Session, flow: str | None) -> int:
             f"{cause.name}  {_named(config, cause.flow)}: {plural(cause.count, 'record')}: {cause.reason}{where}"
         )
         click.echo(f"        {shown}; oldest {text(cause.oldest)}")
-        click.echo(f"        to do: {cause.remedy or 'change what the reason names, in the record or the mapping'}")
+        if not dropped:
+            click.echo(f"        to do: {cause.remedy or 'change what the reason names, in the record or the mapping'}")
     if found:
-        click.echo("then: connector parked retry --cause NAME")
+        click.echo(f"then: connector parked retry --cause NAME{' --dropped' if dropped else ''}")
     return 0
 
 
@@ -97,7 +78,7 @@ def show(session: Session, name: str, limit: int) -> int:
         if cause is None:
             rows = list(store.rows(state="parked", key=name))
         else:
-            every = store.rows(flow=cause.flow, state="parked", limit=_MOST)
+            every = store.rows(flow=cause.flow, state="parked", limit=MOST)
             rows = [row for row in every if (row.reason, row.field) == (cause.reason, cause.field)]
     for row in rows[:limit]:
         for line in explained(row, config):
@@ -113,70 +94,135 @@ def show(session: Session, name: str, limit: int) -> int:
     return 0 if rows else 1
 
 
+def chosen_by(function: Callable[..., int]) -> Callable[..., int]:
+    """Options that say which records are meant."""
+    for option in reversed(
+        (
+            click.option("--flow", metavar="FLOW", help="Only this flow."),
+            click.option("--cause", metavar="NAME", help="The cause, as `parked list` names it."),
+            click.option("--key", metavar="KEY", help="One record."),
+            click.option("--dry-run", is_flag=True, help="Say which records are meant, and change nothing."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
 @command.command("retry")
-@click.option("--flow", metavar="FLOW", help="Only this flow.")
-@click.option("--cause", metavar="NAME", help="The cause, as `parked list` names it.")
-@click.option("--key", metavar="KEY", help="One record.")
+@chosen_by
 @click.option("--all", "everything", is_flag=True, help="Whatever is parked.")
+@click.option("--recreate", is_flag=True, help="Of these, records whose object a person deleted: make a new one.")
+@click.option("--dropped", is_flag=True, help="Take back what was dropped.")
 @with_config
-def retry(session: Session, flow: str | None, cause: str | None, key: str | None, everything: bool) -> int:
+def retry(
+    session: Session,
+    flow: str | None,
+    cause: str | None,
+    key: str | None,
+    dry_run: bool,
+    everything: bool,
+    recreate: bool,
+    dropped: bool,
+) -> int:
     """Put parked records back on their way: the next pass maps them again, with the mapping as it is then.
+
+    A record whose case was deleted or merged parks again. With --recreate the deleted case is forgotten, and the next pass
+    makes a new one under the same key, with what belongs to it (its comments); what was written elsewhere stays.
 
     \b
     Example:
       connector parked retry --key 00001301
       connector parked retry --all
     """
+    if recreate and (everything or dropped):
+        raise click.UsageError(
+            "--recreate makes new objects: name the records by --cause NAME, --key KEY or --flow FLOW"
+        )
     if not (flow or cause or key or everything):
         raise click.UsageError("say which: --cause NAME, --key KEY, --flow FLOW or --all")
     config = session.load()
-    chosen, reason = _flow_id(config, flow), None
-    if cause:
-        known = {each.name: each for each in causes(config, flow)}
-        if cause not in known:
-            raise click.UsageError(f"no cause {cause!r}; `connector parked list` shows them")
-        chosen, reason = known[cause].flow, known[cause].reason
+    state: RowState = "dropped" if dropped else "parked"
+    which = chosen(config, flow, cause, key, state)
     from connector.cli.status import ledger
 
     now = datetime.now(UTC)
     with ledger(config) as store:
-        count = store.replay(now, flow=chosen, key=key, reason=reason)
-        asked = {"flow": chosen or "", "key": key or "", "reason": reason or "", "rows": str(count)}
-        store.audit("parked retry", now, by=f"uid {os.getuid()}", **asked)
+        if dry_run:
+            return _dry(store, which, state, "would be tried again", gone=recreate)
+        count = store.replay(now, dropped=dropped, recreate=recreate, **which)
+        what = "parked retry" + " --recreate" * recreate + " --dropped" * dropped
+        store.audit(what, now, by=by(), **_told(which), rows=str(count))
     if not count:
-        click.echo("nothing that is parked was chosen: `connector parked list` shows what is", err=True)
-        return 1
-    click.echo(f"{plural(count, 'record')} will be tried again in the next pass")
+        return _nothing(state, gone=recreate)
+    anew = ", each with a new object in place of the one that was deleted" if recreate else ""
+    click.echo(f"{plural(count, 'record')} will be tried again in the next pass{anew}")
     return 0
 
 
-def causes(config: Config, flow: str | None) -> list[Cause]:
-    """What is parked, by cause, the most frequent first."""
+@command.command("drop")
+@chosen_by
+@click.option("--reason", "why", metavar="TEXT", required=True, help="Why they are given up; `explain` shows it.")
+@with_config
+def drop(session: Session, flow: str | None, cause: str | None, key: str | None, dry_run: bool, why: str) -> int:
+    """Give parked records up: they are not delivered again, whatever new versions come.
+
+    What they have written so far stays. `connector parked retry --dropped` takes them back.
+
+    \b
+    Example:
+      connector parked drop --key 00001301 --reason "settled by phone" --dry-run
+      connector parked drop --key 00001301 --reason "settled by phone"
+    """
+    if not (flow or cause or key):
+        raise click.UsageError("say which: --cause NAME, --key KEY or --flow FLOW")
+    if not why.strip():
+        raise click.UsageError("--reason must say something: it is all that whoever asks later will find")
+    config = session.load()
+    which = chosen(config, flow, cause, key, "parked")
     from connector.cli.status import ledger
 
     with ledger(config) as store:
-        found = _causes(store.rows(flow=_flow_id(config, flow), state="parked", limit=_MOST))
-    return sorted(found.values(), key=lambda cause: -cause.count)
+        if dry_run:
+            return _dry(store, which, "parked", "would be dropped")
+        count = store.drop(datetime.now(UTC), why=why.strip(), by=by(), **which)
+    if not count:
+        return _nothing("parked")
+    click.echo(f"{plural(count, 'record')} dropped; to take them back: connector parked retry --dropped")
+    return 0
 
 
-def _causes(rows: Iterable[Row]) -> Mapping[tuple[str, str, str], Cause]:
-    found: dict[tuple[str, str, str], Cause] = {}
-    for row in rows:
-        cause = found.setdefault((row.flow, row.reason, row.field), Cause(row.flow, row.reason, row.field, row.remedy))
-        cause.count += 1
-        if len(cause.keys) < 3:
-            cause.keys.append(row.key)
-        cause.oldest = min(cause.oldest or row.last_seen, row.last_seen)
-    return found
+def by() -> str:
+    """Who runs this command, for the audit."""
+    return f"uid {os.getuid()}"
 
 
-def _flow_id(config: Config, flow: str | None) -> str | None:
-    if flow is None:
-        return None
-    from connector.cli.sync import chosen_flows
+def _told(which: Chosen) -> dict[str, str]:
+    return {name: str(value or "") for name, value in which.items()}
 
-    chosen_flows(config.flows, [flow])
-    return config.flows[flow].id
+
+def _dry(store: Store, which: Chosen, state: RowState, what: str, *, gone: bool = False) -> int:
+    """What a command would have done."""
+    rows = [
+        row
+        for row in store.rows(flow=which["flow"], state=state, key=which["key"], limit=MOST)
+        if which["reason"] in (None, row.reason)
+        and which["field"] in (None, row.field)
+        and (not gone or any(line.gone for line in row.lines))
+    ]
+    for row in rows[:20]:
+        click.echo(f"{row.key}: {row.reason}")
+    if len(rows) > 20:
+        click.echo(f"… and {len(rows) - 20:,} more")
+    if not rows:
+        return _nothing(state, gone=gone)
+    click.echo(f"{plural(len(rows), 'record')} {what}; nothing was changed")
+    return 0
+
+
+def _nothing(state: str, *, gone: bool = False) -> int:
+    which = " for an object that a person deleted" if gone else ""
+    click.echo(f"nothing that is {state}{which} was chosen: `connector parked list` shows what is", err=True)
+    return 1
 
 
 def _named(config: Config, flow_id: str) -> str:

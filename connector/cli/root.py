@@ -25,7 +25,7 @@ COMMANDS = {
     "schema": "Print the JSON Schema of the configuration or of a mapping, for editors.",
     "status": "Show the books of every flow and the health of every connection.",
     "explain": "Say what became of a record, and what to do.",
-    "parked": "List, show and retry what waits for a person.",
+    "parked": "List, show, retry and drop what waits for a person.",
     "sandbox": "Start the simulated shop and case system.",
     "demo": "Show the whole way, with the sandbox and the real daemon.",
 }

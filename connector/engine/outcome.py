@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from connector.engine.plan import Step, Work
-from connector.errors import MappingFault, RecordFault
+from connector.errors import Gone, MappingFault, RecordFault
 from connector.model import LineState
 from connector.retry import Park, Policy, Retry, decide
 from connector.store import LineSettle, Settle
@@ -23,11 +23,12 @@ def settle_work(work: Work, now: datetime, policy: Policy) -> Settle:
     for step in work.steps:
         state: LineState = "owed"
         reason, field, remedy = step.why, "", ""
-        if step.state in ("sent", "unchanged"):
+        error = step.error or step.wish
+        if step.state in ("sent", "unchanged") and step.wish is None:
             state = "sent"
-        elif step.error is not None:
-            outcome = decide(step.error, leased.attempts, now, policy)
-            reason, field, remedy = _words(step.error, outcome)
+        elif error is not None:
+            outcome = decide(error, leased.attempts, now, policy)
+            reason, field, remedy = _words(error, outcome)
             if isinstance(outcome, Park):
                 state = "rejected"
                 parked = parked or (reason, field, remedy)
@@ -39,7 +40,11 @@ def settle_work(work: Work, now: datetime, policy: Policy) -> Settle:
             again = step.due or now
             wait = again if wait is None else max(wait, again)
             owed = owed or step.state == "owed"
-        if step.state == "unchanged" and step.before is not None and step.before.state == "sent" and not step.uncertain:
+        once = step.append or step.wanted.spec.once
+        if once and step.state in ("waiting", "owed") and step.before is not None and step.before.state == "sent":
+            continue  # it waits for a line that failed, and was sent before: owed, it would be sent a second time
+        untouched = step.state == "unchanged" and step.wish is None and not step.uncertain
+        if untouched and step.before is not None and step.before.state == "sent":
             continue  # nothing about this line has changed
         lines.append(_line(step, state, reason, field, remedy))
     entered = leased.entered or bool(work.steps)
@@ -74,6 +79,7 @@ def _line(step: Step, state: LineState, reason: str, field: str, remedy: str) ->
         reason=reason,
         field=field,
         remedy=remedy,
+        gone=isinstance(step.error, Gone) and step.ours,
     )
 
 

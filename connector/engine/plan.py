@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from connector.digests import NULL, Digester, name_digest
 from connector.engine.places import Place
-from connector.errors import MappingFault, RecordFault
+from connector.errors import Conflict, MappingFault, RecordFault
 from connector.mapping.spec import Mapped, Wanted
 from connector.model import Line, Record
 from connector.store import Leased, Settle
@@ -41,6 +41,12 @@ class Step:
     append: bool = False
     sending: dict[str, Any] = field(default_factory=dict)
     claimable: dict[str, Any] = field(default_factory=dict)
+    guard: str | None = None
+    """Set: the claimable fields go too, on condition that the object is unchanged since it was looked at."""
+    wish: Conflict | None = None
+    """Why until-claimed fields are still owed although the rest was sent."""
+    makes: bool = False
+    """Whether its object is one that we make under our own key, and may make anew."""
     digests: dict[bytes, bytes] = field(default_factory=dict)
     uncertain: datetime | None = None
     error: RecordFault | MappingFault | None = None
@@ -59,6 +65,23 @@ class Step:
     def fresh(self) -> bool:
         """Whether its object was made in this delivery, so that nobody can have appended to it before."""
         return any(one.created and one.target == self.target for one in self.work.steps)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The fields that go in one write."""
+        return self.sending if self.guard is None else self.sending | self.claimable
+
+    @property
+    def ours(self) -> bool:
+        """Whether we made what it writes to: an object of its own, or its row's main one."""
+        main = next((other for other in self.work.steps if other.wanted.spec.id == "main"), None)
+        on_main = main is not None and main.makes and main.target is not None and self.target == main.target
+        return self.makes or on_main
+
+    @property
+    def forgotten(self) -> tuple[str, ...]:
+        """Ids of deleted objects in whose place a person asked for a new one."""
+        return self.before.forgotten if self.before else ()
 
 
 @dataclass(slots=True)

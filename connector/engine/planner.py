@@ -72,7 +72,9 @@ class Planner:
         before = work.leased.lines.get((wanted.spec.id, wanted.key))
         step = Step(work, wanted, place, self._key(work, wanted, place), before, None)
         step.append = "append" in place.stream.writes
-        step.target = self._target(work, step) or (before.target if before and not step.append else None)
+        named = self._target(work, step)
+        step.makes = named is None and not step.append and wanted.spec.to != "main"
+        step.target = named or (before.target if before and not step.append else None)
         if wanted.values is not None:
             self._check_target(step)
         step.uncertain = _doubt(step, work.leased.uncertain)

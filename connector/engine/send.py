@@ -8,11 +8,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from connector.digests import NULL, Digester, name_digest
+from connector.engine.claims import gone, refused, rounds
 from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.places import Place
 from connector.engine.plan import Step, sent_digests
 from connector.engine.report import Tally
 from connector.errors import (
+    Changed,
     Conflict,
     ConnectionFault,
     Gone,
@@ -161,22 +163,13 @@ class Sender:
                 step.sending[name] = value
 
     def _update(self, place: Place, steps: Sequence[Step], live: dict[str, Record] | None = None) -> None:
-        """Until-claimed fields are decided by a fetch directly before the write."""
-        asking = [step for step in steps if step.claimable]
-        if asking and live is None:
-            live = self._fetch(place, [step.target or "" for step in asking], "key", asking)
-        for step in asking:
-            record = (live or {}).get(step.target or "")
-            if record is None or record.deleted:
-                step.state = "failed"
-                step.error = Gone(f"{place.full}: the object was deleted or merged by a person", code="gone")
-            elif record.claimed_by is None:
-                step.sending |= step.claimable
-            step.claimable = {}
-        for step in steps:
-            if not step.sending and step.state == "ready":
-                step.state = "unchanged"
-        self._call_all(place, "update", [step for step in steps if step.state == "ready"])
+        """Until-claimed fields are decided by a look directly before the write, and again when it came too late."""
+
+        def look(asking: Sequence[Step]) -> Mapping[str, Record]:
+            return self._fetch(place, [step.target or "" for step in asking], "key", asking)
+
+        for wave in rounds(place, steps, live, look):
+            self._call_all(place, "update", wave)
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
@@ -212,10 +205,12 @@ class Sender:
             Write(
                 op,
                 step.key,
-                step.sending,
+                step.body,
                 None if op == "create" else step.target,
                 step.uncertain is not None,
-                op == "append" and step.fresh,
+                fresh=op == "append" and step.fresh,
+                unless_changed=step.guard,
+                forgotten=step.forgotten,
             )
             for step in steps
         ]
@@ -257,11 +252,16 @@ class Sender:
                 return
             if op == "create":
                 step.digests = {}  # of a try that made nothing
-            sent_digests(step, step.sending, self._digester)
+            sent_digests(step, step.body, self._digester)
             step.state, step.uncertain = "sent", None
             step.created = op == "create"
             return
         error = result.error
+        if isinstance(error, Changed) and step.guard is not None:
+            refused(step)
+            return
+        if isinstance(error, Gone) and step.ours:
+            error, step.target = gone(step, error.code), result.target or step.target
         step.state, step.error = "failed", error
         if isinstance(error, Transient) and error.uncertain:
             self._doubt([step])
@@ -272,7 +272,7 @@ class Sender:
         now = self._shop.clock.now()
         for step in steps:
             step.uncertain = now
-            sent_digests(step, step.sending, self._digester)
+            sent_digests(step, step.body, self._digester)
 
     @staticmethod
     def _halves(steps: Sequence[Step], fault: RecordFault) -> Iterator[Sequence[Step]]:

@@ -31,12 +31,16 @@ KINDS: Mapping[str, str] = {
     "late_commit": "Salesforce: what the request writes is visible `seconds` later, under its old stamp",
     "commit_later": "answers as `reply` says (drop, 504 or hang) and carries the request out `seconds` later",
     "index_lag": "shop: what the request writes reaches the search index `seconds` later",
+    "meanwhile": "a person does `act` (agent_take …) with `arguments`, `when` before or after the request takes effect",
     "kill": "sends `signal` to `pid`, before the request takes effect or after (`commit`), and closes the connection",
 }
 """Kind of fault → what happens."""
 
 ROW_KINDS = frozenset({"row_error", "row_locked", "row_rejected", "too_many_retries"})
 LATE_KINDS = frozenset({"late_commit", "index_lag"})
+BESIDE_KINDS = ROW_KINDS | LATE_KINDS | {"meanwhile"}
+"""Kinds that shape what a request does, and leave its answer to the first rule of another kind."""
+_PERSON = re.compile(r"(?:agent_[a-z_]+|touch)\Z")
 _TAKES_EFFECT = frozenset({"hang"})
 
 
@@ -78,6 +82,8 @@ class Rule:
     rows: int | None = None
     share: float | None = None
     per_key: int | None = None
+    act: str = ""
+    when: str = "before"
     pid: int | None = None
     signal: int = int(signals.SIGKILL)
     # kept by the sandbox
@@ -96,6 +102,10 @@ class Rule:
             raise BadRule(f"unknown system {self.system!r}; known: sfcc, salesforce")
         if self.kind == "kill" and self.pid is None:
             raise BadRule("kind kill needs a pid")
+        if self.kind == "meanwhile" and not _PERSON.match(self.act):
+            raise BadRule(f"kind meanwhile needs an act of a person, such as agent_take, not {self.act!r}")
+        if self.when not in ("before", "after"):
+            raise BadRule(f"unknown moment {self.when!r}; known: before, after")
         if self.reply not in ("drop", "hang") and not self.reply.isdigit():
             raise BadRule(f"unknown reply {self.reply!r}; known: drop, hang, or a status such as 504")
         if self.times is None and self.nth is not None:

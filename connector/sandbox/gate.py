@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import orjson
 
 from connector.sandbox.clock import Clock
-from connector.sandbox.faults import LATE_KINDS, ROW_KINDS, Faults, Rule
+from connector.sandbox.faults import BESIDE_KINDS, Faults, Rule
 from connector.sandbox.journal import Journal
 from connector.sandbox.options import Options
 from connector.sandbox.server import Connection, Reply, Request
@@ -44,6 +44,9 @@ class World(Protocol):
     faults: Faults
     journal: Journal
 
+    def act(self, verb: str, arguments: Mapping[str, Any]) -> None:
+        """A person does something: a control verb by name."""
+
 
 class Gate:
     """One per system: `take` is called with every request."""
@@ -68,19 +71,28 @@ class Gate:
         if late:
             self.system.under(late)
         try:
-            return self.system.handle(request)
+            self._people(late, "before")
+            reply = self.system.handle(request)
+            self._people(late, "after")
         except Exception:  # noqa: BLE001 - whatever it is: it is ours, is printed, counted and answered
             traceback.print_exc(file=sys.stderr)
             self.world.journal.fault("sandbox broke")
             return Reply(500, b"the sandbox broke: " + traceback.format_exc(limit=-1).encode(), kind=b"text/plain")
+        else:
+            return reply
         finally:
             if late:
                 self.system.under(())
 
+    def _people(self, rules: Sequence[Rule], when: str) -> None:
+        for rule in rules:
+            if rule.kind == "meanwhile" and rule.when == when:
+                self.world.act(rule.act, rule.arguments)
+
     def _wrong(self, connection: Connection, request: Request, fired: list[Rule], latency: float) -> None:
         for rule in fired:
             self.world.journal.fault(rule.kind)
-        inner = [r for r in fired if r.kind in ROW_KINDS or r.kind in LATE_KINDS]
+        inner = [r for r in fired if r.kind in BESIDE_KINDS]
         outer = [r for r in fired if r not in inner]
         if not outer:
             connection.send(self._handle(request, inner), latency)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -86,6 +87,12 @@ class World:
         """Changes knobs of Options while everything runs."""
         self.options = replace(self.options, **knobs)
         self.org.secure()
+
+    def act(self, verb: str, arguments: Mapping[str, Any]) -> None:
+        """A person does something: a control verb by name."""
+        from connector.sandbox.control import Control, call  # it knows us
+
+        call(Control(self), verb, dict(arguments))
 
     # the shop's life
     def place_order(self, site: str = "RefArch", *, exception: bool | None = True, **changes: Any) -> dict[str, Any]:

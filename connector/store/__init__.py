@@ -74,6 +74,8 @@ class LineSettle:
     reason: str = ""
     field: str = ""
     remedy: str = ""
+    gone: bool = False
+    """A person deleted the object of ours that it writes to."""
 
 
 @dataclass(slots=True)
@@ -207,9 +209,36 @@ class Store(Protocol):
         ...
 
     def replay(
-        self, now: datetime, *, flow: str | None = None, key: str | None = None, reason: str | None = None
+        self,
+        now: datetime,
+        *,
+        flow: str | None = None,
+        key: str | None = None,
+        reason: str | None = None,
+        field: str | None = None,
+        dropped: bool = False,
+        recreate: bool = False,
     ) -> int:
-        """Parked → pending, attempts reset; how many."""
+        """Parked (or dropped) → pending, attempts reset; how many. `field` "" means a reason without one.
+
+        `recreate`: only rows one of whose lines is `gone`; lines on that object begin anew, as if nothing had been sent, and
+        keep its id in `Line.forgotten`. Lines on other objects stay as they are.
+        """
+        ...
+
+    def drop(
+        self,
+        now: datetime,
+        *,
+        why: str,
+        by: str,
+        flow: str | None = None,
+        key: str | None = None,
+        reason: str | None = None,
+        field: str | None = None,
+    ) -> int:
+        """Parked → dropped for a reason, audited in the same transaction; how many. New versions of a dropped row are
+        taken in and not delivered; its reason stays."""
         ...
 
     def counts(self) -> Sequence[Books]: ...

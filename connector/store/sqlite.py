@@ -17,11 +17,12 @@ from connector.errors import LedgerError
 from connector.model import Cursor, Page, Record, Row, RowState
 from connector.store import Books, Ingested, Leased, LeaseToken, Moved, Settle
 from connector.store import sqlite_schema as schema
+from connector.store.sqlite_hand import Choice, audited, drop_rows, replay_rows
 from connector.store.sqlite_ingest import DELETED, OWN, Intake, add_to_books, ingest_page
 from connector.store.sqlite_lock import Locks
 from connector.store.sqlite_open import file_faults, identity, open_file, same_file
 from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
-from connector.store.sqlite_values import bound, dump, load, shown
+from connector.store.sqlite_values import bound, load, shown
 from connector.store.sqlite_words import Words
 
 _RUNNER_BYTE = 0
@@ -301,34 +302,36 @@ class SqliteStore:
     # -- by hand and by clock ------------------------------------------------------------------------------------------
 
     def replay(
-        self, now: datetime, *, flow: str | None = None, key: str | None = None, reason: str | None = None
+        self,
+        now: datetime,
+        *,
+        flow: str | None = None,
+        key: str | None = None,
+        reason: str | None = None,
+        field: str | None = None,
+        dropped: bool = False,
+        recreate: bool = False,
     ) -> int:
-        wanted: list[str] = ["state=3"]
-        given: list[str | bytes] = []
-        for clause, value in (
-            ("flow=(SELECT id FROM flow WHERE name=?)", flow),
-            ("key=?", key),
-            ("reason=?", reason),
-        ):
-            if value is not None:
-                wanted.append(clause)
-                given.append(bound(value))
+        choice = Choice(flow, key, reason, field)
         with self._write() as db:
-            flows = db.execute(
-                f'SELECT flow, count(*) FROM "row" WHERE {" AND ".join(wanted)} GROUP BY flow',
-                given,
-            ).fetchall()
-            db.execute(
-                'UPDATE "row" SET state=0, due=?, attempts=0, token=NULL, reason=NULL, field=NULL, remedy=NULL '
-                f"WHERE {' AND '.join(wanted)}",
-                (now.timestamp(), *given),
-            )
-            for number, count in flows:
-                db.execute(
-                    'UPDATE flow SET parked=parked-?, pending=pending+?, settled=settled-?, "open"="open"+? WHERE id=?',
-                    (count, count, count, count, number),
-                )
-        return sum(count for _, count in flows)
+            return replay_rows(db, choice, now.timestamp(), dropped=dropped, recreate=recreate)
+
+    def drop(
+        self,
+        now: datetime,
+        *,
+        why: str,
+        by: str,
+        flow: str | None = None,
+        key: str | None = None,
+        reason: str | None = None,
+        field: str | None = None,
+    ) -> int:
+        chosen = {"flow": flow or "", "key": key or "", "reason": reason or "", "field": field or ""}
+        with self._write() as db:
+            count = drop_rows(db, Choice(flow, key, reason, field), why)
+            audited(db, "parked drop", now.timestamp(), {"by": by, "why": why, "rows": str(count), **chosen})
+        return count
 
     def rename(self, old: str, new: str, now: datetime) -> int:
         with self._write() as db:
@@ -351,19 +354,13 @@ class SqliteStore:
                 )
             db.execute("DELETE FROM flow WHERE name=?", (new,))
             db.execute("UPDATE flow SET name=? WHERE id=?", (new, found[0]))
-            db.execute(
-                "INSERT INTO audit (at, what, facts) VALUES (?,?,?)",
-                (now.timestamp(), "flow moved", orjson.dumps({"from": old, "to": new}).decode()),
-            )
+            audited(db, "flow moved", now.timestamp(), {"from": old, "to": new})
             self._words.forget_flows()
         return int(found[1])
 
     def audit(self, what: str, now: datetime, **facts: str) -> None:
         with self._write() as db:
-            db.execute(
-                "INSERT INTO audit (at, what, facts) VALUES (?,?,?)",
-                (now.timestamp(), bound(what), dump(facts).decode()),
-            )
+            audited(db, what, now.timestamp(), facts)
 
     def health(self, scope: str, state: str, now: datetime, message: str = "", remedy: str = "") -> None:
         with self._write() as db:

@@ -24,7 +24,7 @@ _INSERT = (
 )
 _UPDATE = (
     'UPDATE "row" SET rev=?, stamp=?, content=?, our_key=?, flags=?, state=?, due=?, token=?, uncertain=?, attempts=0, '
-    "last_seen=?, reason=NULL, field=NULL, remedy=NULL WHERE id=?"
+    "last_seen=?, reason=iif(state=4, reason, NULL), field=NULL, remedy=NULL WHERE id=?"  # why it was dropped stays
 )
 _KNOWN = (
     "SELECT site, key, id, rev, stamp, content, state, due, token, uncertain, entered, first_seen "

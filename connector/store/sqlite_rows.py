@@ -12,11 +12,12 @@ from connector.digests import pack, unpack
 from connector.model import Line, Row
 from connector.store import Moved, Settle
 from connector.store.sqlite_schema import LINE_STATES, PENDING, STATES
-from connector.store.sqlite_values import bound, shown
+from connector.store.sqlite_values import bound, load, shown
 from connector.store.sqlite_words import Words
 
 _LINES = (
-    'SELECT "row", id, key, stream, state, target, digests, uncertain, reason, field, remedy, sent_at FROM line '
+    'SELECT "row", id, key, stream, state, target, digests, uncertain, reason, field, remedy, sent_at, '
+    "gone, forgotten FROM line "
     'WHERE "row" IN ({})'
 )
 _ROWS = (
@@ -30,9 +31,11 @@ _SETTLE = (
     "remedy=?, uncertain=? WHERE id=?"
 )
 _LINE = (
-    "INSERT INTO line VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET stream=excluded.stream, "
+    'INSERT INTO line ("row", id, key, stream, state, target, digests, uncertain, sent_at, reason, field, remedy, gone) '
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET stream=excluded.stream, "
     "state=excluded.state, target=excluded.target, digests=excluded.digests, uncertain=excluded.uncertain, "
-    "sent_at=coalesce(excluded.sent_at, sent_at), reason=excluded.reason, field=excluded.field, remedy=excluded.remedy"
+    "sent_at=coalesce(excluded.sent_at, sent_at), reason=excluded.reason, field=excluded.field, remedy=excluded.remedy, "
+    "gone=excluded.gone"
 )
 
 
@@ -60,6 +63,8 @@ def lines_of(words: Words, db: sqlite3.Connection, rows: Sequence[int]) -> dict[
                     field=shown(row[9]) or "",
                     remedy=shown(row[10]) or "",
                     sent_at=at_time(row[11]),
+                    gone=bool(row[12]),
+                    forgotten=tuple(load(row[13])) if row[13] else (),
                 )
             )
     return found
@@ -165,4 +170,5 @@ def _line(words: Words, row: int, line: Any, at: float) -> tuple[Any, ...]:
         row, bound(line.id), bound(line.key), words.number(line.stream), LINE_STATES.index(line.state), bound(line.target),
         pack(line.digests or {}), line.uncertain.timestamp() if line.uncertain else None,
         at if line.state == "sent" else None, bound(line.reason or None), bound(line.field or None), bound(line.remedy or None),
+        line.gone,
     )  # fmt: skip

@@ -63,5 +63,12 @@ def m001_first(db: Database) -> None:
     db.conn.execute("INSERT INTO meta VALUES ('digest_key', randomblob(32))")
 
 
+@ledger()
+def m002_gone(db: Database) -> None:
+    """What people deleted, and the objects in whose place they asked for new ones (a JSON list of ids)."""
+    db.conn.execute("ALTER TABLE line ADD COLUMN gone INTEGER NOT NULL DEFAULT 0")
+    db.conn.execute("ALTER TABLE line ADD COLUMN forgotten BLOB")
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""

@@ -3,14 +3,25 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"connector.testing.store_{what}" for what in ("hooks", "ingest", "lease", "books", "keeping", "processes")),
+    *(
+        f"connector.testing.store_{what}"
+        for what in ("hooks", "ingest", "lease", "books", "keeping", "hand", "processes")
+    ),
     *(f"connector.testing.adapter_{what}" for what in ("contract", "hooks", "writing")),
 )
 
 from connector.testing.adapter_contract import AdapterContract  # noqa: E402 - after it, or asserts explain nothing
-from connector.testing.adapter_writing import AppendContract, CreateContract  # noqa: E402
+from connector.testing.adapter_writing import AppendContract, ConditionContract, CreateContract  # noqa: E402
 from connector.testing.clock import FrozenClock  # noqa: E402
 from connector.testing.scripted import ScriptedAdapter  # noqa: E402
 from connector.testing.store_contract import StoreContract  # noqa: E402
 
-__all__ = ["AdapterContract", "AppendContract", "CreateContract", "FrozenClock", "ScriptedAdapter", "StoreContract"]
+__all__ = [
+    "AdapterContract",
+    "AppendContract",
+    "ConditionContract",
+    "CreateContract",
+    "FrozenClock",
+    "ScriptedAdapter",
+    "StoreContract",
+]

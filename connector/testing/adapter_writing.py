@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.adapter import Adapter
-from connector.errors import Gone
+from connector.errors import Changed, Gone
 from connector.model import Record, Result, Select, Write
 from connector.testing.adapter_hooks import AdapterHooks, keys
 
@@ -149,3 +149,102 @@ class AppendContract(AdapterHooks):
         result = self.append(adapter, 2, "two", uncertain=True)
         assert (result.error, result.existed) == (None, False)
         assert self.texts(adapter, self.target(adapter)) == ["one", "two"]
+
+
+class ConditionContract(AdapterHooks):
+    """For `stream` when its updates can be made to depend on the object being unchanged. `names` are fields that we may write."""
+
+    @abstractmethod
+    def change(self, adapter: Adapter, target: str, fields: Mapping[str, str]) -> None:
+        """A person saves this object now."""
+
+    @abstractmethod
+    def wait(self, seconds: float) -> None:
+        """Time passes at the remote system."""
+
+    def missing(self) -> str:
+        """An id that is well-formed and that nothing has."""
+        return "R-none"
+
+    def made(self, adapter: Adapter, count: int) -> list[str]:
+        """Ids of so many objects of ours, at rest."""
+        writes = [
+            Write("create", our_key(number), {self.names[0]: f"first {number}", self.names[1]: "kept"})
+            for number in range(count)
+        ]
+        targets = [str(result.target) for result in adapter.write(self.stream, writes)]
+        self.wait(3)
+        return targets
+
+    def looked(self, adapter: Adapter, targets: Sequence[str]) -> Mapping[str, Record]:
+        return adapter.fetch(self.stream, targets, select=Select())
+
+    def update(self, adapter: Adapter, seen: Mapping[str, Record], *, text: str = "second") -> Sequence[Result]:
+        """One conditional write of all that was seen."""
+        return adapter.write(
+            self.stream,
+            [
+                Write("update", f"k{target}", {self.names[0]: text}, target=target, unless_changed=record.guard)
+                for target, record in seen.items()
+            ],
+        )
+
+    def texts(self, adapter: Adapter, targets: Sequence[str]) -> list[Any]:
+        live = self.looked(adapter, targets)
+        return [live[target].fields[self.names[0]] for target in targets]
+
+    def test_the_stream_says_so_and_an_object_at_rest_has_a_guard(self, adapter: Adapter) -> None:
+        assert adapter.streams[self.stream].conditional != "none"
+        targets = self.made(adapter, 2)
+        assert all(record.guard for record in self.looked(adapter, targets).values())
+
+    def test_what_is_unchanged_is_written_and_nothing_else_of_it(self, adapter: Adapter) -> None:
+        targets = self.made(adapter, 2)
+        results = self.update(adapter, self.looked(adapter, targets))
+        assert [(result.error, result.target) for result in results] == [(None, target) for target in targets]
+        live = self.looked(adapter, targets)
+        assert {(one.fields[self.names[0]], one.fields[self.names[1]]) for one in live.values()} == {("second", "kept")}
+
+    def test_what_a_person_saved_since_the_look_is_not_written_and_its_neighbours_are(self, adapter: Adapter) -> None:
+        targets = self.made(adapter, 3)
+        seen = self.looked(adapter, targets)
+        self.change(adapter, targets[1], {self.names[0]: "a person's"})
+        results = self.update(adapter, seen)
+        assert [type(result.error) for result in results] == [type(None), Changed, type(None)]
+        assert self.texts(adapter, targets) == ["second", "a person's", "second"]
+
+    def test_another_look_is_another_condition(self, adapter: Adapter) -> None:
+        (target,) = self.made(adapter, 1)
+        seen = self.looked(adapter, [target])
+        self.change(adapter, target, {self.names[0]: "a person's"})
+        assert isinstance(self.update(adapter, seen)[0].error, Changed)
+        self.wait(3)
+        assert self.update(adapter, self.looked(adapter, [target]))[0].error is None
+        assert self.texts(adapter, [target]) == ["second"]
+
+    def test_what_is_gone_is_gone(self, adapter: Adapter) -> None:
+        (target,) = self.made(adapter, 1)
+        (record,) = self.looked(adapter, [target]).values()
+        writes = [
+            Write("update", "k", {self.names[0]: "x"}, target=each, unless_changed=record.guard)
+            for each in (self.missing(), target)
+        ]
+        assert [type(result.error) for result in adapter.write(self.stream, writes)] == [Gone, type(None)]
+
+    def test_a_whole_batch_may_be_with_and_without_conditions(self, adapter: Adapter) -> None:
+        targets = self.made(adapter, min(60, adapter.streams[self.stream].batch))
+        seen = self.looked(adapter, targets)
+        for target in targets[:4]:
+            self.change(adapter, target, {self.names[0]: "a person's"})
+        writes = [
+            Write(
+                "update", f"k{at}", {self.names[0]: str(at)}, target=target,
+                unless_changed=seen[target].guard if at % 2 else None,
+            )
+            for at, target in enumerate(targets)
+        ]  # fmt: skip
+        results = adapter.write(self.stream, writes)
+        assert [at for at, result in enumerate(results) if isinstance(result.error, Changed)] == [1, 3]
+        assert [result.error for at, result in enumerate(results) if at not in (1, 3)] == [None] * (len(targets) - 2)
+        expected = ["a person's" if at in (1, 3) else str(at) for at in range(len(targets))]
+        assert self.texts(adapter, targets) == expected

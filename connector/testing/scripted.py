@@ -2,7 +2,7 @@
 
 Streams are declared by their facts (`connector.adapter.Stream`), so one class plays an exclusive case system, a shop with
 plain creates, and an append stream. `fail` scripts faults, before or after the commit; `during` lets a person act while a
-write is under way.
+write is under way, `meanwhile` before or after any call.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel
 
 from connector.adapter import Clock, Stream
-from connector.errors import Gone, RecordFault, RemoteError
+from connector.errors import Changed, Gone, RecordFault, RemoteError
 from connector.model import Cursor, Page, Record, Report, Result, Select, StreamUse, Write
 from connector.stamps import parse, stamp
 
@@ -58,6 +58,9 @@ class ScriptedAdapter:
         """Fields that no reader may see any more: a permission that was taken away."""
         self._scripts: list[_Script] = []
         self._during: list[Callable[[str, Sequence[Write]], None]] = []
+        self._meanwhile: dict[tuple[int, bool], list[Callable[[], None]]] = defaultdict(list)
+        self._versions: dict[tuple[str, str], int] = defaultdict(int)
+        self._bin: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._number = 0
         self._lock = threading.RLock()
 
@@ -78,12 +81,15 @@ class ScriptedAdapter:
                 merged.get("claimed_by"),
             )
             self.objects[stream][key] = record
+            self._versions[stream, key] += 1
             return record
 
     def remove(self, stream: str, key: str) -> None:
-        """A person deletes an object."""
+        """A person deletes an object; under our key it lies in a recycle bin."""
         with self._lock:
-            del self.objects[stream][key]
+            record = self.objects[stream].pop(key)
+            if record.our_key:
+                self._bin[stream, record.our_key].append(key)
 
     def by_our_key(self, stream: str) -> dict[str, Record]:
         """Objects that bear a key of ours, by that key."""
@@ -108,6 +114,10 @@ class ScriptedAdapter:
         """Call `act(stream, batch)` once, in the middle of the next write, after it was committed."""
         self._during.append(act)
 
+    def meanwhile(self, act: Callable[[], None], *, call: int = 1, after: bool = False) -> None:
+        """A person acts right before the `call`-th call from now takes effect, or right after: before its answer is read."""
+        self._meanwhile[len(self.log) + call, after].append(act)
+
     def count(self, verb: str) -> int:
         """Calls of one verb so far."""
         return sum(1 for name, _, _ in self.log if name == verb)
@@ -115,17 +125,18 @@ class ScriptedAdapter:
     # -- the four verbs ------------------------------------------------------------------------------------------------
 
     def check(self, uses: Sequence[StreamUse] = ()) -> Report:
-        self.log.append(("check", "", 0))
+        self._begin_call("check", "", 0)
         self._maybe_raise("check", committed=False)
+        self._people(after=True)
         return Report({"system": "scripted"})
 
     def read(
         self, stream: str, since: Cursor | datetime | None, *, select: Select, overlap: float = 60.0
     ) -> Iterator[Page]:
-        begin = self._begin(since, overlap)
+        begin = self._since(since, overlap)
         place = ("", "")
         while True:
-            self.log.append(("read", stream, 0))
+            self._begin_call("read", stream, 0)
             self._maybe_raise("read", committed=False)
             with self._lock:
                 found = sorted(
@@ -137,6 +148,7 @@ class ScriptedAdapter:
                 )
                 here = found[: self.page]
                 records = [self._shown(self.objects[stream][key], select) for _, key in here]
+            self._people(after=True)
             place = here[-1] if here else place
             cursor = place[0] or begin or stamp(self.clock.now())
             yield Page(records, json.dumps([cursor]), self.clock.now(), len(found))
@@ -144,7 +156,7 @@ class ScriptedAdapter:
                 return
 
     @staticmethod
-    def _begin(since: Cursor | datetime | None, overlap: float) -> str:
+    def _since(since: Cursor | datetime | None, overlap: float) -> str:
         if since is None:
             return ""
         at = parse(json.loads(since)[0]) if isinstance(since, str) else since
@@ -162,22 +174,47 @@ class ScriptedAdapter:
     def fetch(
         self, stream: str, keys: Sequence[str], *, by: Literal["key", "our_key"] = "key", select: Select
     ) -> Mapping[str, Record]:
-        self.log.append(("fetch", stream, len(keys)))
+        self._begin_call("fetch", stream, len(keys))
         self._maybe_raise("fetch", committed=False)
         with self._lock:
             held = self.by_our_key(stream) if by == "our_key" else self.objects[stream]
-            return {key: self._shown(held[key], select) for key in keys if key in held}
+            found = {
+                key: replace(self._shown(held[key], select), guard=self._guard(stream, held[key]))
+                for key in keys
+                if key in held
+            }
+        self._people(after=True)
+        return found
+
+    def _guard(self, stream: str, record: Record) -> str | None:
+        """The condition "as it is now"; None when a change within the same second could hide behind it."""
+        match self.streams[stream].conditional:
+            case "exact":
+                return str(self._versions[stream, record.key])
+            case "1s" if record.stamp is not None and record.stamp[:19] < stamp(self.clock.now())[:19]:
+                return record.stamp[:19]
+        return None
+
+    def _changed(self, stream: str, write: Write, record: Record) -> bool:
+        """Whether a condition fails, as exactly as the system can tell."""
+        if write.unless_changed is None:
+            return False
+        kind = self.streams[stream].conditional
+        assert kind != "none", f"{stream} takes no conditional writes"
+        now = str(self._versions[stream, record.key]) if kind == "exact" else (record.stamp or "")[:19]
+        return now != write.unless_changed
 
     def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:
         assert len({write.op for write in batch}) == 1, "a batch is of one kind"
         assert len(batch) <= self.streams[stream].batch, "the engine keeps to the stream's batch"
-        self.log.append(("write", stream, len(batch)))
+        self._begin_call("write", stream, len(batch))
         self._maybe_raise("write", committed=False)
         with self._lock:
             results = [self._row_fault(write) or self._commit(stream, write) for write in batch]
             self.sent.extend((stream, write) for write in batch)
         for act in [self._during.pop(0)] if self._during else []:
             act(stream, batch)
+        self._people(after=True)
         self._maybe_raise("write", committed=True)
         return results
 
@@ -209,6 +246,8 @@ class ScriptedAdapter:
         stream = self.streams[stream].object or stream
         if write.target is None or write.target not in self.objects[stream]:
             return Result(write.target, Gone(f"{stream} {write.target} is gone", code="404"))
+        if self._changed(stream, write, self.objects[stream][write.target]):
+            return Result(write.target, Changed(f"{stream} {write.target} was changed meanwhile", code="412"))
         record = self.put(stream, write.target, **{k: v for k, v in write.fields.items() if k not in conditions})
         return Result(record.key)
 
@@ -216,6 +255,9 @@ class ScriptedAdapter:
         held = self.by_our_key(stream).get(write.key)
         if held is not None and self.streams[stream].create == "exclusive":
             return Result(held.key, existed=True)
+        buried = [key for key in self._bin[stream, write.key] if key not in write.forgotten]
+        if write.uncertain and held is None and buried:
+            return Result(buried[-1], Gone(f"{stream} {buried[-1]} was deleted", code="deleted"))
         self._number += 1
         key = f"{stream}-{self._number}" if self.streams[stream].create == "exclusive" else write.key
         self.created[write.key] += 1
@@ -223,7 +265,15 @@ class ScriptedAdapter:
         self.objects[stream][key] = replace(record, our_key=write.key)
         return Result(key)
 
-    # -- scripted faults -----------------------------------------------------------------------------------------------
+    # -- people and scripted faults ------------------------------------------------------------------------------------
+
+    def _begin_call(self, verb: str, stream: str, count: int) -> None:
+        self.log.append((verb, stream, count))
+        self._people(after=False)
+
+    def _people(self, *, after: bool) -> None:
+        for act in self._meanwhile.pop((len(self.log), after), ()):
+            act()
 
     def _maybe_raise(self, verb: str, *, committed: bool) -> None:
         with self._lock:

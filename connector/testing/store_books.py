@@ -19,6 +19,7 @@ from connector.store import Books, Leased, LeaseToken, Store
 from connector.testing.store_hooks import MAPPING, NOW, StoreHooks, books, order, outcome, page
 
 STATES = ("done", "filtered", "foreign", "parked", "pending")
+OPEN_OR_DROPPED = (*STATES, "dropped")
 
 _RECORDS = st.lists(
     st.builds(
@@ -35,7 +36,8 @@ _OPERATIONS = st.lists(
         st.tuples(st.just("ingest"), _RECORDS, st.sampled_from([None, 60.0])),
         st.tuples(st.just("lease"), st.integers(1, 4), st.sampled_from([30.0, 60.0])),
         st.tuples(st.just("settle"), st.lists(st.sampled_from(STATES), min_size=8, max_size=8), st.integers(0, 9)),
-        st.tuples(st.just("replay"), st.none(), st.none()),
+        st.tuples(st.just("replay"), st.booleans(), st.none()),
+        st.tuples(st.just("drop"), st.sampled_from("abc"), st.none()),
         st.tuples(st.just("take over"), st.none(), st.none()),
         st.tuples(st.just("wait"), st.sampled_from([1.0, 45.0, 120.0]), st.none()),
     ),
@@ -77,7 +79,8 @@ class _Model:
                 self.rows[place] = _Version("pending", 1, record)
             elif self._is_new(held.record, record):
                 self.superseded += held.state == "pending"
-                self.rows[place] = _Version("pending", held.rev + 1, record)
+                state: RowState = "dropped" if held.state == "dropped" else "pending"
+                self.rows[place] = _Version(state, held.rev + 1, record)
             else:
                 self.repeated += 1
 
@@ -93,7 +96,7 @@ class _Model:
         settled = self.read - self.repeated - self.superseded - open_
         return Books(
             flow, len(self.rows), states["done"], states["filtered"], states["foreign"], states["parked"],
-            states["pending"], 0, self.read, self.repeated, self.superseded, settled, open_,
+            states["pending"], states["dropped"], self.read, self.repeated, self.superseded, settled, open_,
         )  # fmt: skip
 
 
@@ -131,8 +134,8 @@ class BooksPromises(StoreHooks):
                     assert kept.balanced, (verb, kept)
                     assert kept == model.books(flow), verb
                     counted = self.states(Path(folder), store, flow)
-                    assert {state: counted.get(state, 0) for state in STATES} == {
-                        state: getattr(kept, state) for state in STATES
+                    assert {state: counted.get(state, 0) for state in OPEN_OR_DROPPED} == {
+                        state: getattr(kept, state) for state in OPEN_OR_DROPPED
                     }
 
             try:
@@ -163,10 +166,16 @@ class BooksPromises(StoreHooks):
             assert moved.settled == settled
             assert moved.settled + moved.lost == len(settles)
         elif verb == "replay":
-            parked = [version for version in model.rows.values() if version.state == "parked"]
-            assert store.replay(now, flow=flow) == len(parked)
-            for version in parked:
+            left = "dropped" if first else "parked"
+            chosen = [version for version in model.rows.values() if version.state == left]
+            assert store.replay(now, flow=flow, dropped=first) == len(chosen)
+            for version in chosen:
                 version.state = "pending"
+        elif verb == "drop":
+            parked = [v for (_, key), v in model.rows.items() if v.state == "parked" and key == first]
+            assert store.drop(now, why="enough", by="uid 7", flow=flow, key=first) == len(parked)
+            for version in parked:
+                version.state = "dropped"
         elif verb == "take over":
             with store.hold(f"flow:{flow}"):
                 pass

@@ -11,11 +11,12 @@ class TestMine(StoreContract):
 from __future__ import annotations
 
 from connector.testing.store_books import BooksPromises
+from connector.testing.store_hand import HandPromises
 from connector.testing.store_ingest import IngestPromises
 from connector.testing.store_keeping import KeepingPromises
 from connector.testing.store_lease import LeasePromises
 from connector.testing.store_processes import ProcessPromises
 
 
-class StoreContract(IngestPromises, LeasePromises, BooksPromises, KeepingPromises, ProcessPromises):
+class StoreContract(IngestPromises, LeasePromises, BooksPromises, KeepingPromises, HandPromises, ProcessPromises):
     """Every promise of `connector.store.Store`. `make` and `url` are yours."""

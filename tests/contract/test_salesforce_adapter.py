@@ -444,3 +444,22 @@ def test_a_case_that_a_person_deleted_after_a_lost_answer_is_not_made_again(box:
     assert len(box.control.cases()) == 3
     certain = service.write("Case", creates(1))
     assert certain[0].error is None, "who is certain that it made none may make it"
+
+
+def test_a_deleted_case_that_was_forgotten_says_nothing_about_a_lost_reply(box: Sandbox, service: Salesforce) -> None:
+    """A person asked for a new one in its place; its create is in doubt now."""
+    (first,) = service.write("Case", creates(1))
+    (create,) = creates(1)
+    box.control.agent_delete(create.key)
+    assert first.target is not None
+    anew = Write("create", create.key, create.fields, uncertain=True)
+    (result,) = service.write("Case", [anew])
+    assert (result.target, type(result.error)) == (first.target, Gone), "its id is told, so that it can be forgotten"
+    anew = Write("create", create.key, create.fields, uncertain=True, forgotten=(first.target[:15],))
+    (second,) = service.write("Case", [anew])
+    assert (second.error, second.existed) == (None, False)
+    (again,) = service.write("Case", [anew])
+    assert (again.target, again.existed) == (second.target, True)
+    box.control.agent_delete(create.key)
+    (result,) = service.write("Case", [anew])
+    assert (result.target, type(result.error)) == (second.target, Gone)

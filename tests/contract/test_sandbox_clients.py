@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -114,6 +115,21 @@ def test_simple_salesforce_works_with_rows(box: Sandbox, sf: Any) -> None:
     assert sf.Case.delete(made["id"]) == 204
     with pytest.raises(SalesforceResourceNotFound):
         sf.Case.get(made["id"])
+
+
+def test_simple_salesforce_sends_conditions_in_a_composite(box: Sandbox, sf: Any) -> None:
+    case = sf.Case.create({"Subject": "x", "Commerce_Key__c": "K1"})["id"]
+    for since, status, subject in ((0, 412, "x"), (4102444800, 204, "y")):
+        part = {
+            "method": "PATCH",
+            "url": f"/services/data/v66.0/sobjects/Case/{case}",
+            "referenceId": "c0",
+            "httpHeaders": {"If-Unmodified-Since": formatdate(since, usegmt=True)},
+            "body": {"Subject": "y"},
+        }
+        answers = sf.restful("composite", method="POST", json={"allOrNone": False, "compositeRequest": [part]})
+        assert answers["compositeResponse"][0]["httpStatusCode"] == status
+        assert box.control.case("K1")["Subject"] == subject
 
 
 def test_simple_salesforce_queries_and_pages(box: Sandbox, sf: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -14,12 +15,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from connector.errors import LedgerError
 from connector.store import Store, open_store
+from connector.store import sqlite_schema as schema
 from connector.store.sqlite_schema import STATES
 from connector.testing import StoreContract
-from connector.testing.store_hooks import FLOW, NOW, books, later, only, order, page
+from connector.testing.store_hooks import FLOW, NOW, later, only, order, page
 
 
 class TestSqlite(StoreContract):
@@ -36,19 +39,15 @@ class TestSqlite(StoreContract):
             ).fetchall()
         return Counter({STATES[state]: count for state, count in counted})
 
-    def test_a_dropped_row_stays_dropped_and_the_books_know(self, store: Store, tmp_path: Path) -> None:
-        self.settled(store, "parked", order())
+    def test_what_was_dropped_is_audited_with_who_why_and_how_many(self, store: Store, tmp_path: Path) -> None:
+        self.settled(store, "parked", order("1"), order("2"), reason="no queue")
+        store.drop(later(minutes=1), why="settled by phone", by="uid 7", flow=FLOW, reason="no queue")
         with closing(sqlite3.connect(tmp_path / "ledger.db")) as db:
-            db.execute("UPDATE row SET state=?", (STATES.index("dropped"),))
-            db.execute("UPDATE flow SET parked=0, dropped=1")
-            db.commit()
-        assert store.replay(NOW) == 0
-        done = store.ingest(FLOW, page(order(minute=1)), later(minutes=1), lease=60)
-        assert (done.changed, done.leased) == (1, [])
-        assert (only(store).state, only(store).rev) == ("dropped", 2)
-        assert books(store).balanced
-        assert self.states(tmp_path, store, FLOW) == {"dropped": 1}
-        assert self.take(store, later(days=1)) == []
+            ((at, what, facts),) = db.execute("SELECT at, what, facts FROM audit").fetchall()
+        assert (at, what) == (later(minutes=1).timestamp(), "parked drop")
+        told = {"by": "uid 7", "why": "settled by phone", "rows": "2"}
+        assert json.loads(facts) == {**told, "flow": FLOW, "key": "", "reason": "no queue", "field": ""}
+        assert self.states(tmp_path, store, FLOW) == {"dropped": 2}
 
     @pytest.mark.parametrize("what", ["deleted", "replaced"])
     def test_a_ledger_that_is_taken_away_takes_no_more_in(self, store: Store, tmp_path: Path, what: str) -> None:
@@ -89,6 +88,24 @@ def refused(path: Path) -> str:
         open_store(f"sqlite:///{path}")
     assert str(path) in str(caught.value), "the message names the file"
     return str(caught.value)
+
+
+def test_a_ledger_of_the_first_version_is_taken_on_with_its_lines(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as db:
+        schema.ledger.apply(Database(db), stop_before="m002_gone")
+        db.execute("INSERT INTO flow (id, name, done, rows, read, settled) VALUES (1, ?, 1, 1, 1, 1)", (FLOW,))
+        db.execute("INSERT INTO word VALUES (1, 'RefArch'), (2, 'service.Case')")
+        db.execute(
+            "INSERT INTO row (id, flow, site, key, rev, content, state, due, first_seen, last_seen) "
+            "VALUES (1, 1, 1, '00001301', 1, x'00', 1, 0, 0, 0)"
+        )
+        db.execute(
+            "INSERT INTO line (row, id, key, stream, state, target, digests) VALUES (1, 'main', '', 2, 1, '500A', x'')"
+        )
+    for _ in range(2):
+        with closing(open_store("sqlite:///ledger.db", base=tmp_path)) as store:
+            (line,) = only(store).lines
+            assert (line.target, line.gone, line.forgotten) == ("500A", False, ())
 
 
 def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:

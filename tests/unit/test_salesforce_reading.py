@@ -29,7 +29,7 @@ from tests.unit.salesforce_wire import (
 )
 
 AGENT = "005000000000077AAA"
-HEAD = f"SELECT Id,SystemModstamp,{KEY},OwnerId,Owner.Name,Owner.Type,Status FROM Case"
+HEAD = f"SELECT Id,SystemModstamp,{KEY},OwnerId,Owner.Name,Owner.Type,IsClosed,Status FROM Case"
 TAIL = "ORDER BY SystemModstamp,Id LIMIT"
 
 

@@ -7,7 +7,8 @@ Here every call of the library, `query` and `restful` included, passes `_call_sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from datetime import datetime
 from typing import Any
 
 import simple_salesforce
@@ -43,10 +44,13 @@ class Client(simple_salesforce.Salesforce):  # type: ignore[misc]  # ships no ty
         body: bytes | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        expect: Container[int] = (),
     ) -> Response:
-        """One call under the version's base path; its answer is whole JSON, or nothing (204). Raises RemoteError."""
+        """One call under the version's base path; its answer is whole JSON, or nothing (204). Raises RemoteError for an
+        answer of 300 and more, except for statuses to `expect`: these the caller reads itself."""
+        url = self.base_url + path
         return self._call_salesforce(
-            method, self.base_url + path, intent=intent, data=body, params=params, headers=dict(headers or {})
+            method, url, intent=intent, data=body, params=params, headers=dict(headers or {}), expect=expect
         )
 
     def page(self, soql: str, *, deleted: bool = False) -> tuple[Response, list[dict[str, Any]], bool]:
@@ -56,11 +60,17 @@ class Client(simple_salesforce.Salesforce):  # type: ignore[misc]  # ships no ty
 
     def rows(self, soql: str, *, deleted: bool = False) -> list[dict[str, Any]]:
         """All rows of a query whose result is small; further parts are fetched at once."""
+        return self.dated_rows(soql, deleted=deleted)[0]
+
+    def dated_rows(self, soql: str, *, deleted: bool = False) -> tuple[list[dict[str, Any]], datetime | None]:
+        """The same, and the server's clock when the query began, or a little earlier; None if the server tells no time."""
+        began = self._http.clock.now()
         answer, rows, done = self.page(soql, deleted=deleted)
+        looked = answer.date and answer.date - (self._http.clock.now() - began)
         while not done:
             answer = self._call_salesforce("GET", self._further(answer.json().get("nextRecordsUrl")))
             rows, done = rows + _rows_of(answer), bool(answer.json().get("done"))
-        return rows
+        return rows, looked
 
     def _further(self, path: Any) -> str:
         """Where a result goes on; only on the same host, because the token goes there."""
@@ -77,6 +87,7 @@ class Client(simple_salesforce.Salesforce):  # type: ignore[misc]  # ships no ty
         max_retries: int = 0,
         *,
         intent: Intent | None = None,
+        expect: Container[int] = (),
         **kwargs: Any,
     ) -> Answer:
         """The library's one way out. A 401 is answered with one new token and the same call, own headers included."""
@@ -92,7 +103,7 @@ class Client(simple_salesforce.Salesforce):  # type: ignore[misc]  # ships no ty
                 answer = self._sent(method, url, token, headers, intent, kwargs)
                 if answer.status == 401:
                     self._sign_in.tokens.refused(token)
-        if answer.status >= 300:
+        if answer.status >= 300 and answer.status not in expect:
             raise call_fault(answer)
         return answer
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -24,6 +24,25 @@ def body(stream: str, rows: Sequence[Write], op: Op, *, key_field: str, referenc
     else:
         records = [{**row.fields, "attributes": kind, "id": row.target} for row in rows]
     return _dumps({"allOrNone": False, "records": records}, references)
+
+
+def parts_body(parts: Sequence[tuple[str, Mapping[str, str], Write]], references: References) -> bytes:
+    """A composite of PATCHes, each with its path and headers. Raises as `body` does."""
+    made = [
+        {"method": "PATCH", "url": url, "referenceId": f"r{at}", "httpHeaders": headers, "body": _changes(row)}
+        for at, (url, headers, row) in enumerate(parts)
+    ]
+    return _dumps({"allOrNone": False, "compositeRequest": made}, references)
+
+
+def fields_body(row: Write, references: References) -> bytes:
+    """The body of one PATCH. Raises as `body` does."""
+    return _dumps(_changes(row), references)
+
+
+def _changes(row: Write) -> dict[str, Any]:
+    """Fields of a row whose Id stands in the path."""
+    return {name: value for name, value in row.fields.items() if name.lower() not in ("id", "attributes")}
 
 
 def unwritable(row: Write, references: References) -> Rejected | None:

@@ -16,7 +16,9 @@ from typing import Any
 from connector.adapters.salesforce.codes import ADMIN_TEXT, INNER_TEXT, MISSING_ROW, PASSING, PERMANENT, USED_UP
 from connector.errors import (
     AuthFailed,
+    Changed,
     Conflict,
+    ConnectionFault,
     Gone,
     Misconfigured,
     RateLimited,
@@ -27,7 +29,7 @@ from connector.errors import (
     Unavailable,
 )
 from connector.http import Response, redact
-from connector.model import Ref
+from connector.model import Ref, Result
 
 TANGLED = "Too many batch retries"
 _DAY_LIMIT_PAUSE = timedelta(minutes=15)
@@ -196,7 +198,7 @@ def call_fault(answer: Response, clock_pause: timedelta = _DAY_LIMIT_PAUSE) -> R
             remedy=f"create {column}, give the integration user's permission set access to it, or correct the mapping",
         )
     if answer.status == 412:
-        return Conflict(f"{head}: changed meanwhile", code=code or "412")
+        return Changed(f"{head}: changed meanwhile", code=code or "412")
     return _by_status(answer, code, text, head)
 
 
@@ -263,3 +265,16 @@ def error_of(answer: Response) -> tuple[str, str]:
         return "", ""
     code = found.get("errorCode") or found.get("statusCode") or found.get("error") or ""
     return str(code)[:80], str(found.get("message") or found.get("error_description") or "")
+
+
+def for_each(rows: Sequence[Any], error: RemoteError) -> list[Result]:
+    """What a failed call means for rows whose neighbours' outcome is known already."""
+    if isinstance(error, RecordFault):
+        return [Result(error=error)] * len(rows)
+    uncertain = isinstance(error, ConnectionFault) and error.uncertain
+    return [Result(error=Transient(str(error), uncertain=uncertain, code=error.code, remedy=error.remedy))] * len(rows)
+
+
+def not_sent(rows: Sequence[Any], down: ConnectionFault) -> list[Result]:
+    """What a connection that failed means for rows that were still to come."""
+    return for_each(rows, Transient(f"not sent: {down}", code=down.code))

@@ -9,6 +9,7 @@ from connector.adapters.salesforce.budget import Gauge
 from connector.adapters.salesforce.checking import Checker
 from connector.adapters.salesforce.client import Client
 from connector.adapters.salesforce.comments import Comments
+from connector.adapters.salesforce.conditional import Guarded
 from connector.adapters.salesforce.describing import Describer
 from connector.adapters.salesforce.reading import Reader
 from connector.adapters.salesforce.references import References
@@ -33,10 +34,12 @@ class Parts:
         self.client = Client(http, http.session(gauge.hear), sign_in, url=settings.url, version=settings.version)
         describe = Describer(self.client)
         self.reader = Reader(self.client, settings, clock, gauge, sign_in, describe)
+        references = References(self.client.rows)
         self.writer = Writer(
             self.client,
-            References(self.client.rows),
+            references,
             clock,
+            guarded=Guarded(self.client, references, version=settings.version, key_field=settings.key_field),
             key_field=settings.key_field,
             batch=settings.batch,
             ids_by_key=self.reader.ids_by_key,

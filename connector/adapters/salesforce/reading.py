@@ -7,7 +7,8 @@ A page is one query; the next one begins behind the last row of this one, so tha
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -16,15 +17,16 @@ from connector.adapter import Clock, Stream
 from connector.adapters.salesforce import comments, cursor, soql
 from connector.adapters.salesforce.budget import Gauge
 from connector.adapters.salesforce.client import Client
+from connector.adapters.salesforce.conditional import guard
 from connector.adapters.salesforce.cursor import Position
-from connector.adapters.salesforce.records import nested, same_id, stamp_of, to_record
+from connector.adapters.salesforce.records import CLAIM_COLUMNS, nested, same_id, stamp_of, to_record
 from connector.adapters.salesforce.settings import Settings
 from connector.adapters.salesforce.signin import SignIn
 from connector.errors import Misconfigured
 from connector.http import Response
 from connector.model import Cursor, Page, Record, Select
 
-_NOT_FOR_A_SWEEP = frozenset({"Owner", "OwnerId", *comments.FOR_OWN})
+_NOT_FOR_A_SWEEP = frozenset({*CLAIM_COLUMNS, *comments.FOR_OWN})
 _RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?\Z")
 
 
@@ -79,8 +81,10 @@ class Reader:
             queries = soql.among(stream.name, names, "Id", wanted)
         found: dict[str, Record] = {}
         for query in queries:
-            for record in self._records(stream, self._client.rows(query), names):
-                found.setdefault(same_id(record.key) if by == "key" else record.our_key or "", record)
+            rows, looked = self._client.dated_rows(query)
+            for record in self._records(stream, rows, names):
+                guarded = replace(record, guard=guard(record.stamp, looked))
+                found.setdefault(same_id(record.key) if by == "key" else record.our_key or "", guarded)
         named = ((key, same_id(key) if by == "key" else key) for key in wanted)
         return {key: found[name] for key, name in named if name in found}
 
@@ -93,14 +97,19 @@ class Reader:
                 found.setdefault(row[key_field], row["Id"])
         return found
 
-    def buried(self, stream: Stream, keys: Sequence[str]) -> set[str]:
-        """Our keys whose only records lie in the recycle bin: somebody deleted them, or merged them into others."""
+    def buried(self, stream: Stream, keys: Mapping[str, Collection[str]]) -> dict[str, str]:
+        """Our keys whose only records lie in the recycle bin, with the Id of one: somebody deleted them, or merged them into
+        others. With each key the Ids of those that are known to lie there and do not count."""
         key_field = self._key_field(stream)
-        gone: dict[str, bool] = {}
-        for query in soql.among(stream.name, ["Id", "IsDeleted", key_field], key_field, keys):
+        gone: dict[str, str | None] = {}
+        for query in soql.among(stream.name, ["Id", "IsDeleted", key_field], key_field, list(keys)):
             for row in self._client.rows(query, deleted=True):
-                gone[row[key_field]] = gone.get(row[key_field], True) and bool(row["IsDeleted"])
-        return {key for key, only in gone.items() if only}
+                key, known = row[key_field], {same_id(one) for one in keys.get(row[key_field], ())}
+                if not row["IsDeleted"]:
+                    gone[key] = None
+                elif same_id(row["Id"]) not in known:
+                    gone.setdefault(key, row["Id"])
+        return {key: record for key, record in gone.items() if record is not None}
 
     def _key_path(self, stream: Stream) -> str:
         """Where our key is found from a row: on itself, or on the case that it belongs to."""

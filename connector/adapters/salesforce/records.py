@@ -8,6 +8,10 @@ from typing import Any
 from connector import stamps
 from connector.model import Record
 
+CLAIM_COLUMNS = ("OwnerId", "Owner", "IsClosed")
+"""What tells whether somebody has taken a case."""
+CLOSED = "closed"
+"""Who has taken a closed case. Who closed it does not show for long: our next update makes us the last to have saved it."""
 _USER = "005"
 
 
@@ -53,11 +57,10 @@ def to_record(
 
 
 def claimed_by(row: Mapping[str, Any], nobody: Collection[str]) -> str | None:
-    """The name of the user who owns the case, else the id; None when a queue does, or a user who counts as nobody."""
-    owner_id: str | None = row.get("OwnerId")
-    if not owner_id or not owner_id.startswith(_USER) or same_id(owner_id) in nobody:
-        return None
+    """Who has taken the case: the name of the user who owns it, else the id, or CLOSED. None when it is open and a queue owns
+    it, or a user who counts as nobody."""
+    owner_id: str = row.get("OwnerId") or ""
     name: str | None = (row.get("Owner") or {}).get("Name")
-    if name and name in nobody:
-        return None
-    return name or owner_id
+    if owner_id.startswith(_USER) and same_id(owner_id) not in nobody and name not in nobody:
+        return name or owner_id
+    return CLOSED if row.get("IsClosed") else None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from connector.adapter import Stream
 from connector.adapters.salesforce import comments
+from connector.adapters.salesforce.records import CLAIM_COLUMNS
 from connector.adapters.salesforce.settings import API_NAME, Settings
 from connector.model import Op
 
@@ -60,7 +61,7 @@ class Streams(Mapping[str, Stream]):
         return Stream(
             name,
             key="Id",
-            needs=tuple([*needs, "OwnerId", "Owner"] if name == "Case" else needs),
+            needs=tuple([*needs, *CLAIM_COLUMNS] if name == "Case" else needs),
             writes=writes,
             batch=settings.batch,
             fetch_batch=200,
@@ -68,5 +69,6 @@ class Streams(Mapping[str, Stream]):
             fetch="direct",
             settle_after=settings.settle_after,
             claims=name == "Case",
+            conditional="1s" if keyed else "none",
             lengths=CASE_LENGTHS if name == "Case" else {},
         )

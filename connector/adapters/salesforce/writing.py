@@ -6,7 +6,8 @@ already is answered with the record that bears it. Source: REST API Developer Gu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +16,17 @@ import orjson
 from connector.adapter import Clock, Stream
 from connector.adapters.salesforce.client import Client
 from connector.adapters.salesforce.codes import USED_UP
+from connector.adapters.salesforce.conditional import MOST, Guarded
 from connector.adapters.salesforce.encoding import body, refs, unwritable
-from connector.adapters.salesforce.faults import KeyTaken, MissingColumn, StaleReference, Tangled, row_fault
+from connector.adapters.salesforce.faults import (
+    KeyTaken,
+    MissingColumn,
+    StaleReference,
+    Tangled,
+    for_each,
+    not_sent,
+    row_fault,
+)
 from connector.adapters.salesforce.records import same_id
 from connector.adapters.salesforce.references import References
 from connector.errors import (
@@ -47,11 +57,13 @@ class Writer:
         references: References,
         clock: Clock,
         *,
+        guarded: Guarded,
         key_field: str,
         batch: int,
         ids_by_key: Callable[[Stream, Sequence[str]], dict[str, str]],
-        buried: Callable[[Stream, Sequence[str]], set[str]],
+        buried: Callable[[Stream, Mapping[str, Collection[str]]], dict[str, str]],
     ) -> None:
+        self._guarded = guarded
         self._client, self._references, self._clock = client, references, clock
         self._key_field, self._batch, self._ids_by_key, self._buried = key_field, batch, ids_by_key, buried
 
@@ -61,24 +73,42 @@ class Writer:
         A create that may have been done before, and whose record a person has deleted since, is not done again: a key is
         unique among records that are not in the recycle bin only.
         """
-        doubted = [write.key for write in batch if write.uncertain] if op == "create" else []
-        buried = self._buried(stream, doubted) if doubted else set()
+        doubted = {write.key: write.forgotten for write in batch if write.uncertain} if op == "create" else {}
+        buried = self._buried(stream, doubted) if doubted else {}
         if not buried:
             return self._write(stream, batch, op)
         good = [write for write in batch if write.key not in buried]
         sent = iter(self._write(stream, good, op) if good else ())
-        return [_was_deleted(stream) if write.key in buried else next(sent) for write in batch]
+        return [_was_deleted(stream, buried[write.key]) if write.key in buried else next(sent) for write in batch]
 
     def _write(self, stream: Stream, batch: Sequence[Write], op: Op) -> list[Result]:
+        """Rows with a condition first, while the look on which it rests is fresh; then the others."""
+        asked = [write for write in batch if write.unless_changed is not None]
+        if not asked:
+            return self._in_calls(stream, batch, op, self._batch)
+        done = iter(self._in_calls(stream, asked, op, MOST))
+        others = [write for write in batch if write.unless_changed is None]
+        try:
+            rest = iter(self._in_calls(stream, others, op, self._batch))
+        except RemoteError as error:
+            rest = iter(for_each(others, error))
+        return [next(rest if write.unless_changed is None else done) for write in batch]
+
+    def _in_calls(self, stream: Stream, batch: Sequence[Write], op: Op, size: int) -> list[Result]:
         rows, places = _coalesced(batch, op)
         results: list[Result] = []
-        for chunk in _chunks(rows, self._batch):
+        down: ConnectionFault | None = None
+        for chunk in _chunks(rows, size):
+            if down is not None:
+                results += not_sent(chunk, down)
+                continue
             try:
                 results += self._chunk(stream, chunk, op)
             except RemoteError as error:
                 if not results:
                     raise
-                results += _for_each(chunk, error)
+                results += for_each(chunk, error)
+                down = error if isinstance(error, ConnectionFault) else None
         return results if places is None else [results[place] for place in places]
 
     def _chunk(self, stream: Stream, rows: Sequence[Write], op: Op) -> list[Result]:
@@ -100,7 +130,7 @@ class Writer:
             except RemoteError as error:
                 if len(at) == len(rows):
                     raise
-                done = _for_each(at, error)
+                done = for_each(at, error)
             for place, result in zip(at, done, strict=True):
                 results[place] = result
         return results
@@ -108,6 +138,8 @@ class Writer:
     def _send(self, stream: Stream, rows: Sequence[Write], op: Op) -> list[Result]:
         """One call."""
         try:
+            if rows[0].unless_changed is not None:
+                return self._guarded.send(stream.name, rows)
             sent = body(stream.name, rows, op, key_field=self._key_field, references=self._references)
         except orjson.JSONEncodeError:
             return self._send_what_can_be(stream, rows, op)
@@ -205,12 +237,12 @@ class Writer:
         down: ConnectionFault | None = None
         for chunk in _chunks(rows, size):
             if down is not None:
-                results += _for_each(chunk, Transient(f"not sent: {down}", code=down.code))
+                results += not_sent(chunk, down)
                 continue
             try:
                 results += self._send(stream, chunk, op)
             except RemoteError as error:
-                results += _for_each(chunk, error)
+                results += for_each(chunk, error)
                 down = error if isinstance(error, ConnectionFault) else None
         return results
 
@@ -223,8 +255,8 @@ class Writer:
         ]
 
 
-def _was_deleted(stream: Stream) -> Result:
-    return Result(error=Gone(f"the {stream.name} that an earlier try made was deleted or merged", code="DELETED"))
+def _was_deleted(stream: Stream, record: str) -> Result:
+    return Result(record, Gone(f"the {stream.name} that an earlier try made was deleted or merged", code="DELETED"))
 
 
 def _not_found(error: RecordFault | None) -> RecordFault:
@@ -263,7 +295,7 @@ def _coalesced(batch: Sequence[Write], op: Op) -> tuple[Sequence[Write], list[in
         rows[name] = (
             write
             if first is None
-            else Write(op, first.key, {**first.fields, **write.fields}, first.target, write.uncertain)
+            else replace(first, fields={**first.fields, **write.fields}, uncertain=write.uncertain)
         )
     place = {name: at for at, name in enumerate(rows)}
     return list(rows.values()), [place[name] for name in names]
@@ -271,11 +303,3 @@ def _coalesced(batch: Sequence[Write], op: Op) -> tuple[Sequence[Write], list[in
 
 def _chunks(rows: Sequence[Write], size: int) -> Iterator[Sequence[Write]]:
     return (rows[at : at + size] for at in range(0, len(rows), size))
-
-
-def _for_each(rows: Sequence[Any], error: RemoteError) -> list[Result]:
-    """What a failed call means for rows whose neighbours' outcome is known already."""
-    if isinstance(error, RecordFault):
-        return [Result(error=error)] * len(rows)
-    uncertain = isinstance(error, ConnectionFault) and error.uncertain
-    return [Result(error=Transient(str(error), uncertain=uncertain, code=error.code, remedy=error.remedy))] * len(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 MOST, MOST_HEAVY = 25, 5
 _REFERENCE = re.compile(r"@\{(\w+)((?:\.\w+|\[\d+\])*)\}")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_INHERITED = (b"accept", b"authorization", b"content-type")
+"""Headers that a part has from the whole and may not give itself. All others it has only if it gives them."""
 _HEAVY = re.compile(r"/(?:query|queryAll|composite/sobjects)(?:[/?]|$)")
 
 
@@ -35,6 +38,8 @@ class Composite:
             )
         if call.body().get("allOrNone") is True:
             raise Problem("FEATURE_NOT_ENABLED", "this sandbox carries out composites with allOrNone false only")
+        for part in parts:
+            _refuse_inherited(part)  # fails the whole, before anything is carried out
         known: dict[str, Any] = {}
         out: list[dict[str, Any]] = []
         for part in parts:
@@ -42,7 +47,9 @@ class Composite:
             if not isinstance(name, str):
                 raise Problem("INVALID_INPUT", "each part needs a referenceId")
             try:
-                reply = self._carry_out(call, _filled(part, known))
+                given = call.request.headers
+                inherited = {header: given[header] for header in _INHERITED if header in given}
+                reply = self._carry_out(call, _filled(part, known), inherited)
             except Problem as problem:
                 reply = problem.reply()
             body = orjson.loads(reply.body) if reply.body else None
@@ -70,7 +77,7 @@ class Composite:
                 "url": "/services/data/" + url.lstrip("/"),
             }
             try:
-                reply = self._carry_out(call, part)
+                reply = self._carry_out(call, part, call.request.headers)
             except Problem as problem:
                 reply = problem.reply()
             wrong = wrong or reply.status >= 400
@@ -86,16 +93,14 @@ class Composite:
             raise Problem("LIMIT_EXCEEDED", f"a composite has 1 to {MOST} parts, not {len(parts)}")
         return parts
 
-    def _carry_out(self, call: Call, part: dict[str, Any]) -> Reply:
+    def _carry_out(self, call: Call, part: dict[str, Any], inherited: Mapping[bytes, bytes]) -> Reply:
         from connector.sandbox.salesforce.org import Call as OneCall
 
         target = str(part.get("url", ""))
         path = target.partition("?")[0].strip("/").split("/")
         if path[:2] != ["services", "data"] or len(path) < 4:
             raise Problem("NOT_FOUND", "The requested resource does not exist", status=404)
-        headers = dict(call.request.headers)
-        for header, value in _object(part.get("httpHeaders")).items():
-            headers[str(header).lower().encode()] = str(value).encode()
+        headers = {**inherited, **_own_headers(part)}
         body = b"" if part.get("body") is None else orjson.dumps(part["body"])
         request = Request(str(part.get("method", "GET")).upper(), target, headers, body)
         inner = OneCall(self.org, request, call.session, path[2], call.now)
@@ -123,6 +128,18 @@ def _looked_up(name: str, path: str, known: dict[str, Any]) -> Any:
     except (KeyError, IndexError, TypeError) as error:
         raise Problem("PROCESSING_HALTED", f"Invalid reference specified: {name}{path}") from error
     return found
+
+
+def _own_headers(part: dict[str, Any]) -> dict[bytes, bytes]:
+    """What a part gives under httpHeaders."""
+    return {str(name).lower().encode(): str(value).encode() for name, value in _object(part.get("httpHeaders")).items()}
+
+
+def _refuse_inherited(part: dict[str, Any]) -> None:
+    headers = part.get("httpHeaders")
+    for name in headers if isinstance(headers, dict) else ():
+        if str(name).lower().encode() in _INHERITED:
+            raise Problem("INVALID_INPUT", f"httpHeaders of a subrequest may not contain {name}")
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -66,7 +66,15 @@ class World:
     """`shop` has orders, notes and returns; `desk` has cases and comments (exclusive create), remarks on cases
     (append) and tickets (plain create)."""
 
-    def __init__(self, folder: Path, *, orders: str = ORDERS, answers: str = ANSWERS, **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        orders: str = ORDERS,
+        answers: str = ANSWERS,
+        conditional: Literal["none", "1s", "exact"] = "exact",
+        **settings: Any,
+    ) -> None:
         self.clock = FrozenClock()
         self.folder = folder
         self.shop = ScriptedAdapter(
@@ -90,7 +98,13 @@ class World:
             self.clock,
             [
                 Stream(
-                    "Case", "Id", writes=frozenset({"create", "update"}), batch=200, create="exclusive", claims=True
+                    "Case",
+                    "Id",
+                    writes=frozenset({"create", "update"}),
+                    batch=200,
+                    create="exclusive",
+                    claims=True,
+                    conditional=conditional,
                 ),
                 Stream("Remark", "Id", writes=frozenset({"append"}), batch=200, object="Case", names_object="ParentId"),
                 Stream("Comment", "Id", writes=frozenset({"create", "update"}), batch=200, create="exclusive"),
