@@ -12,11 +12,9 @@ from typing import Any
 from connector.model import Record
 from connector.store import Ingested, Leased
 from connector.store.sqlite_rows import lines_of
-from connector.store.sqlite_schema import DEAD, DROPPED, PENDING, STATES
+from connector.store.sqlite_schema import DEAD, DELETED, DROPPED, OWN, PENDING, STATES
 from connector.store.sqlite_values import bound, dump, shown
 from connector.store.sqlite_words import Words
-
-OWN, DELETED = 1, 2
 
 _INSERT = (
     'INSERT INTO "row" (id, flow, site, key, rev, stamp, content, our_key, flags, state, due, token, first_seen, last_seen) '

@@ -16,6 +16,8 @@ ledger = Migrations("ledger")
 PENDING, DONE, FILTERED, PARKED, DROPPED, FOREIGN = range(6)
 STATES: tuple[RowState, ...] = ("pending", "done", "filtered", "parked", "dropped", "foreign")
 OWED, SENT, REJECTED = range(3)
+OWN, DELETED, WAS_DONE, WAS_FILTERED = 1, 2, 4, 8
+"""Flags of a row: what its record is, and what it was settled as before `remap` put it back (until it is settled again)."""
 DEAD = "dead"
 """The token of a row whose holder is gone: due now, and uncertain."""
 LINE_STATES: tuple[LineState, ...] = ("owed", "sent", "rejected")
@@ -61,6 +63,18 @@ def m001_first(db: Database) -> None:
         if statement.strip():
             db.conn.execute(statement)
     db.conn.execute("INSERT INTO meta VALUES ('digest_key', randomblob(32))")
+
+
+@ledger()
+def m003_desk(db: Database) -> None:
+    """What people and scrapes ask is answered from indexes. Only pending rows that have a reason, and parked ones, cost more."""
+    for statement in (
+        "DROP INDEX row_due",
+        'CREATE INDEX row_due ON "row" (flow, due, last_seen) WHERE state = 0',
+        'CREATE INDEX row_waits ON "row" (flow, reason, last_seen) WHERE state = 0 AND reason IS NOT NULL',
+        'CREATE INDEX row_cause ON "row" (flow, reason, field, last_seen) WHERE state = 3',
+    ):
+        db.conn.execute(statement)
 
 
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
