@@ -93,6 +93,34 @@ class DryRun:
     problem: RemoteError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Remapped:
+    """What a changed mapping would do to the records of a flow that were settled under another version of it. `outcomes`:
+
+    unchanged    mapped to what was sent already
+    changed      other values would go to what was made before: `fields` says which, by line
+    entered      left out before, would be written now
+    still out    left out before and now
+    left out     delivered before, left out now; what was made stays as it is
+    parked       `reasons` says why
+    waiting      for a lookup
+    gone         no longer at its source: stays what it was
+
+    `keys`: a few of each. `routes`: of those that would be written.
+    """
+
+    flow: str
+    rows: int
+    outcomes: Mapping[str, int]
+    fields: Mapping[tuple[str, str, str, str], int]
+    """Rows by line, stream, kind of write and field (of updates; "" otherwise)."""
+    routes: Mapping[str, int]
+    reasons: Mapping[str, int]
+    keys: Mapping[str, Sequence[str]]
+    calls: Mapping[str, int] = field(default_factory=dict)
+    problem: RemoteError | None = None
+
+
 class Tally:
     """Counters of one pass, moved by several threads."""
 
