@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from dataclasses import field as made
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,27 +15,7 @@ from connector.cli.table import plural, text
 
 if TYPE_CHECKING:
     from connector.config import Config
-    from connector.model import Row
-
-_MOST = 1_000_000
-
-
-@dataclass(slots=True)
-class Cause:
-    """Rows of one flow that parked for the same reason. `name` is short, stable, and made of the cause itself."""
-
-    flow: str
-    reason: str
-    field: str
-    remedy: str
-    keys: list[str] = made(default_factory=list)
-    count: int = 0
-    oldest: datetime | None = None
-
-    @property
-    def name(self) -> str:
-        told = "\0".join((self.flow, self.reason, self.field))
-        return hashlib.blake2b(told.encode(), digest_size=3).hexdigest()
+    from connector.store import Cause
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,9 +44,9 @@ def list_parked(session: Session, flow: str | None) -> int:
         click.echo("nothing is parked")
     for cause in found:
         where = f" (field {cause.field})" if cause.field else ""
-        shown = ", ".join(cause.keys) + (", …" if cause.count > len(cause.keys) else "")
+        shown = ", ".join(cause.keys) + (", …" if cause.rows > len(cause.keys) else "")
         click.echo(
-            f"{cause.name}  {_named(config, cause.flow)}: {plural(cause.count, 'record')}: {cause.reason}{where}"
+            f"{named(cause)}  {_named(config, cause.flow)}: {plural(cause.rows, 'record')}: {cause.reason}{where}"
         )
         click.echo(f"        {shown}; oldest {text(cause.oldest)}")
         click.echo(f"        to do: {cause.remedy or 'change what the reason names, in the record or the mapping'}")
@@ -92,18 +70,15 @@ def show(session: Session, name: str, limit: int) -> int:
     from connector.cli.explain import explained
     from connector.cli.status import ledger
 
-    cause = {each.name: each for each in causes(config, None)}.get(name)
     with ledger(config) as store:
-        if cause is None:
-            rows = list(store.rows(state="parked", key=name))
-        else:
-            every = store.rows(flow=cause.flow, state="parked", limit=_MOST)
-            rows = [row for row in every if (row.reason, row.field) == (cause.reason, cause.field)]
+        cause = {named(each): each for each in store.causes("parked")}.get(name)
+        rows = list(store.rows(state="parked", key=name) if cause is None else store.rows(cause=cause, limit=limit))
     for row in rows[:limit]:
         for line in explained(row, config):
             click.echo(line)
-    if len(rows) > limit:
-        click.echo(f"… and {len(rows) - limit:,} more: --limit")
+    count = len(rows) if cause is None else cause.rows
+    if count > limit:
+        click.echo(f"… and {count - limit:,} more: --limit")
     if not rows:
         click.echo(
             f"{name}: neither a cause of `connector parked list` nor the key of a parked record; "
@@ -132,7 +107,7 @@ def retry(session: Session, flow: str | None, cause: str | None, key: str | None
     config = session.load()
     chosen, reason = _flow_id(config, flow), None
     if cause:
-        known = {each.name: each for each in causes(config, flow)}
+        known = {named(each): each for each in causes(config, flow)}
         if cause not in known:
             raise click.UsageError(f"no cause {cause!r}; `connector parked list` shows them")
         chosen, reason = known[cause].flow, known[cause].reason
@@ -150,24 +125,18 @@ def retry(session: Session, flow: str | None, cause: str | None, key: str | None
     return 0
 
 
-def causes(config: Config, flow: str | None) -> list[Cause]:
+def causes(config: Config, flow: str | None) -> Sequence[Cause]:
     """What is parked, by cause, the most frequent first."""
     from connector.cli.status import ledger
 
     with ledger(config) as store:
-        found = _causes(store.rows(flow=_flow_id(config, flow), state="parked", limit=_MOST))
-    return sorted(found.values(), key=lambda cause: -cause.count)
+        return store.causes("parked", flow=_flow_id(config, flow))
 
 
-def _causes(rows: Iterable[Row]) -> Mapping[tuple[str, str, str], Cause]:
-    found: dict[tuple[str, str, str], Cause] = {}
-    for row in rows:
-        cause = found.setdefault((row.flow, row.reason, row.field), Cause(row.flow, row.reason, row.field, row.remedy))
-        cause.count += 1
-        if len(cause.keys) < 3:
-            cause.keys.append(row.key)
-        cause.oldest = min(cause.oldest or row.last_seen, row.last_seen)
-    return found
+def named(cause: Cause) -> str:
+    """Its name on the command line: short, stable, and made of the cause itself."""
+    told = "\0".join((cause.flow, cause.reason, cause.field))
+    return hashlib.blake2b(told.encode(), digest_size=3).hexdigest()
 
 
 def _flow_id(config: Config, flow: str | None) -> str | None:

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from connector.errors import LedgerError
 from connector.store import sqlite_schema as schema
 
@@ -75,13 +73,14 @@ def identity(path: Path) -> tuple[int, int]:
 
 
 def _migrate(path: Path, conn: sqlite3.Connection) -> None:
-    db = Database(conn, execute_plugins=False)
+    if schema.ledger.applied(conn) == schema.KNOWN:  # nothing to do: no lock to wait for, no library to load
+        return
     conn.execute("BEGIN IMMEDIATE")
     try:
-        newer = {migration.name for migration in schema.ledger.applied(db)} - schema.KNOWN
+        newer = schema.ledger.applied(conn) - schema.KNOWN
         if newer:
             raise LedgerError(f"{path} was written by a newer version ({', '.join(sorted(newer))}); upgrade first")
-        schema.ledger.apply(db)
+        schema.ledger.apply(conn)
         conn.execute("COMMIT")
     except BaseException:
         if conn.in_transaction:

@@ -7,11 +7,15 @@ streams, routes, selections, mapping versions) are interned in `word`.
 
 from __future__ import annotations
 
-from sqlite_utils import Database, Migrations
+from typing import TYPE_CHECKING
 
 from connector.model import LineState, RowState
+from connector.store.sqlite_steps import Steps
 
-ledger = Migrations("ledger")
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+ledger = Steps("ledger")
 
 PENDING, DONE, FILTERED, PARKED, DROPPED, FOREIGN = range(6)
 STATES: tuple[RowState, ...] = ("pending", "done", "filtered", "parked", "dropped", "foreign")

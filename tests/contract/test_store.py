@@ -104,6 +104,29 @@ def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     assert "upgrade" in message
 
 
+def test_a_ledger_of_the_first_version_is_brought_up_with_all_that_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        store.ingest(FLOW, page(order()), NOW)
+    with closing(sqlite3.connect(path)) as db:
+        for name in ("row_due", "row_waits", "row_cause"):
+            db.execute(f"DROP INDEX {name}")
+        db.execute('CREATE INDEX row_due ON "row" (flow, due) WHERE state = 0')
+        db.execute("DELETE FROM _sqlite_migrations WHERE name='m003_desk'")
+        db.commit()
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        assert (only(store).state, store.oldest(), store.causes("parked")) == ("pending", {FLOW: NOW}, [])
+
+
+def test_a_ledger_that_is_up_to_date_opens_while_another_process_writes(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    open_store(f"sqlite:///{path}").close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with closing(open_store(f"sqlite:///{path}")) as store:
+            assert store.counts() == []
+
+
 @pytest.mark.parametrize("content", [b"this is not a ledger" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
 def test_a_damaged_file_is_refused_with_a_remedy(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ledger.db"
