@@ -121,7 +121,7 @@ class Engine:
         counts["waiting"] = self.pending(flow)  # by the ledger: also what nobody has tried in this pass
         calls = {name: after - before[name] for name, after in self._calls(flow).items()}
         seconds = (self.clock.now() - started).total_seconds()
-        return PassReport(flow.name, **counts, calls=calls, seconds=seconds, problem=tally.problem)
+        return PassReport(flow.name, **counts, calls=calls, seconds=seconds, problem=tally.problem, delays=tally.delays)
 
     def sweep(self, name: str, *, width: float) -> PassReport:
         """Re-read keys and stamps of the last `width` seconds and take in what surfaced late; the cursor stays."""

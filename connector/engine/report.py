@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from connector.errors import RemoteError
@@ -42,6 +43,8 @@ class PassReport:
     calls: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     problem: RemoteError | None = None
+    delays: Mapping[int, int] = field(default_factory=dict)
+    """Whole seconds from the coming of a version to its delivery → rows. What `remap` put back is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,13 @@ class Tally:
         self.parked: Counter[tuple[str, str]] = Counter()
         self.remedies: dict[tuple[str, str], str] = {}
         self.problem: RemoteError | None = None
+        self.delays: Counter[int] = Counter()
+
+    def delivered(self, came: Mapping[datetime, int], now: datetime) -> None:
+        """Rows that are done now, by when their versions came: those of a page came at the same time."""
+        with self._lock:
+            for since, rows in came.items():
+                self.delays[max(0, int((now - since).total_seconds()))] += rows
 
     def add(self, **counts: int) -> None:
         with self._lock:
