@@ -17,7 +17,14 @@ from importlib.metadata import version
 from itertools import accumulate
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
@@ -40,6 +47,7 @@ class Metrics:
 
     def __init__(self, flows: Mapping[str, Flow], clock: Clock) -> None:
         self._flows, self._clock = flows, clock
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, of use to nobody here
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         build = Gauge(
