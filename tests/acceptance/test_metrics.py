@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 import time
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -89,6 +91,22 @@ def test_what_a_scrape_says_is_what_the_ledger_holds(tmp_path: Path) -> None:
             == 101
         )
         assert value(again, "connector_writes_total", flow=flow, op="create") == 0
+
+
+def test_a_scrape_is_answered_while_another_process_holds_the_ledger(tmp_path: Path) -> None:
+    folder = files.lay_out(tmp_path / "connector")
+    with Daemon(folder) as daemon:
+        daemon.wait_for("poll", created=1)
+        with closing(sqlite3.connect(folder / "ledger.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            until = time.monotonic() + 2.0  # the daemon polls twice a second, and waits for the ledger from then on
+            while time.monotonic() < until:
+                assert value(scrape(daemon), "connector_rows", flow="orders-to-cases", state="done") == 1
+                assert daemon.get("/readyz")[0] == 200
+                time.sleep(0.1)
+            other.execute("ROLLBACK")
+        daemon.signal()
+        assert daemon.ended() == 0
 
 
 def test_a_daemon_without_pages_has_none(tmp_path: Path) -> None:
