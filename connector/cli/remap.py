@@ -74,7 +74,7 @@ def _put_back(config: Config, flows: Sequence[Flow], choice: Choice) -> None:
     from connector.engine.remap import put_back
 
     total = 0
-    with progress_bar(sys.stderr.isatty()) as watch, ledger(config) as store:
+    with progress_bar(sys.stderr.isatty(), word="put back") as watch, ledger(config) as store:
         for flow in flows:
             now = datetime.now(UTC)
             rows = put_back(store, flow, choice, now, watch(flow.name))
@@ -99,7 +99,7 @@ def _look(session: Session, config: Config, flows: Sequence[str], choice: Choice
 
     found = []
     with (
-        progress_bar(sys.stderr.isatty()) as watch,
+        progress_bar(sys.stderr.isatty(), word="looked at") as watch,
         assembled(config, tell=session.tell(config, level="warning")) as assembly,
         stopped_by_signals(assembly.stop),
     ):

@@ -106,8 +106,8 @@ def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
 
 
 @contextmanager
-def progress_bar(shown: bool) -> Iterator[Watch]:
-    """A bar per flow on a terminal, nothing otherwise."""
+def progress_bar(shown: bool, *, word: str = "delivered") -> Iterator[Watch]:
+    """A bar per flow on a terminal, nothing otherwise. `word`: what was done with those that it counts."""
     if not shown:
         yield lambda flow: lambda progress: None
         return
@@ -128,9 +128,7 @@ def progress_bar(shown: bool) -> Iterator[Watch]:
             bar = bars.add_task(flow, total=None, told="")
 
             def move(progress: Progress) -> None:
-                told = f"{progress.delivered:,} delivered" + (
-                    f", {progress.parked:,} parked" if progress.parked else ""
-                )
+                told = f"{progress.delivered:,} {word}" + (f", {progress.parked:,} parked" if progress.parked else "")
                 bars.update(bar, completed=progress.read, total=progress.total, told=told)
 
             return move

@@ -18,6 +18,8 @@ from connector.store import Leased, Store
 
 _CHUNK = 200
 _KEYS = 3
+_REASONS = 50
+"""Reasons told apart: those that name their record are as many as there are records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ class Remapping:
         if len(some) < _KEYS:
             some.append(row.key)
         if outcome in ("parked", "waiting", "left out"):
-            self._reasons[preview.reason] += 1
+            known = preview.reason in self._reasons or len(self._reasons) < _REASONS
+            self._reasons[preview.reason if known else "(other reasons)"] += 1
         if preview.writes:
             self._routes[preview.route] += 1
         for write in preview.writes:

@@ -84,6 +84,7 @@ def test_a_widened_when_and_a_changed_template_reach_what_was_settled_and_no_age
     assert cases(box) == {**first, taken: cases(box)[taken]}, "a dry run sends nothing"
 
     assert "4 records put back" in connector(folder, "remap")
+    assert "4 records pending" in connector(folder, "status")
     before = {name: cases(box)[name] for name in first}
     connector(folder, "sync")
 

@@ -226,6 +226,19 @@ def test_a_look_up_that_finds_nothing_for_an_old_record_does_not_wait(world: Wor
     assert world.tick("returns-to-cases").parked == 1
 
 
+def test_reasons_that_name_their_records_do_not_fill_the_memory(world: World) -> None:
+    for number in range(120):
+        world.order(f"{number:04}", needs_care=False)
+    world.tick()
+    changed(world, RETURNS.replace("order_no", "record.key").replace("source.orders", "source.returns"))
+
+    told = looked(world)
+
+    assert told.outcomes == {"waiting": 120}
+    assert len(told.reasons) == 51
+    assert told.reasons["(other reasons)"] == 70
+
+
 def test_an_outage_ends_a_dry_run_with_what_was_counted(world: World) -> None:
     world.order("0001", needs_care=False)
     world.tick()
