@@ -144,7 +144,7 @@ class Books:
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Rows of one flow that wait for the same thing; `remedy` and `keys` (at most three) are those of the longest waiting.
-    `oldest`: when its version came."""
+    `oldest`: since when that one has been pending; of parked ones, when its version came."""
 
     flow: str
     reason: str
@@ -258,7 +258,8 @@ class Store(Protocol):
         ...
 
     def oldest(self) -> Mapping[str, datetime]:
-        """By flow, when the version came that has been pending longest; flows without a pending row are left out."""
+        """By flow, since when its longest waiting row has been pending; flows without a pending row are left out. A newer
+        version that replaces a pending one waits as long as that; what was put back by hand waits from then."""
         ...
 
     def size(self) -> int:

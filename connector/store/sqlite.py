@@ -292,9 +292,9 @@ class SqliteStore(Desk):
                 given,
             ).fetchall()
             db.execute(
-                'UPDATE "row" SET state=0, due=?, attempts=0, token=NULL, reason=NULL, field=NULL, remedy=NULL '
+                'UPDATE "row" SET state=0, due=?, since=?, attempts=0, token=NULL, reason=NULL, field=NULL, remedy=NULL '
                 f"WHERE {' AND '.join(wanted)}",
-                (now.timestamp(), *given),
+                (now.timestamp(), now.timestamp(), *given),
             )
             for number, count in flows:
                 db.execute(

@@ -21,7 +21,7 @@ _NEAR = 10_000
 """Pending rows that are looked through for an example without a reason."""
 
 OLDEST = (
-    'SELECT name, (SELECT min(last_seen) FROM "row" INDEXED BY row_due WHERE state=0 AND "row".flow=flow.id) FROM flow '
+    'SELECT name, (SELECT min(since) FROM "row" INDEXED BY row_due WHERE state=0 AND "row".flow=flow.id) FROM flow '
     "WHERE pending > 0"
 )
 PARKED_BY = (
@@ -37,24 +37,23 @@ PARKED_FOR = (
     "AND field IS ? ORDER BY last_seen LIMIT ?"
 )
 PENDING_BY = (
-    'SELECT "row".flow, name, reason, NULL, count(*), min(last_seen) FROM "row" INDEXED BY row_waits '
+    'SELECT "row".flow, name, reason, NULL, count(*), min(since) FROM "row" INDEXED BY row_waits '
     'JOIN flow ON flow.id="row".flow WHERE state=0 AND reason IS NOT NULL AND {} GROUP BY "row".flow, reason '
     "ORDER BY 5 DESC LIMIT ?"
 )
 PENDING_KEYS = (
-    'SELECT key, remedy FROM "row" INDEXED BY row_waits WHERE state=0 AND flow=? AND reason=? '
-    "ORDER BY last_seen LIMIT ?"
+    'SELECT key, remedy FROM "row" INDEXED BY row_waits WHERE state=0 AND flow=? AND reason=? ORDER BY since LIMIT ?'
 )
 UNSAID = 'SELECT count(*) FROM "row" INDEXED BY row_waits WHERE state=0 AND reason IS NOT NULL AND flow=?'
 UNSAID_KEYS = (
-    'SELECT key, last_seen FROM (SELECT key, reason, last_seen FROM "row" INDEXED BY row_due WHERE state=0 AND flow=? '
+    'SELECT key, since FROM (SELECT key, reason, since FROM "row" INDEXED BY row_due WHERE state=0 AND flow=? '
     "ORDER BY due LIMIT ?) WHERE reason IS NULL LIMIT ?"
 )
 STALE = (
     "flow=(SELECT id FROM flow WHERE name=?) AND state IN ({}) AND mapping IS NOT (SELECT id FROM word WHERE text=?)"
 )
 _BACK = (
-    "UPDATE \"row\" SET state=0, due=?, attempts=0, token=NULL, reason='remap', field=NULL, remedy=NULL, "
+    "UPDATE \"row\" SET state=0, due=?, since=?, attempts=0, token=NULL, reason='remap', field=NULL, remedy=NULL, "
     f"flags=(flags & 3) | iif(state={DONE}, {WAS_DONE}, {WAS_FILTERED}) WHERE id=?"
 )
 
@@ -135,7 +134,7 @@ class Desk(LedgerFile):
                         (*part, number, self._words.number(mapping)),
                     ).fetchall()
                 )
-            db.executemany(_BACK, [(now.timestamp(), row) for row in found])
+            db.executemany(_BACK, [(now.timestamp(), now.timestamp(), row) for row in found])
             moved = len(found)
             filtered = sum(state == FILTERED for state in found.values())
             books = {

@@ -17,12 +17,12 @@ from connector.store.sqlite_values import bound, dump, shown
 from connector.store.sqlite_words import Words
 
 _INSERT = (
-    'INSERT INTO "row" (id, flow, site, key, rev, stamp, content, our_key, flags, state, due, token, first_seen, last_seen) '
-    "VALUES (?,?,?,?,1,?,?,?,?,0,?,?,?,?)"
+    'INSERT INTO "row" (id, flow, site, key, rev, stamp, content, our_key, flags, state, due, token, first_seen, '
+    "last_seen, since) VALUES (?,?,?,?,1,?,?,?,?,0,?,?,?,?,?)"
 )
 _UPDATE = (
     'UPDATE "row" SET rev=?, stamp=?, content=?, our_key=?, flags=?, state=?, due=?, token=?, uncertain=?, attempts=0, '
-    "last_seen=?, reason=NULL, field=NULL, remedy=NULL WHERE id=?"
+    "last_seen=?, since=iif(state=0, since, ?), reason=NULL, field=NULL, remedy=NULL WHERE id=?"
 )
 _KNOWN = (
     "SELECT site, key, id, rev, stamp, content, state, due, token, uncertain, entered, first_seen "
@@ -130,7 +130,7 @@ def _add(words: Words, intake: Intake, number: int, record: Record, body: bytes)
     due = at if intake.token is None else intake.until
     intake.new.append(
         (number, intake.flow, words.number(record.site), bound(record.key), record.stamp,
-         content_digest(record, body), bound(record.our_key), _flags(record), due, intake.token, at, at)
+         content_digest(record, body), bound(record.our_key), _flags(record), due, intake.token, at, at, at)
     )  # fmt: skip
     intake.bodies.append((number, body, bound(record.claimed_by), intake.selection, at))
     if intake.token is not None:
@@ -177,6 +177,7 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
             due,
             token,
             uncertain,
+            at,
             at,
             number,
         )

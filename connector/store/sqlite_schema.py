@@ -71,11 +71,14 @@ def m001_first(db: Database) -> None:
 
 @ledger()
 def m003_desk(db: Database) -> None:
-    """What people and scrapes ask is answered from indexes. Only pending rows that have a reason, and parked ones, cost more."""
+    """What people and scrapes ask is answered from indexes. Only pending rows that have a reason, and parked ones, cost more.
+    `since`: when a row became pending, which is not when its version came if somebody put it back."""
     for statement in (
+        'ALTER TABLE "row" ADD COLUMN since REAL',
+        'UPDATE "row" SET since = last_seen WHERE state = 0',
         "DROP INDEX row_due",
-        'CREATE INDEX row_due ON "row" (flow, due, last_seen) WHERE state = 0',
-        'CREATE INDEX row_waits ON "row" (flow, reason, last_seen) WHERE state = 0 AND reason IS NOT NULL',
+        'CREATE INDEX row_due ON "row" (flow, due, since) WHERE state = 0',
+        'CREATE INDEX row_waits ON "row" (flow, reason, since) WHERE state = 0 AND reason IS NOT NULL',
         'CREATE INDEX row_cause ON "row" (flow, reason, field, last_seen) WHERE state = 3',
     ):
         db.conn.execute(statement)

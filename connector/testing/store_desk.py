@@ -70,7 +70,18 @@ class DeskPromises(StoreHooks):
         self.settled(store, "done", order("3"), now=NOW)
         assert store.oldest() == {FLOW: NOW, "other": later(minutes=7)}
         store.ingest(FLOW, page(order("1", minute=9)), later(minutes=9))
-        assert store.oldest()[FLOW] == later(minutes=5), "the version that waits is the one that came last"
+        assert store.oldest()[FLOW] == NOW, "a record that keeps changing waits all the same"
+
+    def test_what_was_put_back_by_hand_waits_from_then_on(self, store: Store) -> None:
+        self.settled(store, "parked", order("1"))
+        store.replay(later(hours=5))
+        assert store.oldest() == {FLOW: later(hours=5)}
+        self.settled(store, "done", order("2"))
+        store.remap(FLOW, [row.id for row in store.stale(FLOW, "v2")], "v2", later(hours=4))
+        assert store.oldest() == {FLOW: later(hours=4)}
+        self.settled(store, "done", order("3"))
+        store.ingest(FLOW, page(order("3", minute=60)), later(hours=1))
+        assert store.oldest() == {FLOW: later(hours=1)}
 
     def test_the_ledger_knows_how_large_it_is(self, store: Store) -> None:
         before = store.size()

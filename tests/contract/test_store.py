@@ -111,6 +111,7 @@ def test_a_ledger_of_the_first_version_is_brought_up_with_all_that_it_holds(tmp_
     with closing(sqlite3.connect(path)) as db:
         for name in ("row_due", "row_waits", "row_cause"):
             db.execute(f"DROP INDEX {name}")
+        db.execute('ALTER TABLE "row" DROP COLUMN since')
         db.execute('CREATE INDEX row_due ON "row" (flow, due) WHERE state = 0')
         db.execute("DELETE FROM _sqlite_migrations WHERE name='m003_desk'")
         db.commit()
