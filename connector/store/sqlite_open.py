@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, bytes]:
     """A connection to the ledger at `path` and its key for digests. A missing file is made, for its owner's eyes only."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _make(path)
     except OSError as error:
         raise LedgerError(
             f"cannot open the ledger {path}: {error.strerror}; see `store` in the configuration, "
@@ -51,6 +52,19 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, bytes]:
             conn.close()
             raise
     return conn, bytes(key)
+
+
+def _make(path: Path) -> None:
+    """Make a missing file. One that is there is not opened: closing it would drop the POSIX locks that SQLite holds on it for
+    another store of this process, and the next process to close the ledger would take away the WAL that this one writes to.
+    Source: https://www.sqlite.org/howtocorrupt.html, 2.2."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
+        if not os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
 
 
 def same_file(path: Path, opened: tuple[int, int]) -> None:
