@@ -19,6 +19,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.desk import desk
 from bench.processes import Run, Sandbox, run, sandbox
 
 HERE = Path(__file__).parent
@@ -166,6 +167,9 @@ def main() -> None:
     parser.add_argument("--latency", type=int, default=20, help="milliseconds that the sandbox adds to every answer")
     parser.add_argument("--bare", type=Path, default=YARDSTICK if YARDSTICK.exists() else None)
     parser.add_argument("--pending", type=int, default=200_000, help="rows of the memory figure; 0: leave it out")
+    parser.add_argument(
+        "--desk", type=int, default=200_000, help="rows at which people's commands are timed; 0: leave it out"
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         options = ("--orders", str(given.orders), "--returns", "0", "--latency-ms", str(given.latency))
@@ -174,6 +178,8 @@ def main() -> None:
             idle_poll(box, Path(scratch))
         if given.pending:
             pending(given.pending, Path(scratch))
+        if given.desk:
+            desk(given.desk, given.rounds, Path(scratch) / "desk")
 
 
 if __name__ == "__main__":

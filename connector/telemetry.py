@@ -35,7 +35,7 @@ class Event:
 _ALL = (
     # the process
     Event("starting", "info", "reading {config}"),
-    Event("started", "info", "flows: {flows}, connections: {connections}, /healthz and /readyz at: {listen}"),
+    Event("started", "info", "flows: {flows}, connections: {connections}, /healthz, /readyz and /metrics at: {listen}"),
     Event(
         "flow_disabled",
         "info",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from connector.cli.causes import MOST, Chosen, causes, chosen
+from connector.cli.causes import MOST, Chosen, causes, chosen, named
 from connector.cli.root import Session, with_config
 from connector.cli.table import plural, text
 
@@ -46,9 +46,9 @@ def list_parked(session: Session, flow: str | None, dropped: bool) -> int:
         click.echo(f"nothing is {'dropped' if dropped else 'parked'}")
     for cause in found:
         where = f" (field {cause.field})" if cause.field else ""
-        shown = ", ".join(cause.keys) + (", …" if cause.count > len(cause.keys) else "")
+        shown = ", ".join(cause.keys) + (", …" if cause.rows > len(cause.keys) else "")
         click.echo(
-            f"{cause.name}  {_named(config, cause.flow)}: {plural(cause.count, 'record')}: {cause.reason}{where}"
+            f"{named(cause)}  {_named(config, cause.flow)}: {plural(cause.rows, 'record')}: {cause.reason}{where}"
         )
         click.echo(f"        {shown}; oldest {text(cause.oldest)}")
         if not dropped:
@@ -73,18 +73,15 @@ def show(session: Session, name: str, limit: int) -> int:
     from connector.cli.explain import explained
     from connector.cli.status import ledger
 
-    cause = {each.name: each for each in causes(config, None)}.get(name)
     with ledger(config) as store:
-        if cause is None:
-            rows = list(store.rows(state="parked", key=name))
-        else:
-            every = store.rows(flow=cause.flow, state="parked", limit=MOST)
-            rows = [row for row in every if (row.reason, row.field) == (cause.reason, cause.field)]
+        cause = {named(each): each for each in store.causes("parked")}.get(name)
+        rows = list(store.rows(state="parked", key=name) if cause is None else store.rows(cause=cause, limit=limit))
     for row in rows[:limit]:
         for line in explained(row, config):
             click.echo(line)
-    if len(rows) > limit:
-        click.echo(f"… and {len(rows) - limit:,} more: --limit")
+    count = len(rows) if cause is None else cause.rows
+    if count > limit:
+        click.echo(f"… and {count - limit:,} more: --limit")
     if not rows:
         click.echo(
             f"{name}: neither a cause of `connector parked list` nor the key of a parked record; "
@@ -141,7 +138,7 @@ def retry(
     if not (flow or cause or key or everything):
         raise click.UsageError("say which: --cause NAME, --key KEY, --flow FLOW or --all")
     config = session.load()
-    state: RowState = "dropped" if dropped else "parked"
+    state: Literal["parked", "dropped"] = "dropped" if dropped else "parked"
     which = chosen(config, flow, cause, key, state)
     from connector.cli.status import ledger
 

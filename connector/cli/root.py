@@ -26,6 +26,7 @@ COMMANDS = {
     "status": "Show the books of every flow and the health of every connection.",
     "explain": "Say what became of a record, and what to do.",
     "parked": "List, show, retry and drop what waits for a person.",
+    "remap": "Map settled records anew after a mapping has changed; --dry-run only counts.",
     "sandbox": "Start the simulated shop and case system.",
     "demo": "Show the whole way, with the sandbox and the real daemon.",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from connector.config import Config
     from connector.store import Books, Store
 
-_LOOKED_AT = 1000
-"""Pending rows of a flow that are asked why they wait."""
+_PLAIN = {"": "due soon, or held by a worker", "remap": "put back by `connector remap`; the next pass maps them anew"}
 
 
 @click.command()
@@ -56,13 +54,11 @@ def ledger(config: Config) -> Iterator[Store]:
 
 
 def _waiting(store: Store, flow: str) -> list[str]:
-    """Why the newest of a flow's pending rows wait, the most frequent reasons first, each with one of its keys."""
-    rows = list(store.rows(flow=flow, state="pending", limit=_LOOKED_AT))
-    reasons = Counter(row.reason for row in rows)
+    """Why a flow's pending rows wait, the most frequent reasons first, each with one of its keys."""
     return [
-        f"{plural(count, 'record')} pending, as {next(row.key for row in rows if row.reason == reason)}: "
-        f"{reason or 'due soon, or held by the brake'}"
-        for reason, count in reasons.most_common(3)
+        f"{plural(cause.rows, 'record')} pending, as {cause.keys[0]}: {_PLAIN.get(cause.reason, cause.reason)}; "
+        f"the first since {text(cause.oldest)}"
+        for cause in store.causes("pending", flow=flow, limit=3)
     ]
 
 

@@ -106,8 +106,8 @@ def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
 
 
 @contextmanager
-def progress_bar(shown: bool) -> Iterator[Watch]:
-    """A bar per flow on a terminal, nothing otherwise."""
+def progress_bar(shown: bool, *, word: str = "delivered") -> Iterator[Watch]:
+    """A bar per flow on a terminal, nothing otherwise. `word`: what was done with those that it counts."""
     if not shown:
         yield lambda flow: lambda progress: None
         return
@@ -128,9 +128,7 @@ def progress_bar(shown: bool) -> Iterator[Watch]:
             bar = bars.add_task(flow, total=None, told="")
 
             def move(progress: Progress) -> None:
-                told = f"{progress.delivered:,} delivered" + (
-                    f", {progress.parked:,} parked" if progress.parked else ""
-                )
+                told = f"{progress.delivered:,} {word}" + (f", {progress.parked:,} parked" if progress.parked else "")
                 bars.update(bar, completed=progress.read, total=progress.total, told=told)
 
             return move
@@ -173,7 +171,7 @@ def _show_reports(reports: Sequence[PassReport]) -> None:
     for line in table(head, rows) if rows else ():
         click.echo(line)
     for report in reports:
-        _show_problem(report.flow, report.problem)
+        show_problem(report.flow, report.problem)
     if any(report.parked for report in reports):
         click.echo("look further: connector parked list")
     if any(report.waiting for report in reports):
@@ -187,10 +185,11 @@ def _show_dry_run(dry: DryRun) -> None:
             ordered = sorted(counts.items(), key=lambda each: -each[1])
             for line in table([title, "records"], [(name or "(none)", count) for name, count in ordered], indent="  "):
                 click.echo(line)
-    _show_problem(dry.flow, dry.problem)
+    show_problem(dry.flow, dry.problem)
 
 
-def _show_problem(flow: str, problem: RemoteError | None) -> None:
+def show_problem(flow: str, problem: RemoteError | None) -> None:
+    """What stopped a flow, on standard error; nothing if nothing did."""
     if problem is None:
         return
     click.echo(f"{flow}: {type(problem).__name__}: {problem}", err=True)

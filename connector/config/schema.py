@@ -133,7 +133,7 @@ class Daemon(Part):
 
 
 class Web(Part):
-    """Where /healthz and /readyz answer."""
+    """Where /healthz, /readyz and /metrics answer."""
 
     listen: Listen = Field(
         default=listen("127.0.0.1:8080"),

@@ -21,6 +21,7 @@ from connector.engine.health import Health, Tell
 from connector.engine.looking import Looking
 from connector.engine.places import Place, Places
 from connector.engine.pull import Presence, read_ahead, select_for
+from connector.engine.remap import Remapping
 from connector.engine.report import Change, DryRun, PassReport, PlannedWrite, Preview, Progress, Tally
 from connector.engine.targets import Targets
 from connector.errors import ConnectionFault, Misconfigured, RecordFault
@@ -120,7 +121,7 @@ class Engine:
         counts["waiting"] = self.pending(flow)  # by the ledger: also what nobody has tried in this pass
         calls = {name: after - before[name] for name, after in self._calls(flow).items()}
         seconds = (self.clock.now() - started).total_seconds()
-        return PassReport(flow.name, **counts, calls=calls, seconds=seconds, problem=tally.problem)
+        return PassReport(flow.name, **counts, calls=calls, seconds=seconds, problem=tally.problem, delays=tally.delays)
 
     def sweep(self, name: str, *, width: float) -> PassReport:
         """Re-read keys and stamps of the last `width` seconds and take in what surfaced late; the cursor stays."""
@@ -148,6 +149,11 @@ class Engine:
         """What would be written for these records, with a diff against the live objects; nothing is sent."""
         flow = self.flows[name]
         return Looking(self.workshop(flow), self.selection(flow)).preview(records, live=live)
+
+    def remapping(self, name: str) -> Remapping:
+        """What a changed mapping would do to what was settled before it; sends and stores nothing."""
+        flow = self.flows[name]
+        return Remapping(self.workshop(flow), self.selection(flow))
 
     def record(self, name: str, key: str) -> Record | None:
         """One record of a flow's source, fetched. Raises RemoteError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -185,6 +186,8 @@ class Delivery:
             if settle.state == "parked":
                 self._tally.park(settle.reason, settle.field, settle.remedy)
         self._tally.add(**counts)
+        done = [work.leased for work, settle in zip(self._works, settles, strict=True) if settle.state == "done"]
+        self._tally.delivered(Counter(one.last_seen for one in done if not one.was), now)
         if moved.lost:
             shop.tell("lease_lost", flow=shop.flow.name, rows=moved.lost)
         return sum(1 for settle in settles if settle.state != "pending" or (settle.due or now) > now)

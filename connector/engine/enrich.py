@@ -50,12 +50,20 @@ class Enrichment:
             for work in short:
                 work.record = found.get(work.leased.key)
                 if work.record is None:
-                    remedy = "retry when it is back, or leave it parked"
-                    work.ends("parked", f"{place.full} no longer has this record", remedy=remedy)
+                    self._gone(work, place)
         for work in works:
             if work.record is not None and (work.record.own or work.record.deleted):
                 reason = "we wrote it ourselves" if work.record.own else "deleted at its source"
                 work.ends("filtered", reason, keep_record=False)
+
+    @staticmethod
+    def _gone(work: Work, place: Place) -> None:
+        """What was settled before and is only mapped anew stays what it was: a mapping that changed is no reason to call
+        somebody. What was never settled needs a person."""
+        if work.leased.was:
+            work.ends(work.leased.was, no_longer(place))
+        else:
+            work.ends("parked", no_longer(place), remedy="retry when it is back, or leave it parked")
 
     # -- the origin of an answer ---------------------------------------------------------------------------------------
 
@@ -184,3 +192,8 @@ def _as_list(key: str | list[str] | None) -> list[str]:
 def _covers(read: frozenset[str] | None, needs: frozenset[str] | None) -> bool:
     """Whether a record read under one selection has what another needs: a field that was not read is not null."""
     return read is None or (needs is not None and needs <= read)
+
+
+def no_longer(place: Place) -> str:
+    """Why a row has no record any more."""
+    return f"{place.full} no longer has this record"

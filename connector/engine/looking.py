@@ -17,7 +17,13 @@ from connector.errors import MappingFault, RemoteError
 from connector.model import Cursor, Record, Select
 from connector.store import Leased
 
-_OUTCOMES = {"filtered": "filtered", "foreign": "foreign", "parked": "parked", "pending": "waiting"}
+_OUTCOMES = {
+    "filtered": "filtered",
+    "foreign": "foreign",
+    "parked": "parked",
+    "pending": "waiting",
+    "done": "unchanged",
+}
 
 
 class Looking:
@@ -57,7 +63,11 @@ class Looking:
 
     def preview(self, records: Sequence[Record], *, live: bool) -> list[Preview]:
         """What each record would write. With `live`, the objects as they are now stand beside it."""
-        works = [Work(self._leased(record), record) for record in records]
+        return self.plan([self._leased(record) for record in records], live=live)
+
+    def plan(self, leased: Sequence[Leased], *, live: bool) -> list[Preview]:
+        """The same for rows as the ledger has them; records that are not stored are fetched."""
+        works = [Work(one, one.record) for one in leased]
         shop = self._shop
         try:
             Enrichment(shop.flow, shop.answered, shop.places, shop.store, shop.clock, shop.health).run(works)

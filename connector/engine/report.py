@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from connector.errors import RemoteError
@@ -42,6 +43,8 @@ class PassReport:
     calls: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     problem: RemoteError | None = None
+    delays: Mapping[int, int] = field(default_factory=dict)
+    """Whole seconds from the coming of a version to its delivery → rows. What `remap` put back is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,34 @@ class DryRun:
     problem: RemoteError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Remapped:
+    """What a changed mapping would do to the records of a flow that were settled under another version of it. `outcomes`:
+
+    unchanged    mapped to what was sent already
+    changed      other values would go to what was made before: `fields` says which, by line
+    entered      left out before, would be written now
+    still out    left out before and now
+    left out     delivered before, left out now; what was made stays as it is
+    parked       `reasons` says why
+    waiting      for a lookup
+    gone         no longer at its source: stays what it was
+
+    `keys`: a few of each. `routes`: of those that would be written.
+    """
+
+    flow: str
+    rows: int
+    outcomes: Mapping[str, int]
+    fields: Mapping[tuple[str, str, str, str], int]
+    """Rows by line, stream, kind of write and field (of updates; "" otherwise)."""
+    routes: Mapping[str, int]
+    reasons: Mapping[str, int]
+    keys: Mapping[str, Sequence[str]]
+    calls: Mapping[str, int] = field(default_factory=dict)
+    problem: RemoteError | None = None
+
+
 class Tally:
     """Counters of one pass, moved by several threads."""
 
@@ -102,6 +133,13 @@ class Tally:
         self.parked: Counter[tuple[str, str]] = Counter()
         self.remedies: dict[tuple[str, str], str] = {}
         self.problem: RemoteError | None = None
+        self.delays: Counter[int] = Counter()
+
+    def delivered(self, came: Mapping[datetime, int], now: datetime) -> None:
+        """Rows that are done now, by when their versions came: those of a page came at the same time."""
+        with self._lock:
+            for since, rows in came.items():
+                self.delays[max(0, int((now - since).total_seconds()))] += rows
 
     def add(self, **counts: int) -> None:
         with self._lock:

@@ -7,28 +7,32 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from connector.config import Config
+from connector.config import Config, SystemClock
 from connector.errors import Busy
 from connector.runner.assembly import Assembly, assembled, refuse_lost_flows
 from connector.runner.embedded import EmbeddedRunner
 from connector.runner.pulse import Pulse
 from connector.runner.signals import Signals
+from connector.store import Store, open_store
 from connector.telemetry import Tell
+
+if TYPE_CHECKING:
+    from connector.metrics import Metrics
 
 
 class Vitals:
     """What /healthz and /readyz answer from."""
 
-    def __init__(self, assembly: Assembly, pulse: Pulse) -> None:
-        self._assembly, self._pulse = assembly, pulse
+    def __init__(self, assembly: Assembly, looking: Store, pulse: Pulse) -> None:
+        self._assembly, self._looking, self._pulse = assembly, looking, pulse
 
     def unhealthy(self) -> Mapping[str, float]:
         return self._pulse.unhealthy()
 
     def ready(self) -> tuple[bool, Mapping[str, Any]]:
-        healths = self._assembly.store.healths()
+        healths = self._looking.healths()
         connections = {}
         for name in self._assembly.connections:
             state, since, message, remedy = healths.get(f"connection:{name}", ("no trouble known", None, "", ""))
@@ -41,6 +45,8 @@ class Vitals:
 def serve(config: Config, signals: Signals, tell: Tell) -> int:
     """Run until a signal comes. 0: everything in flight ended. Raises Busy when another daemon has this ledger."""
     with ExitStack() as stack:
+        metrics = _metrics(config)
+        tell = metrics.heard(tell) if metrics else tell
         assembly = stack.enter_context(assembled(config, tell=tell))
         _hold_runner(stack, assembly)
         refuse_lost_flows(assembly)
@@ -52,14 +58,14 @@ def serve(config: Config, signals: Signals, tell: Tell) -> int:
             return assembly.store.prune(now, delivered=keep.delivered_records, parked=keep.parked, audit=keep.audit)
 
         runner = EmbeddedRunner(
-            passes=assembly.engine,
+            passes=metrics.measured(assembly.engine) if metrics else assembly.engine,
             flows=flows,
             timings=config.daemon,
             tell=tell,
             stop=assembly.stop,
             prune=prune,
         )
-        address = _listen(stack, config, Vitals(assembly, runner.pulse))
+        address = _listen(stack, assembly, runner.pulse, metrics)
         for name, flow in flows.items():
             if not flow.enabled:
                 tell("flow_disabled", flow=name)
@@ -81,13 +87,27 @@ def _hold_runner(stack: ExitStack, assembly: Assembly) -> None:
         ) from busy
 
 
-def _listen(stack: ExitStack, config: Config, vitals: Vitals) -> str:
-    """Start the web server, if one is wanted; where it listens."""
+def _metrics(config: Config) -> Metrics | None:
+    """What counts, if there is a page to show it on."""
     if config.web.listen is None:
+        return None
+    from connector.metrics import Metrics
+
+    return Metrics(config.flows, SystemClock())
+
+
+def _listen(stack: ExitStack, assembly: Assembly, pulse: Pulse, metrics: Metrics | None) -> str:
+    """Start the web server, if one is wanted; where it listens."""
+    listen = assembly.config.web.listen
+    if listen is None or metrics is None:
         return "none"
     from connector.web.server import WebServer  # a daemon without pages needs no web server
 
-    return stack.enter_context(WebServer(config.web.listen, vitals)).address
+    # The pages look through a connection of their own: a question never waits for a delivery, or the other way round.
+    looking = open_store(assembly.config.store, base=assembly.config.folder)
+    stack.callback(looking.close)
+    metrics.look_at(looking, assembly.connections)
+    return stack.enter_context(WebServer(listen, Vitals(assembly, looking, pulse), metrics.render)).address
 
 
 def _stop(runner: EmbeddedRunner, grace: float, signals: Signals, tell: Tell) -> int:

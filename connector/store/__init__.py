@@ -16,6 +16,7 @@ from connector.model import Cursor, Line, Page, Record, Row, RowState
 
 __all__ = [
     "Books",
+    "Cause",
     "Ingested",
     "LeaseToken",
     "Leased",
@@ -47,6 +48,8 @@ class Leased:
     last_seen: datetime
     """When this version came."""
     lines: dict[tuple[str, str], Line] = field(default_factory=dict)
+    was: Literal["", "done", "filtered"] = ""
+    """What it was settled as, if `remap` put it back since."""
 
 
 @dataclass(slots=True)
@@ -140,6 +143,21 @@ class Books:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Rows of one flow that wait for the same thing; `remedy` and `keys` (at most three) are those of the longest waiting.
+    `oldest`: since when that one has been pending; of parked ones, when its version came."""
+
+    state: Literal["parked", "dropped", "pending"]
+    flow: str
+    reason: str
+    field: str
+    remedy: str
+    rows: int
+    keys: Sequence[str]
+    oldest: datetime
+
+
 class Store(Protocol):
     """About ten verbs. Every verb is one transaction; each may raise LedgerError.
 
@@ -194,10 +212,11 @@ class Store(Protocol):
         key: str | None = None,
         key_prefix: str | None = None,
         target: str | None = None,
+        cause: Cause | None = None,
         limit: int = 1000,
     ) -> Iterator[Row]:
         """Rows with lines, newest first; `key` matches a record key, `key_prefix` its beginning, `target` a line's
-        remote id."""
+        remote id; `cause`: those of it, the longest waiting if there are more than `limit`."""
         ...
 
     def records(self, rows: Iterable[int]) -> Mapping[int, tuple[Record, frozenset[str] | None]]:
@@ -241,7 +260,41 @@ class Store(Protocol):
         taken in and not delivered; its reason stays."""
         ...
 
+    def stale(
+        self,
+        flow: str,
+        mapping: str,
+        *,
+        filtered: bool = False,
+        key: str | None = None,
+        after: int = 0,
+        limit: int = 500,
+    ) -> Sequence[Row]:
+        """Rows with lines that were settled as done or filtered (`filtered`: only these) under another mapping version than
+        this, by row id from `after` on."""
+        ...
+
+    def remap(self, flow: str, rows: Sequence[int], mapping: str, now: datetime) -> int:
+        """Those of these rows that are still done or filtered under another version: back to pending, due now, attempts
+        reset; how many. Lines and doubt stay."""
+        ...
+
     def counts(self) -> Sequence[Books]: ...
+
+    def causes(
+        self, state: Literal["parked", "dropped", "pending"], *, flow: str | None = None, limit: int | None = None
+    ) -> Sequence[Cause]:
+        """What rows are parked, dropped or pending for, the most frequent first. Never reads every row."""
+        ...
+
+    def oldest(self) -> Mapping[str, datetime]:
+        """By flow, since when its longest waiting row has been pending; flows without a pending row are left out. A newer
+        version that replaces a pending one waits as long as that; what was put back by hand waits from then."""
+        ...
+
+    def size(self) -> int:
+        """Bytes that the ledger takes on its disk."""
+        ...
 
     def created(self, flow: str, since: datetime) -> int:
         """New remote objects that settled rows of this flow made since (the brake)."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,15 +13,14 @@ import orjson
 
 from connector.errors import LedgerError
 from connector.model import Cursor, Page, Record, Row, RowState
-from connector.store import Books, Ingested, Leased, LeaseToken, Moved, Settle
+from connector.store import Books, Cause, Ingested, Leased, LeaseToken, Moved, Settle
 from connector.store import sqlite_schema as schema
+from connector.store.sqlite_desk import CAUSED, Desk
 from connector.store.sqlite_hand import Choice, audited, drop_rows, replay_rows
-from connector.store.sqlite_ingest import DELETED, OWN, Intake, add_to_books, ingest_page
+from connector.store.sqlite_ingest import Intake, add_to_books, ingest_page
 from connector.store.sqlite_lock import Locks
-from connector.store.sqlite_open import file_faults, identity, open_file, same_file
 from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
 from connector.store.sqlite_values import bound, load, shown
-from connector.store.sqlite_words import Words
 
 _RUNNER_BYTE = 0
 
@@ -34,7 +31,14 @@ def _at(seconds: float) -> datetime:
 
 def _record(key: Any, site: str, stamp: str | None, our_key: Any, flags: int, body: bytes, claimed_by: Any) -> Record:
     return Record(
-        shown(key), load(body), stamp, site, shown(our_key), shown(claimed_by), bool(flags & OWN), bool(flags & DELETED)
+        shown(key),
+        load(body),
+        stamp,
+        site,
+        shown(our_key),
+        shown(claimed_by),
+        bool(flags & schema.OWN),
+        bool(flags & schema.DELETED),
     )
 
 
@@ -43,51 +47,15 @@ def marks(count: int) -> str:
     return ",".join("?" * count)
 
 
-class SqliteStore:
+class SqliteStore(Desk):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._mutex = threading.RLock()
+        super().__init__(path)
         self._holder = secrets.token_hex(6)
         self._leases = 0
-        self._conn, self.digest_key = open_file(path)
-        self._file = identity(path)
-        try:
+        with self.closed_on_failure():
             self._locks = Locks(path.with_name(path.name + ".lock"))
-        except BaseException:
-            self._conn.close()
-            raise
-        self._words = Words(self._conn)
-
-    def _faults(self) -> AbstractContextManager[None]:
-        return file_faults(self.path)
-
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that has the write lock from its first statement: a deferred one that upgrades never waits."""
-        with self._mutex, self._faults():
-            same_file(self.path, self._file)
-            self._conn.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._conn
-                self._conn.execute("COMMIT")
-            except BaseException:
-                if self._conn.in_transaction:
-                    self._conn.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _read(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex, self._faults():
-            yield self._conn
-
-    def _prepare(self, flow: str, *texts: str) -> int:
-        """Numbers for a flow and for words, given before a transaction begins."""
-        with self._mutex, self._faults():
-            for text in texts:
-                self._words.number(text)
-            return self._words.flow(flow)
 
     # -- holding, cursors ----------------------------------------------------------------------------------------------
 
@@ -200,6 +168,7 @@ class SqliteStore:
             uncertain=None if uncertain is None else _at(uncertain),
             first_seen=_at(row[12]),
             last_seen=_at(row[13]),
+            was="done" if row[6] & schema.WAS_DONE else "filtered" if row[6] & schema.WAS_FILTERED else "",
         )
 
     def settle(self, flow: str, token: LeaseToken, settles: Sequence[Settle], now: datetime, *, mapping: str) -> Moved:
@@ -234,10 +203,14 @@ class SqliteStore:
         key: str | None = None,
         key_prefix: str | None = None,
         target: str | None = None,
+        cause: Cause | None = None,
         limit: int = 1000,
     ) -> Iterator[Row]:
         wanted: list[str] = ["1"]
-        given: list[str | bytes] = []
+        given: list[Any] = []
+        if cause is not None:
+            wanted.append(f'"row".id IN ({CAUSED[cause.state]})')
+            given += [cause.flow, bound(cause.reason or None), bound(cause.field or None), limit]
         if flow is not None:
             wanted.append("flow=(SELECT id FROM flow WHERE name=?)")
             given.append(flow)

@@ -46,8 +46,9 @@ def replay_rows(db: sqlite3.Connection, choice: Choice, at: float, *, dropped: b
         anew = db.execute(f'SELECT id FROM "row" WHERE {where}', given).fetchall()
     flows = _by_flow(db, where, given)
     db.execute(
-        f'UPDATE "row" SET state={PENDING}, due=?, attempts=0, token=NULL, reason=NULL, field=NULL, remedy=NULL WHERE {where}',
-        (at, *given),
+        f'UPDATE "row" SET state={PENDING}, due=?, since=?, attempts=0, token=NULL, reason=NULL, field=NULL, remedy=NULL '
+        f"WHERE {where}",
+        (at, at, *given),
     )
     for (row,) in anew:
         _forget_gone(db, row, at)

@@ -12,19 +12,18 @@ from typing import Any
 from connector.model import Record
 from connector.store import Ingested, Leased
 from connector.store.sqlite_rows import lines_of
-from connector.store.sqlite_schema import DEAD, DROPPED, PENDING, STATES
+from connector.store.sqlite_schema import DEAD, DELETED, DROPPED, OWN, PENDING, STATES
 from connector.store.sqlite_values import bound, dump, shown
 from connector.store.sqlite_words import Words
 
-OWN, DELETED = 1, 2
-
 _INSERT = (
-    'INSERT INTO "row" (id, flow, site, key, rev, stamp, content, our_key, flags, state, due, token, first_seen, last_seen) '
-    "VALUES (?,?,?,?,1,?,?,?,?,0,?,?,?,?)"
+    'INSERT INTO "row" (id, flow, site, key, rev, stamp, content, our_key, flags, state, due, token, first_seen, '
+    "last_seen, since) VALUES (?,?,?,?,1,?,?,?,?,0,?,?,?,?,?)"
 )
 _UPDATE = (
     'UPDATE "row" SET rev=?, stamp=?, content=?, our_key=?, flags=?, state=?, due=?, token=?, uncertain=?, attempts=0, '
-    "last_seen=?, reason=iif(state=4, reason, NULL), field=NULL, remedy=NULL WHERE id=?"  # why it was dropped stays
+    "last_seen=?, since=iif(state=0, since, ?), reason=iif(state=4, reason, NULL), field=NULL, remedy=NULL "
+    "WHERE id=?"  # why it was dropped stays
 )
 _KNOWN = (
     "SELECT site, key, id, rev, stamp, content, state, due, token, uncertain, entered, first_seen "
@@ -132,7 +131,7 @@ def _add(words: Words, intake: Intake, number: int, record: Record, body: bytes)
     due = at if intake.token is None else intake.until
     intake.new.append(
         (number, intake.flow, words.number(record.site), bound(record.key), record.stamp,
-         content_digest(record, body), bound(record.our_key), _flags(record), due, intake.token, at, at)
+         content_digest(record, body), bound(record.our_key), _flags(record), due, intake.token, at, at, at)
     )  # fmt: skip
     intake.bodies.append((number, body, bound(record.claimed_by), intake.selection, at))
     if intake.token is not None:
@@ -179,6 +178,7 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
             due,
             token,
             uncertain,
+            at,
             at,
             number,
         )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from sqlite_utils import Database
 
 from connector.errors import LedgerError
 from connector.store import sqlite_schema as schema
@@ -36,7 +35,7 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, bytes]:
     """A connection to the ledger at `path` and its key for digests. A missing file is made, for its owner's eyes only."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _make(path)
     except OSError as error:
         raise LedgerError(
             f"cannot open the ledger {path}: {error.strerror}; see `store` in the configuration, "
@@ -53,6 +52,19 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, bytes]:
             conn.close()
             raise
     return conn, bytes(key)
+
+
+def _make(path: Path) -> None:
+    """Make a missing file. One that is there is not opened: closing it would drop the POSIX locks that SQLite holds on it for
+    another store of this process, and the next process to close the ledger would take away the WAL that this one writes to.
+    Source: https://www.sqlite.org/howtocorrupt.html, 2.2."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
+        if not os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
 
 
 def same_file(path: Path, opened: tuple[int, int]) -> None:
@@ -75,13 +87,14 @@ def identity(path: Path) -> tuple[int, int]:
 
 
 def _migrate(path: Path, conn: sqlite3.Connection) -> None:
-    db = Database(conn, execute_plugins=False)
+    if schema.ledger.applied(conn) == schema.KNOWN:  # nothing to do: no lock to wait for, no library to load
+        return
     conn.execute("BEGIN IMMEDIATE")
     try:
-        newer = {migration.name for migration in schema.ledger.applied(db)} - schema.KNOWN
+        newer = schema.ledger.applied(conn) - schema.KNOWN
         if newer:
             raise LedgerError(f"{path} was written by a newer version ({', '.join(sorted(newer))}); upgrade first")
-        schema.ledger.apply(db)
+        schema.ledger.apply(conn)
         conn.execute("COMMIT")
     except BaseException:
         if conn.in_transaction:

@@ -6,12 +6,12 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, overload
 
 from connector.digests import pack, unpack
 from connector.model import Line, Row
 from connector.store import Moved, Settle
-from connector.store.sqlite_schema import LINE_STATES, PENDING, STATES
+from connector.store.sqlite_schema import DELETED, LINE_STATES, OWN, PENDING, STATES
 from connector.store.sqlite_values import bound, load, shown
 from connector.store.sqlite_words import Words
 
@@ -24,11 +24,11 @@ _ROWS = (
     'SELECT "row".id, flow.name, site, "row".key, rev, stamp, state, attempts, due, first_seen, last_seen, entered, '
     'mapping, route, reason, field, remedy, uncertain, token, record."row" IS NOT NULL '
     'FROM "row" JOIN flow ON flow.id = "row".flow LEFT JOIN record ON record."row" = "row".id '
-    'WHERE {} ORDER BY "row".id DESC LIMIT ?'
+    'WHERE {} ORDER BY "row".id {} LIMIT ?'
 )
 _SETTLE = (
     'UPDATE "row" SET state=?, due=?, token=NULL, attempts=?, entered=max(entered, ?), mapping=?, route=?, reason=?, field=?, '
-    "remedy=?, uncertain=? WHERE id=?"
+    "remedy=?, uncertain=?, flags=flags & ? WHERE id=?"
 )
 _LINE = (
     'INSERT INTO line ("row", id, key, stream, state, target, digests, uncertain, sent_at, reason, field, remedy, gone) '
@@ -37,8 +37,13 @@ _LINE = (
     "sent_at=coalesce(excluded.sent_at, sent_at), reason=excluded.reason, field=excluded.field, remedy=excluded.remedy, "
     "gone=excluded.gone"
 )
+_ALL = -1
 
 
+@overload
+def at_time(seconds: float) -> datetime: ...
+@overload
+def at_time(seconds: float | None) -> datetime | None: ...
 def at_time(seconds: float | None) -> datetime | None:
     """An aware time, or None."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
@@ -70,9 +75,14 @@ def lines_of(words: Words, db: sqlite3.Connection, rows: Sequence[int]) -> dict[
     return found
 
 
-def read_rows(words: Words, db: sqlite3.Connection, where: str, given: Sequence[Any], limit: int) -> Iterator[Row]:
-    """Rows with their lines, newest first."""
-    rows = db.execute(_ROWS.format(where), (*given, limit)).fetchall()
+def read_rows(
+    words: Words, db: sqlite3.Connection, where: str, given: Sequence[Any], limit: int, *, after: int | None = None
+) -> Iterator[Row]:
+    """Rows with their lines, newest first; with `after`, those beyond this row in the order of their ids."""
+    if after is None:
+        rows = db.execute(_ROWS.format(where, "DESC"), (*given, limit)).fetchall()
+    else:
+        rows = db.execute(_ROWS.format(f'{where} AND "row".id>?', ""), (*given, after, limit)).fetchall()
     lines = lines_of(words, db, [row[0] for row in rows])
     for row in rows:
         due = datetime.fromtimestamp(row[8], UTC)
@@ -128,7 +138,7 @@ def settle_rows(
         uncertain = one.uncertain.timestamp() if one.uncertain else None
         if rev != one.rev:  # a newer version came during the delivery: it is due now, whatever became of this one
             lost += 1
-            rows.append((PENDING, at, 0, one.entered, None, None, None, None, None, uncertain, one.row))
+            rows.append((PENDING, at, 0, one.entered, None, None, None, None, None, uncertain, _ALL, one.row))
             continue
         state = STATES.index(one.state)
         if state != PENDING:
@@ -138,7 +148,8 @@ def settle_rows(
         due = at if one.due is None else one.due.timestamp()
         rows.append(
             (state, due, one.attempts, one.entered, version, words.number(one.route) if one.route else None,
-             bound(one.reason or None), bound(one.field or None), bound(one.remedy or None), uncertain, one.row)
+             bound(one.reason or None), bound(one.field or None), bound(one.remedy or None), uncertain,
+             _ALL if state == PENDING else OWN | DELETED, one.row)
         )  # fmt: skip
     db.executemany(_SETTLE, rows)
     db.executemany(_LINE, lines)

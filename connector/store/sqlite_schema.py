@@ -7,15 +7,21 @@ streams, routes, selections, mapping versions) are interned in `word`.
 
 from __future__ import annotations
 
-from sqlite_utils import Database, Migrations
+from typing import TYPE_CHECKING
 
 from connector.model import LineState, RowState
+from connector.store.sqlite_steps import Steps
 
-ledger = Migrations("ledger")
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+ledger = Steps("ledger")
 
 PENDING, DONE, FILTERED, PARKED, DROPPED, FOREIGN = range(6)
 STATES: tuple[RowState, ...] = ("pending", "done", "filtered", "parked", "dropped", "foreign")
 OWED, SENT, REJECTED = range(3)
+OWN, DELETED, WAS_DONE, WAS_FILTERED = 1, 2, 4, 8
+"""Flags of a row: what its record is, and what it was settled as before `remap` put it back (until it is settled again)."""
 DEAD = "dead"
 """The token of a row whose holder is gone: due now, and uncertain."""
 LINE_STATES: tuple[LineState, ...] = ("owed", "sent", "rejected")
@@ -68,6 +74,22 @@ def m002_gone(db: Database) -> None:
     """What people deleted, and the objects in whose place they asked for new ones (a JSON list of ids)."""
     db.conn.execute("ALTER TABLE line ADD COLUMN gone INTEGER NOT NULL DEFAULT 0")
     db.conn.execute("ALTER TABLE line ADD COLUMN forgotten BLOB")
+
+
+@ledger()
+def m003_desk(db: Database) -> None:
+    """What people and scrapes ask is answered from indexes. Only pending rows that have a reason, and parked ones, cost more.
+    `since`: when a row became pending, which is not when its version came if somebody put it back."""
+    for statement in (
+        'ALTER TABLE "row" ADD COLUMN since REAL',
+        'UPDATE "row" SET since = last_seen WHERE state = 0',
+        "DROP INDEX row_due",
+        'CREATE INDEX row_due ON "row" (flow, due, since) WHERE state = 0',
+        'CREATE INDEX row_waits ON "row" (flow, reason, since) WHERE state = 0 AND reason IS NOT NULL',
+        'CREATE INDEX row_cause ON "row" (flow, reason, field, last_seen) WHERE state = 3',
+        'CREATE INDEX row_given_up ON "row" (flow, reason, field, last_seen) WHERE state = 4',
+    ):
+        db.conn.execute(statement)
 
 
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())

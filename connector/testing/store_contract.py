@@ -11,12 +11,23 @@ class TestMine(StoreContract):
 from __future__ import annotations
 
 from connector.testing.store_books import BooksPromises
+from connector.testing.store_desk import DeskPromises
 from connector.testing.store_hand import HandPromises
 from connector.testing.store_ingest import IngestPromises
 from connector.testing.store_keeping import KeepingPromises
 from connector.testing.store_lease import LeasePromises
 from connector.testing.store_processes import ProcessPromises
+from connector.testing.store_remap import RemapPromises
 
 
-class StoreContract(IngestPromises, LeasePromises, BooksPromises, KeepingPromises, HandPromises, ProcessPromises):
+class StoreContract(
+    IngestPromises,
+    LeasePromises,
+    BooksPromises,
+    KeepingPromises,
+    HandPromises,
+    DeskPromises,
+    RemapPromises,
+    ProcessPromises,
+):
     """Every promise of `connector.store.Store`. `make` and `url` are yours."""

@@ -28,6 +28,15 @@ with store.hold(what):
 store.close()
 """
 
+_WRITER = """
+import sys
+from connector.store import open_store
+from connector.testing.store_hooks import FLOW, NOW, order, page
+store = open_store(sys.argv[1])
+store.ingest(FLOW, page(order(sys.argv[2])), NOW)
+store.close()
+"""
+
 
 class ProcessPromises(StoreHooks):
     """One holder at a time."""
@@ -102,6 +111,20 @@ class ProcessPromises(StoreHooks):
                 pass
             with pytest.raises(Busy), opened().hold("runner"):
                 pass
+
+    def test_stores_opened_side_by_side_in_one_process_lose_nothing_that_another_process_writes(
+        self, opened: Callable[[], Store], tmp_path: Path
+    ) -> None:
+        """The daemon delivers through one store and answers its pages through another, and a command comes and goes."""
+        daemon, pages = opened(), opened()
+        daemon.ingest(FLOW, page(order("ours")), NOW)
+        assert [row.key for row in pages.rows()] == ["ours"]
+        for key in ("theirs", "theirs too"):
+            subprocess.run([sys.executable, "-c", _WRITER, self.url(tmp_path), key], check=True)  # noqa: S603 - our own script
+        assert {row.key for row in daemon.rows()} == {"ours", "theirs", "theirs too"}
+        daemon.ingest(FLOW, page(order("ours again")), NOW)
+        assert {row.key for row in opened().rows()} == {"ours", "theirs", "theirs too", "ours again"}
+        assert {row.key for row in pages.rows()} == {"ours", "theirs", "theirs too", "ours again"}
 
     def test_a_hold_ends_with_an_error_too(self, store: Store) -> None:
         with pytest.raises(ZeroDivisionError), store.hold("runner"):

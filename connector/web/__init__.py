@@ -1,1 +1,1 @@
-"""The daemon's web pages: /healthz and /readyz."""
+"""The daemon's web pages: /healthz, /readyz and /metrics."""

@@ -1,7 +1,8 @@
-"""/healthz and /readyz, served by uvicorn in a thread beside the runner.
+"""/healthz, /readyz and /metrics, served by uvicorn in a thread beside the runner.
 
 /healthz: should this process be started again? 503 with the flows that are stuck. A remote system that is down is no
 reason. /readyz: is the ledger open and are the flows loaded? The state of connections stands in the body, for people.
+/metrics: numbers, in the format that the scraper asks for.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import errno
 import logging
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import orjson
@@ -41,8 +42,12 @@ class Vitals(Protocol):
         ...
 
 
-def application(vitals: Vitals) -> Starlette:
-    """The two pages."""
+Render = Callable[[str, str], tuple[bytes, Mapping[str, str]]]
+"""/metrics: the headers Accept and Accept-Encoding → body and headers. Runs in a thread of its own."""
+
+
+def application(vitals: Vitals, metrics: Render | None = None) -> Starlette:
+    """The pages."""
 
     async def healthz(request: Request) -> Response:
         stuck = vitals.unhealthy()
@@ -55,14 +60,21 @@ def application(vitals: Vitals) -> Starlette:
             ready, body = False, {"ledger": str(error)}
         return _json(200 if ready else 503, {"ready": ready, **body})
 
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+    async def scraped(request: Request) -> Response:
+        assert metrics is not None
+        asked = [", ".join(request.headers.getlist(name)) for name in ("accept", "accept-encoding")]
+        body, headers = await run_in_threadpool(metrics, *asked)  # it asks the ledger, and /healthz must not wait
+        return Response(body, headers={"Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding", **headers})
+
+    routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
+    return Starlette(routes=[*routes, Route("/metrics", scraped)] if metrics else routes)
 
 
 class WebServer:
     """Listens from `__enter__` to `__exit__`. `address` is where, with the port that the machine chose for 0."""
 
-    def __init__(self, listen: Address, vitals: Vitals) -> None:
-        self._listen, self._vitals = listen, vitals
+    def __init__(self, listen: Address, vitals: Vitals, metrics: Render | None = None) -> None:
+        self._listen, self._vitals, self._metrics = listen, vitals, metrics
         self.address = ""
 
     def __enter__(self) -> WebServer:
@@ -71,7 +83,11 @@ class WebServer:
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         config = uvicorn.Config(
-            application(self._vitals), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
+            application(self._vitals, self._metrics),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
         )
         self._server = uvicorn.Server(config)
         run = {"sockets": [self._socket]}

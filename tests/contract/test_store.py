@@ -15,7 +15,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
 from connector.errors import LedgerError
 from connector.store import Store, open_store
@@ -92,7 +91,7 @@ def refused(path: Path) -> str:
 
 def test_a_ledger_of_the_first_version_is_taken_on_with_its_lines(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as db:
-        schema.ledger.apply(Database(db), stop_before="m002_gone")
+        schema.ledger.apply(db, stop_before="m002_gone")
         db.execute("INSERT INTO flow (id, name, done, rows, read, settled) VALUES (1, ?, 1, 1, 1, 1)", (FLOW,))
         db.execute("INSERT INTO word VALUES (1, 'RefArch'), (2, 'service.Case')")
         db.execute(
@@ -119,6 +118,30 @@ def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     message = refused(path)
     assert "newer version (m999_later)" in message
     assert "upgrade" in message
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_with_all_that_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        store.ingest(FLOW, page(order()), NOW)
+    with closing(sqlite3.connect(path)) as db:
+        for name in ("row_due", "row_waits", "row_cause"):
+            db.execute(f"DROP INDEX {name}")
+        db.execute('ALTER TABLE "row" DROP COLUMN since')
+        db.execute('CREATE INDEX row_due ON "row" (flow, due) WHERE state = 0')
+        db.execute("DELETE FROM _sqlite_migrations WHERE name='m003_desk'")
+        db.commit()
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        assert (only(store).state, store.oldest(), store.causes("parked")) == ("pending", {FLOW: NOW}, [])
+
+
+def test_a_ledger_that_is_up_to_date_opens_while_another_process_writes(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    open_store(f"sqlite:///{path}").close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with closing(open_store(f"sqlite:///{path}")) as store:
+            assert store.counts() == []
 
 
 @pytest.mark.parametrize("content", [b"this is not a ledger" * 100, b"SQLite format 3\0" + b"\xff" * 4096])

@@ -34,9 +34,11 @@ MAY_KNOW: dict[str, set[str]] = {
     "http": {"adapter", "errors", "http*", "model", "secret"},
     "telemetry": set(),
     "config": {"adapter", "config", "document", "errors", "flow", "mapping", "model", "retry", "secret", "stamps"},
+    "metrics": {"adapter", "engine.report", "errors", "flow", "metrics", "store=", "telemetry"},
     "web": {"config.values", "errors", "telemetry", "web"},
     "runner": {
-        "adapter", "config", "document", "engine", "errors", "flow", "model", "runner", "store=", "telemetry", "web",
+        "adapter", "config", "document", "engine", "errors", "flow", "metrics", "model", "runner", "store=", "telemetry",
+        "web",
     },
     "cli": {
         "", "adapter", "cli", "config", "document", "engine", "errors", "flow", "keys", "mapping", "model", "runner",
@@ -58,6 +60,7 @@ LIVES_IN: dict[str, tuple[str, ...]] = {
     "jinja2": ("mapping",),
     "jwt": ("adapters.salesforce", "sandbox"),  # one signs, the other checks: they share nothing
     "orjson": ("",),  # the JSON of the house
+    "prometheus_client": ("metrics",),
     "psutil": (),
     "pydantic": (
         "adapter",

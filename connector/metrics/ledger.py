@@ -1,0 +1,100 @@
+"""What the ledger and the connections say on each scrape: right at once after a restart, whichever process did the work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from connector.adapter import Adapter, Clock
+from connector.errors import LedgerError
+from connector.flow import Flow
+from connector.store import Books, Store
+
+STATES = ("done", "filtered", "foreign", "parked", "pending", "dropped")
+ILL = ("down", "refused", "limited")
+HOUR = timedelta(hours=1)
+Families = dict[str, GaugeMetricFamily | CounterMetricFamily]
+GAUGES: tuple[tuple[str, str, list[str]], ...] = (
+    ("connector_ledger_up", "1 if the ledger could be read for this scrape.", []),
+    ("connector_ledger_size_bytes", "What the ledger takes on its disk.", []),
+    ("connector_rows", "Rows in the ledger, by state.", ["flow", "state"]),
+    (
+        "connector_oldest_pending_seconds",
+        "How long the longest waiting row has been pending; 0 if none is.",
+        ["flow"],
+    ),
+    ("connector_flow_paused", "1 while a flow waits for an administrator.", ["flow"]),
+    ("connector_brake_limit", "New objects an hour that the flow may make.", ["flow"]),
+    ("connector_created_last_hour", "New objects that the flow made in the last hour.", ["flow"]),
+    ("connector_connection_up", "1 unless a remote system is known not to work.", ["connection"]),
+    ("connector_connection_state", "1 for the fault that a connection has, if any.", ["connection", "state"]),
+)
+COUNTERS: tuple[tuple[str, str, list[str]], ...] = (
+    ("connector_records_read", "Versions of records read, those of before included.", ["flow"]),
+    ("connector_records_repeated", "Versions read that were known.", ["flow"]),
+    ("connector_records_superseded", "Versions replaced before they were delivered.", ["flow"]),
+    ("connector_remote_calls", "Requests sent to a remote system, sign-in included.", ["connection"]),
+)
+
+
+class LedgerCollector:
+    """What the ledger and the connections say on a scrape. A ledger that cannot be read says just that."""
+
+    def __init__(
+        self, store: Store, connections: Mapping[str, Adapter], flows: Mapping[str, Flow], clock: Clock
+    ) -> None:
+        self._store, self._connections, self._flows, self._clock = store, connections, flows, clock
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(self._families().values())
+
+    @staticmethod
+    def _families() -> Families:
+        found: Families = {}
+        for name, told, labels in GAUGES:
+            found[name] = GaugeMetricFamily(name, told, labels=labels)
+        for name, told, labels in COUNTERS:
+            found[name] = CounterMetricFamily(name, told, labels=labels)
+        return found
+
+    def collect(self) -> Iterator[Metric]:
+        families = self._families()
+        for name, adapter in self._connections.items():
+            families["connector_remote_calls"].add_metric([name], adapter.calls())
+        up = 1
+        try:
+            self._read(families)
+        except LedgerError:
+            up = 0
+        families["connector_ledger_up"].add_metric([], up)
+        return iter(families.values())
+
+    def _read(self, families: Families) -> None:
+        store, now = self._store, self._clock.now()
+        books = {each.flow: each for each in store.counts()}
+        oldest, healths, size = store.oldest(), store.healths(), store.size()
+        created = {flow.id: store.created(flow.id, now - HOUR) for flow in self._flows.values()}
+        families["connector_ledger_size_bytes"].add_metric([], size)
+        for name in self._connections:
+            state = healths.get(f"connection:{name}", ("ok", now, "", ""))[0]
+            families["connector_connection_up"].add_metric([name], state == "ok")
+            for each in ILL:
+                families["connector_connection_state"].add_metric([name, each], state == each)
+        for name, flow in self._flows.items():
+            waits = (now - oldest[flow.id]).total_seconds() if flow.id in oldest else 0
+            paused = healths.get(f"flow:{flow.id}", ("ok", now, "", ""))[0] != "ok"
+            families["connector_oldest_pending_seconds"].add_metric([name], max(0, waits))
+            families["connector_flow_paused"].add_metric([name], paused)
+            families["connector_created_last_hour"].add_metric([name], created[flow.id])
+            if flow.brake is not None:
+                families["connector_brake_limit"].add_metric([name], flow.brake)
+            self._counters(families, name, books.get(flow.id))
+
+    @staticmethod
+    def _counters(families: Families, name: str, books: Books | None) -> None:
+        for state in STATES:
+            families["connector_rows"].add_metric([name, state], getattr(books, state) if books else 0)
+        for what in ("read", "repeated", "superseded"):
+            families[f"connector_records_{what}"].add_metric([name], getattr(books, what) if books else 0)

@@ -1,0 +1,89 @@
+"""Promises of a store about what people and scrapes ask: causes, what waits longest, how large it is."""
+
+from __future__ import annotations
+
+from connector.store import Store
+from connector.testing.store_hooks import FLOW, MAPPING, NOW, StoreHooks, later, order, outcome, page
+
+
+class DeskPromises(StoreHooks):
+    """Answers by cause, however many rows there are."""
+
+    def test_parked_rows_are_told_by_cause_with_the_longest_waiting_as_examples(self, store: Store) -> None:
+        self.settled(store, "parked", order("late"), now=later(minutes=9), reason="no queue", field="f", remedy="late")
+        five = [order(str(number), minute=number) for number in range(5)]
+        self.settled(store, "parked", *five, reason="no queue", field="f", remedy="add it")
+        self.settled(store, "parked", order("other"), reason="no queue", field="g")
+        self.settled(store, "parked", order("bare"), order("naked"))
+        self.settled(store, "done", order("done"), reason="no queue")
+        first, second, third = store.causes("parked")
+        assert (first.flow, first.reason, first.field, first.remedy) == (FLOW, "no queue", "f", "add it")
+        assert (first.rows, first.oldest, len(first.keys)) == (6, NOW, 3)
+        assert set(first.keys) < {"0", "1", "2", "3", "4"}
+        assert (second.reason, second.field, second.rows, set(second.keys)) == ("", "", 2, {"bare", "naked"})
+        assert (third.reason, third.field, third.remedy, third.keys) == ("no queue", "g", "", ("other",))
+        assert [cause.rows for cause in store.causes("parked", limit=1)] == [6]
+        assert store.causes("parked", flow="other") == []
+
+    def test_rows_of_a_cause_are_its_own_and_the_longest_waiting_when_there_are_more(self, store: Store) -> None:
+        self.settled(store, "parked", order("young"), now=later(minutes=9), reason="no queue", field="f")
+        self.settled(store, "parked", order("old"), order("as old"), reason="no queue", field="f")
+        self.settled(store, "parked", order("another"), reason="no queue")
+        cause = store.causes("parked")[0]
+        assert {row.key for row in store.rows(cause=cause)} == {"young", "old", "as old"}
+        assert {row.key for row in store.rows(cause=cause, limit=2)} == {"old", "as old"}
+        bare = store.causes("parked")[1]
+        assert [row.key for row in store.rows(cause=bare)] == ["another"]
+
+    def test_pending_rows_are_told_by_what_they_wait_for(self, store: Store) -> None:
+        for number in range(3):
+            self.waiting(store, str(number), "held by the brake")
+        self.waiting(store, "l", "waits for lookup 'order'")
+        store.ingest(FLOW, page(order("a"), order("b")), later(minutes=2))
+        store.ingest("other", page(order("c")), later(minutes=2))
+        told = [(each.flow, each.reason, each.rows, each.oldest) for each in store.causes("pending")]
+        assert told[:2] == [(FLOW, "held by the brake", 3, NOW), (FLOW, "", 2, later(minutes=2))]
+        assert sorted(told[2:]) == [
+            (FLOW, "waits for lookup 'order'", 1, NOW),
+            ("other", "", 1, later(minutes=2)),
+        ]
+        assert set(store.causes("pending", flow=FLOW, limit=2)[1].keys) == {"a", "b"}
+
+    def waiting(self, store: Store, key: str, reason: str) -> None:
+        token, (leased,) = self.bring(store, order(key))
+        store.settle(FLOW, token, [outcome(leased, "pending", due=later(hours=1), reason=reason)], NOW, mapping=MAPPING)
+
+    def test_what_is_settled_or_tried_again_waits_for_nothing_any_more(self, store: Store) -> None:
+        self.waiting(store, "1", "waits for lookup 'order'")
+        token, (leased,) = store.lease(FLOW, later(hours=1), seconds=60, limit=9)
+        store.settle(FLOW, token, [outcome(leased)], later(hours=1), mapping=MAPPING)
+        self.settled(store, "parked", order("2"), reason="no queue")
+        store.replay(later(hours=1))
+        assert [(each.reason, each.keys) for each in store.causes("pending")] == [("", ("2",))]
+        assert store.causes("parked") == []
+
+    def test_what_is_pending_longest_is_told_by_flow(self, store: Store) -> None:
+        assert store.oldest() == {}
+        self.bring(store, order("1"))
+        store.ingest(FLOW, page(order("2", minute=5)), later(minutes=5))
+        store.ingest("other", page(order("1")), later(minutes=7))
+        self.settled(store, "done", order("3"), now=NOW)
+        assert store.oldest() == {FLOW: NOW, "other": later(minutes=7)}
+        store.ingest(FLOW, page(order("1", minute=9)), later(minutes=9))
+        assert store.oldest()[FLOW] == NOW, "a record that keeps changing waits all the same"
+
+    def test_what_was_put_back_by_hand_waits_from_then_on(self, store: Store) -> None:
+        self.settled(store, "parked", order("1"))
+        store.replay(later(hours=5))
+        assert store.oldest() == {FLOW: later(hours=5)}
+        self.settled(store, "done", order("2"))
+        store.remap(FLOW, [row.id for row in store.stale(FLOW, "v2")], "v2", later(hours=4))
+        assert store.oldest() == {FLOW: later(hours=4)}
+        self.settled(store, "done", order("3"))
+        store.ingest(FLOW, page(order("3", minute=60)), later(hours=1))
+        assert store.oldest() == {FLOW: later(hours=1)}
+
+    def test_the_ledger_knows_how_large_it_is(self, store: Store) -> None:
+        before = store.size()
+        store.ingest(FLOW, page(*(order(str(n), fields={"note": "x" * 1000}) for n in range(200))), NOW)
+        assert store.size() > before + 100_000
