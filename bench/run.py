@@ -16,6 +16,7 @@ import argparse
 import statistics
 import sys
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,6 +129,14 @@ def rounds(box: Sandbox, orders: int, count: int, bare: Path | None, scratch: Pa
     print(f"  peak memory, MiB            {median(ours, 'peak'):>10.0f}")
 
 
+def asked(box: Sandbox) -> dict[str, int]:
+    """Calls since the journal was cleared, by path; a daemon signs in twice an hour, so that is left out."""
+    calls: Counter[str] = Counter()
+    for system in box.ask("requests").values():
+        calls.update({path: n for path, n in system.items() if path != "total" and "token" not in path})
+    return calls
+
+
 def idle_poll(box: Sandbox, scratch: Path) -> None:
     """A second and a third pass right after the first: one call, and no write."""
     where = folder(box, scratch / "again")
@@ -136,22 +145,38 @@ def idle_poll(box: Sandbox, scratch: Path) -> None:
     connector(where, "sync")
     box.ask("clear_journal")
     connector(where, "sync")
-    calls = {
-        path for system in box.ask("requests").values() for path in system if path != "total" and "token" not in path
-    }
-    total = sum(
-        n
-        for system in box.ask("requests").values()
-        for path, n in system.items()
-        if path != "total" and "token" not in path
+    calls = asked(box)
+    print(f"  calls of an idle poll       {sum(calls.values()):>10}   at most 1 ({', '.join(sorted(calls))})")
+
+
+def steady(scratch: Path, minutes: int = 10) -> None:
+    """A shop at 100 changes a minute, polled once a minute: 60 new orders and 40 changed ones each time."""
+    with sandbox("--orders", "1000", "--returns", "0", "--exceptions", "1") as box:
+        where = folder(box, scratch / "steady")
+        connector(where, "sync")
+        known = [order["order_no"] for order in box.ask("orders", site="RefArch")]
+        box.ask("clear_journal")
+        for minute in range(minutes):
+            box.ask("advance", seconds=60)  # both systems' clocks, by which cursors go
+            box.ask("place_orders", count=60, exception=True)
+            for number in known[40 * minute :][:40]:
+                box.ask("change_order", number=number, order_total=1000.5 + minute)
+            connector(where, "sync")
+        calls = asked(box)
+        done = box.ask("journal")["rows"]["written"]
+        if done != 100 * minutes:
+            raise SystemExit(f"{done} rows were written, not {100 * minutes}")
+    each = ", ".join(f"{path} {n}" for path, n in sorted(calls.items()))
+    print(
+        f"  calls per 1,000 changes     {sum(calls.values()) / done * 1000:>10.1f}   at 100 a minute, at most 30 ({each})"
     )
-    print(f"  calls of an idle poll       {total:>10}   at most 1 ({', '.join(sorted(calls))})")
 
 
 def pending(orders: int, scratch: Path) -> None:
-    """Peak memory while a backlog waits for a case system that is down, and while it is then delivered."""
+    """Peak memory while a backlog waits for a case system that is down, and while it is then delivered. Every order needs
+    a person; all of them are pending at once."""
     with sandbox("--orders", str(orders), "--returns", "0", "--exceptions", "1") as box:
-        where = folder(box, scratch / "pending")
+        where = folder(box, scratch / f"pending-{orders}")
         box.ask("fault", kind="status", status=503, system="salesforce")
         stored = connector(where, "sync")
         box.ask("clear_faults")
@@ -166,7 +191,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--latency", type=int, default=20, help="milliseconds that the sandbox adds to every answer")
     parser.add_argument("--bare", type=Path, default=YARDSTICK if YARDSTICK.exists() else None)
-    parser.add_argument("--pending", type=int, default=200_000, help="rows of the memory figure; 0: leave it out")
+    parser.add_argument("--pending", type=int, nargs="*", default=[1_000, 500_000], help="rows of the memory figures")
     parser.add_argument(
         "--desk", type=int, default=200_000, help="rows at which people's commands are timed; 0: leave it out"
     )
@@ -176,8 +201,9 @@ def main() -> None:
         with sandbox(*options) as box:
             rounds(box, given.orders, given.rounds, given.bare, Path(scratch))
             idle_poll(box, Path(scratch))
-        if given.pending:
-            pending(given.pending, Path(scratch))
+        steady(Path(scratch))
+        for orders in given.pending:
+            pending(orders, Path(scratch))
         if given.desk:
             desk(given.desk, given.rounds, Path(scratch) / "desk")
 

@@ -1,6 +1,8 @@
 """Field by field, what a line sent last: keyed digests that tell whether a value changed, and nothing of the value.
 
 They stay for ever, in every ledger, so they are short: 4 bytes for the field's name, 8 for the value, keyed per ledger.
+SipHash-2-4 is made for this: a keyed function of short texts, which without the key can be neither undone nor foreseen.
+One call a field; the general hashes of the standard library take three, and were an eighth of a record's time.
 """
 
 from __future__ import annotations
@@ -10,9 +12,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 import orjson
+from siphashc import siphash
 
 from connector.model import Ref
 
@@ -38,11 +42,16 @@ def name_digest(name: str) -> bytes:
     return blake2b(name.encode(), digest_size=4).digest()
 
 
+def keyed(key: bytes, content: bytes) -> bytes:
+    """Eight bytes for any content under a ledger's key: enough to tell two versions of one thing apart."""
+    return siphash(key[:16], content).to_bytes(8, "little")
+
+
 class Digester:
     """Digests under one ledger's key."""
 
     def __init__(self, key: bytes) -> None:
-        self._keyed = blake2b(key=key, digest_size=8)
+        self._key = key[:16]
 
     def value(self, value: Any) -> bytes:
         """Eight bytes for a value; NULL for None. 1 and 1.0 and Decimal("1.00") are the same number on the wire."""
@@ -50,27 +59,22 @@ class Digester:
             return NULL
         if type(value) is int and -_EXACT < value < _EXACT:
             value = float(value)
-        state = self._keyed.copy()
         try:
-            state.update(orjson.dumps(value, default=plain, option=_SORTED))
+            encoded = orjson.dumps(value, default=plain, option=_SORTED)
         except orjson.JSONEncodeError:  # a number beyond 64 bits, half of a surrogate pair
-            state.update(json.dumps(value, default=plain, sort_keys=True, separators=(",", ":")).encode())
-        return state.digest()
+            encoded = json.dumps(value, default=plain, sort_keys=True, separators=(",", ":")).encode()
+        return siphash(self._key, encoded).to_bytes(8, "little")
 
     def fields(self, values: Mapping[str, Any]) -> dict[bytes, bytes]:
         """Digests of a line's values by name digest. Once a record: texts, the usual case, are not sent through `value`."""
-        copy, dumps, value = self._keyed.copy, orjson.dumps, self.value
+        key, dumps, value = self._key, orjson.dumps, self.value
         digests: dict[bytes, bytes] = {}
         for name, given in values.items():
-            if type(given) is str:
+            if given.__class__ is str:
                 try:
-                    encoded = dumps(given)
+                    digests[name_digest(name)] = siphash(key, dumps(given)).to_bytes(8, "little")
                 except orjson.JSONEncodeError:
                     digests[name_digest(name)] = value(given)
-                    continue
-                state = copy()
-                state.update(encoded)
-                digests[name_digest(name)] = state.digest()
             else:
                 digests[name_digest(name)] = value(given)
         return digests
@@ -78,7 +82,7 @@ class Digester:
 
 def pack(digests: Mapping[bytes, bytes]) -> bytes:
     """Twelve bytes a field, for the ledger."""
-    return b"".join(name + value for name, value in digests.items())
+    return b"".join(chain.from_iterable(digests.items()))
 
 
 def unpack(blob: bytes) -> dict[bytes, bytes]:

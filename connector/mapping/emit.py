@@ -296,8 +296,17 @@ class Emitter:
             made = self._of_name(node, owner.name, name)
             if made is not None:
                 return made
-        site = self.site(node, [owner])
-        return self.call("get", self._node(owner), ast.Constant(name), site=site)
+        return self._get(self._node(owner), name, self.site(node, [owner]))
+
+    def _get(self, owner: ast.expr, name: str, site: int) -> ast.expr:
+        """`owner.name`. Most owners are objects that stand in a local already: spare the call."""
+        call = self.call("get", owner, ast.Constant(name), site=site)
+        if not isinstance(owner, ast.Name):
+            return call
+        kind = ast.Attribute(ast.Name(owner.id, ast.Load()), "__class__", ast.Load())
+        is_object = ast.Compare(kind, [ast.Is()], [ast.Name("dict", ast.Load())])
+        found = ast.Call(ast.Attribute(ast.Name(owner.id, ast.Load()), "get", ast.Load()), [ast.Constant(name)], [])
+        return self._at(ast.IfExp(is_object, found, call), site)
 
     def _of_name(self, node: nodes.Node, owner: str, name: str) -> ast.expr | None:
         """`owner.name` where owner is a word of the mapping; None where it is an ordinary value."""
@@ -308,8 +317,7 @@ class Emitter:
             self.variable = True
             self.reads.of_lookup(owner, name)
             self._first_read(node, owner, name)
-            found = self._hoist("L", owner)
-            return self.call("get", found, ast.Constant(name), site=self.site(node, []))
+            return self._get(self._hoist("L", owner), name, self.site(node, []))
         if owner in RESERVED:
             problem = scope.problem(owner, name)
             if problem is not None:

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import orjson
 
 from connector import stamps
-from connector.mapping.values import LARGEST_TEXT, Wrong, bounded, decimal, get, joined, kind, same, text
+from connector.mapping.values import LARGEST_TEXT, Wrong, bounded, decimal, get, kind, same, text
 
 _ZONED = re.compile(r"T.*(?:[Zz]|[+-]\d\d:?\d\d)\Z|\s[Zz]\Z")
 _NUMERIC = re.compile(r"-?\d{1,15}(?:\.\d{1,10})?\Z")
@@ -146,7 +146,11 @@ def first(value: Any) -> Any:
 def join(value: Any, separator: Any = "") -> str | None:
     if value is None:
         return None
-    return joined((text(each) for each in _list(value) if each is not None), _text(separator)) or None
+    between = _text(separator)
+    pieces = [text(each) for each in _list(value) if each is not None]
+    if sum(map(len, pieces)) + len(between) * len(pieces) > LARGEST_TEXT + len(between):
+        raise Wrong(f"text longer than {LARGEST_TEXT:,} characters")
+    return between.join(pieces) or None
 
 
 def lower(value: Any) -> str | None:

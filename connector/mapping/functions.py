@@ -29,7 +29,7 @@ def namespace() -> dict[str, Any]:
     """All that generated code can reach: our operators and filters, no builtins."""
     reach: dict[str, Any] = {name: getattr(values, name) for name in _OPERATORS.split()}
     reach |= {f"filter_{name}": known.work for name, known in FILTERS.items()}
-    return reach | {"str": str, "__builtins__": {}}
+    return reach | {"str": str, "dict": dict, "__builtins__": {}}
 
 
 class Module:

@@ -6,7 +6,7 @@ raise Wrong, which the compiled mapping turns into a MappingFault with the place
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import Any
 
@@ -29,6 +29,9 @@ _KINDS: dict[type, str] = {
     type(None): "null",
     Ref: "a reference",
 }
+
+_EXACT = 2**53
+"""Beyond it a float no longer holds every whole number."""
 
 
 class Wrong(ValueError):
@@ -114,10 +117,15 @@ def ne(a: Any, b: Any) -> bool:
 
 
 def _ordered(a: Any, b: Any) -> tuple[Any, Any]:
-    if type(a) is str and type(b) is str:
-        return a, b
-    if is_number(a) and is_number(b):
-        return (a, b) if type(a) is type(b) else (decimal(a), decimal(b))
+    of = type(a)
+    if of is type(b):
+        if of is str or is_number(a):
+            return a, b
+    elif is_number(a) and is_number(b):
+        # Python compares a float with a whole number exactly, and between whole numbers that floats can hold there is no
+        # decimal that would compare otherwise: spare the two decimals
+        plain = of is not Decimal and type(b) is not Decimal and -_EXACT < a < _EXACT and -_EXACT < b < _EXACT
+        return (a, b) if plain else (decimal(a), decimal(b))
     raise Wrong("cannot be compared", kinds=(kind(a), kind(b)))
 
 
@@ -218,6 +226,8 @@ def text(value: Any) -> str:
     if of is int:
         return str(value)
     if of is float or of is Decimal:
+        if of is float and "e" not in (short := repr(value)) and "n" not in short:  # an exponent, inf, nan
+            return short
         number = decimal(value)
         return format(number, "f") if -20 < number.adjusted() < 30 else str(number)
     raise Wrong("has no text", kinds=(kind(value),), remedy="use join, map or length")
@@ -249,16 +259,16 @@ def joined(pieces: Iterable[str], between: str = "") -> str:
     return between.join(kept)
 
 
-def each(values: Any, meter: list[int]) -> Iterator[Any]:
+def each(values: Any, meter: list[int]) -> list[Any]:
     """Elements for a loop: null has none, only lists have some. `meter` holds the steps that the record has left."""
     if values is None:
-        return
+        return []
     if type(values) is not list:
         raise Wrong("cannot be looped over", kinds=(kind(values),))
     meter[0] -= len(values)
     if meter[0] < 0:
         raise Wrong(f"loops of more than {MOST_STEPS:,} steps for one record")
-    yield from values
+    return values
 
 
 def trimmed(result: str) -> str:

@@ -103,6 +103,7 @@ class SqliteStore(Desk):
         number = self._prepare(flow, *{record.site for record in page.records}, *([selection] if selection else ()))
         intake = Intake(
             flow=number,
+            key=self.digest_key,
             now=now,
             token=None if lease is None else self._token(),
             until=at + (lease or 0.0),

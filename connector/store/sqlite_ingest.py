@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import Any
 
+from connector.digests import keyed
 from connector.model import Record
 from connector.store import Ingested, Leased
 from connector.store.sqlite_rows import lines_of
@@ -33,9 +33,11 @@ _KNOWN = (
 
 @dataclass(slots=True)
 class Intake:
-    """A page and the circumstances of its arrival. `until` is the lease's end; `token` None: lease nothing."""
+    """A page and the circumstances of its arrival. `until` is the lease's end; `token` None: lease nothing. `key` is the
+    ledger's own, for digests."""
 
     flow: int
+    key: bytes
     now: datetime
     token: str | None
     until: float
@@ -56,12 +58,11 @@ class Intake:
         self.books[name] = self.books.get(name, 0) + by
 
 
-def content_digest(record: Record, body: bytes) -> bytes:
+def content_digest(key: bytes, record: Record, body: bytes) -> bytes:
     """What makes two reads of one stamp the same version: the document, who has taken it, whether it was deleted."""
-    state = blake2b(body, digest_size=16)
     if record.claimed_by or record.deleted or record.our_key:
-        state.update(dump([record.claimed_by, record.deleted, record.our_key]))
-    return state.digest()
+        body += dump([record.claimed_by, record.deleted, record.our_key])
+    return keyed(key, body)
 
 
 def ingest_page(words: Words, db: sqlite3.Connection, intake: Intake, records: Sequence[Record]) -> Ingested:
@@ -76,7 +77,7 @@ def ingest_page(words: Words, db: sqlite3.Connection, intake: Intake, records: S
         if old is None:
             _add(words, intake, next_id, record, body)
             next_id += 1
-        elif _is_new(old, record, digest := content_digest(record, body)):
+        elif _is_new(old, record, digest := content_digest(intake.key, record, body)):
             leased = _change(intake, old, record, body, digest)
             if leased:
                 older.append(leased)
@@ -131,7 +132,7 @@ def _add(words: Words, intake: Intake, number: int, record: Record, body: bytes)
     due = at if intake.token is None else intake.until
     intake.new.append(
         (number, intake.flow, words.number(record.site), bound(record.key), record.stamp,
-         content_digest(record, body), bound(record.our_key), _flags(record), due, intake.token, at, at, at)
+         content_digest(intake.key, record, body), bound(record.our_key), _flags(record), due, intake.token, at, at, at)
     )  # fmt: skip
     intake.bodies.append((number, body, bound(record.claimed_by), intake.selection, at))
     if intake.token is not None:

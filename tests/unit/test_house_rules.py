@@ -75,6 +75,7 @@ LIVES_IN: dict[str, tuple[str, ...]] = {
     "requests": ("http*",),
     "rich": ("cli",),
     "simple_salesforce": ("adapters.salesforce",),
+    "siphashc": ("digests",),
     "sqlite3": ("store",),
     "sqlite_utils": ("store",),
     "starlette": ("web",),
