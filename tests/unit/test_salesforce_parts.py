@@ -154,7 +154,12 @@ def test_times_of_the_rest_api_take_the_one_form() -> None:
 DESCRIBE = BASE + "sobjects/Case/describe"
 
 
-NEEDED = [{"name": "Id"}, {"name": "SystemModstamp"}, {"name": "OwnerId", "relationshipName": "Owner"}]
+NEEDED = [
+    {"name": "Id"},
+    {"name": "SystemModstamp"},
+    {"name": "IsClosed"},
+    {"name": "OwnerId", "relationshipName": "Owner"},
+]
 MADE = StreamUse("Case", writes=frozenset({"create"}))
 
 
