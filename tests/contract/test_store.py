@@ -125,7 +125,7 @@ def test_a_ledger_of_the_first_version_is_brought_up_with_all_that_it_holds(tmp_
     with closing(open_store(f"sqlite:///{path}")) as store:
         store.ingest(FLOW, page(order()), NOW)
     with closing(sqlite3.connect(path)) as db:
-        for name in ("row_due", "row_waits", "row_cause"):
+        for name in ("row_due", "row_waits", "row_cause", "row_given_up"):
             db.execute(f"DROP INDEX {name}")
         db.execute('ALTER TABLE "row" DROP COLUMN since')
         db.execute('CREATE INDEX row_due ON "row" (flow, due) WHERE state = 0')
