@@ -27,7 +27,7 @@ _TOLD = {
     "left out": "left out now; what was made stays",
     "parked": "would park",
     "waiting": "would wait for a lookup",
-    "gone": "no longer at its source; stays as it is",
+    "gone": "it, or what it answers, is no longer there; stays as it is",
 }
 
 
@@ -85,7 +85,8 @@ def _put_back(config: Config, flows: Sequence[Flow], choice: Choice) -> None:
             total += rows
     if total:
         click.echo(
-            "the next pass maps them anew; a daemon that runs since before the change must be started again first"
+            "the next pass maps them anew, with the mapping that it has read: start a daemon again that ran before the change, "
+            "and remap once more"
         )
 
 
