@@ -12,9 +12,9 @@ from connector.model import Row
 from connector.store import Cause
 from connector.store.sqlite_file import LedgerFile
 from connector.store.sqlite_ingest import add_to_books
-from connector.store.sqlite_rows import at_time, read_rows
+from connector.store.sqlite_rows import read_rows
 from connector.store.sqlite_schema import DONE, DROPPED, FILTERED, PARKED, WAS_DONE, WAS_FILTERED
-from connector.store.sqlite_values import bound, shown
+from connector.store.sqlite_values import at_time, bound, marks, shown
 
 _KEYS = 3
 _NEAR = 10_000
@@ -139,7 +139,7 @@ class Desk(LedgerFile):
                 part = rows[start : start + 500]
                 found.update(
                     db.execute(
-                        f'SELECT id, state FROM "row" WHERE id IN ({",".join("?" * len(part))}) AND flow=? '
+                        f'SELECT id, state FROM "row" WHERE id IN ({marks(len(part))}) AND flow=? '
                         f"AND state IN ({DONE}, {FILTERED}) AND mapping IS NOT ?",
                         (*part, number, self._words.number(mapping)),
                     ).fetchall()
