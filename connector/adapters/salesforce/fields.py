@@ -7,13 +7,13 @@ date field. Picklists: a restricted one takes the API names of its active values
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from connector.adapters.salesforce.describing import Described
 from connector.model import FieldUse, Kind, Problem
+from connector.nearest import did_you_mean
 
 _NUMBERS = frozenset({"double", "currency", "int", "percent"})
 _MOMENTS = frozenset({"datetime", "date", "time"})
@@ -180,7 +180,7 @@ def _choices(stream: str, field: dict[str, Any], use: FieldUse) -> Iterator[Prob
         for each in field.get("picklistValues") or ()
         if each.get("active")
     }
-    folded = {value.lower(): value for value in active}
+    folded = {value.lower() for value in active}
     for text, value in _constants(use):
         if not isinstance(text, str) or not text:
             continue
@@ -188,11 +188,8 @@ def _choices(stream: str, field: dict[str, Any], use: FieldUse) -> Iterator[Prob
         for part in parts:
             if part.strip().lower() in folded:
                 continue
-            by_label = [known for known, label in active.items() if label.lower() == part.strip().lower()]
-            near = by_label or [
-                folded[each] for each in difflib.get_close_matches(part.lower(), folded, n=1, cutoff=0.6)
-            ]
-            meant = f"did you mean {near[0]}? " if near else ""
+            by_label = next((known for known, label in active.items() if label.lower() == part.strip().lower()), None)
+            meant = f"did you mean {by_label}? " if by_label else did_you_mean(part, active)
             known = ", ".join(list(active)[:20]) + (", …" if len(active) > 20 else "")
             remedy = f"{meant}active values: {known or 'none'}"
             yield Problem(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from connector.adapters.sfcc.client import Client, segment
-from connector.adapters.sfcc.definitions import ORDER, Attribute, Definitions, did_you_mean, misfits
+from connector.adapters.sfcc.definitions import ORDER, Attribute, Definitions, misfits
 from connector.adapters.sfcc.documents import OBJECT_FIELDS, ORDER_FIELDS
 from connector.adapters.sfcc.notes import Notes
 from connector.adapters.sfcc.objects import Objects
@@ -28,6 +28,7 @@ from connector.adapters.sfcc.streams import (
 )
 from connector.errors import AuthFailed, ConnectionFault, Misconfigured, Rejected
 from connector.model import FieldUse, Problem, Record, StreamUse
+from connector.nearest import did_you_mean
 
 NOBODY = "connector-check-no-such-record"
 """Number of an order and key of an object that no shop has. With an empty document nothing would happen to it either."""

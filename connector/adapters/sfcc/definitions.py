@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 from urllib.parse import quote
 
@@ -168,9 +167,3 @@ def _out_of_bounds(value: Any, attribute: Attribute) -> str | None:
     if attribute.most is not None and value > attribute.most:
         return f"its largest value is {attribute.most:g}"
     return None
-
-
-def did_you_mean(name: str, known: Mapping[str, Any] | frozenset[str] | tuple[str, ...]) -> str:
-    """The nearest of the known names, as a remedy begins; "" when none is near."""
-    near = get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]}? " if near else ""
