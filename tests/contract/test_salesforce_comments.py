@@ -13,7 +13,6 @@ from connector import keys
 from connector.adapter import Adapter
 from connector.adapters.salesforce import Salesforce
 from connector.adapters.salesforce.comments import LONGEST
-from connector.adapters.salesforce.settings import Settings
 from connector.errors import Gone, Misconfigured, RateLimited, Rejected, Transient
 from connector.model import Record, Result, Select, StreamUse, Write
 from connector.sandbox.box import Sandbox
@@ -21,7 +20,7 @@ from connector.sandbox.options import Options
 from connector.sandbox.salesforce.writes import Transaction
 from connector.testing import AppendContract, FrozenClock
 from connector.testing.adapter_writing import our_key
-from tests.contract.test_salesforce_adapter import RealClock
+from tests.contract.salesforce_org import open_
 
 NEEDED = Select(fields=("CommentBody", "IsPublished"))
 
@@ -43,16 +42,6 @@ def service(box: Sandbox) -> Iterator[Salesforce]:
     adapter = open_(box)
     yield adapter
     adapter.close()
-
-
-def open_(box: Sandbox, *, clock: Any = None, **over: Any) -> Salesforce:
-    given: dict[str, Any] = {
-        "url": box.salesforce_url,
-        "auth": {"grant": "client_credentials", "client_id": "bench", "client_secret": "secret"},
-        "key_field": "Commerce_Key__c",
-        "timeouts": {"connect": 2, "read": 5, "total": 10},
-    }
-    return Salesforce("service", Settings.model_validate(given | over), clock=clock or RealClock())
 
 
 class TestComments(AppendContract):
