@@ -13,7 +13,7 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | No
     return folded[near[0]] if near else None
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def meant(word: str, known: Iterable[str]) -> str:
     """How a remedy begins: the name that is meant, and a blank; "" when none is near."""
     near = nearest(word, known)
     return f"did you mean {near}? " if near else ""

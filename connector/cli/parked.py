@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from connector.cli.causes import MOST, Chosen, causes, chosen, named
-from connector.cli.root import Session, with_config
+from connector.cli.root import Session, by, with_config
 from connector.cli.table import plural, text
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def list_parked(session: Session, flow: str | None, dropped: bool) -> int:
     return 0
 
 
-@command.command("show")
+@command.command("show", short_help="Everything about one cause, or one record.")
 @click.argument("name", metavar="CAUSE|KEY")
 @click.option("--limit", default=20, show_default=True, help="Show at most so many records.")
 @with_config
@@ -105,7 +104,7 @@ def chosen_by(function: Callable[..., int]) -> Callable[..., int]:
     return function
 
 
-@command.command("retry")
+@command.command("retry", short_help="Put parked or dropped records back on their way.")
 @chosen_by
 @click.option("--all", "everything", is_flag=True, help="Whatever is parked.")
 @click.option("--recreate", is_flag=True, help="Of these, records whose object a person deleted: make a new one.")
@@ -156,7 +155,7 @@ def retry(
     return 0
 
 
-@command.command("drop")
+@command.command("drop", short_help="Give parked records up, with a reason.")
 @chosen_by
 @click.option("--reason", "why", metavar="TEXT", required=True, help="Why they are given up; `explain` shows it.")
 @with_config
@@ -186,11 +185,6 @@ def drop(session: Session, flow: str | None, cause: str | None, key: str | None,
         return _nothing("parked")
     click.echo(f"{plural(count, 'record')} dropped; to take them back: connector parked retry --dropped")
     return 0
-
-
-def by() -> str:
-    """Who runs this command, for the audit."""
-    return f"uid {os.getuid()}"
 
 
 def _told(which: Chosen) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from connector.cli.root import Session, with_config
+from connector.cli.root import Session, by, with_config
 from connector.cli.table import plural, table
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def _put_back(config: Config, flows: Sequence[Flow], choice: Choice) -> None:
             rows = put_back(store, flow, choice, now, watch(flow.name))
             if rows:
                 which = {"key": choice.key or "", "filtered": str(choice.filtered).lower(), "rows": str(rows)}
-                store.audit("remap", now, by=f"uid {os.getuid()}", flow=flow.id, mapping=flow.mapping.version, **which)
+                store.audit("remap", now, by=by(), flow=flow.id, mapping=flow.mapping.version, **which)
             click.echo(f"{flow.name}: {plural(rows, 'record')} put back" if rows else _nothing(flow))
             total += rows
     if total:

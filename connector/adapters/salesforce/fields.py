@@ -13,7 +13,7 @@ from typing import Any
 
 from connector.adapters.salesforce.describing import Described
 from connector.model import FieldUse, Kind, Problem
-from connector.nearest import did_you_mean
+from connector.nearest import meant
 
 _NUMBERS = frozenset({"double", "currency", "int", "percent"})
 _MOMENTS = frozenset({"datetime", "date", "time"})
@@ -189,9 +189,9 @@ def _choices(stream: str, field: dict[str, Any], use: FieldUse) -> Iterator[Prob
             if part.strip().lower() in folded:
                 continue
             by_label = next((known for known, label in active.items() if label.lower() == part.strip().lower()), None)
-            meant = f"did you mean {by_label}? " if by_label else did_you_mean(part, active)
+            guess = f"did you mean {by_label}? " if by_label else meant(part, active)
             known = ", ".join(list(active)[:20]) + (", …" if len(active) > 20 else "")
-            remedy = f"{meant}active values: {known or 'none'}"
+            remedy = f"{guess}active values: {known or 'none'}"
             yield Problem(
                 f"'{part}' is no active value of the picklist {name} of {stream}", remedy, stream, name, value
             )

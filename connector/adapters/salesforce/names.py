@@ -12,7 +12,7 @@ from typing import Any
 from connector.adapters.salesforce import soql
 from connector.adapters.salesforce.references import QUEUES
 from connector.model import Problem, Ref, StreamUse
-from connector.nearest import did_you_mean
+from connector.nearest import meant
 
 Rows = Callable[[str], list[dict[str, Any]]]
 Named = dict[Ref, list[tuple[str, str]]]
@@ -74,7 +74,7 @@ def _queues(named: Named, rows: Rows) -> Iterator[Problem]:
         found = {developers[ref.name]} if ref.name in developers else ids.get(ref.name, set())
         if not found:
             known = ", ".join(sorted(developers)[:_SHOWN]) or "none"
-            remedy = f"{did_you_mean(ref.name, developers)}create the queue, or name one of these: {known}"
+            remedy = f"{meant(ref.name, developers)}create the queue, or name one of these: {known}"
             yield from _at(places, f"there is no queue {ref.name!r}", remedy, ref)
         elif len(found) > 1:
             remedy = "name the queue by its DeveloperName"

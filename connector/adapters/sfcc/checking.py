@@ -28,7 +28,7 @@ from connector.adapters.sfcc.streams import (
 )
 from connector.errors import AuthFailed, ConnectionFault, Misconfigured, Rejected
 from connector.model import FieldUse, Problem, Record, StreamUse
-from connector.nearest import did_you_mean
+from connector.nearest import meant
 
 NOBODY = "connector-check-no-such-record"
 """Number of an order and key of an object that no shop has. With an empty document nothing would happen to it either."""
@@ -110,7 +110,7 @@ class Checker:
     def _status_field(self, use: StreamUse, field: FieldUse, status: Status) -> None:
         if field.name not in (status.name, ONLY_FROM, OR_ALREADY):
             known = (status.name, ONLY_FROM, OR_ALREADY)
-            near = did_you_mean(field.name, known)
+            near = meant(field.name, known)
             self._problem(
                 use, field.name, f"{use.stream} has no field {field.name}", f"{near}it has {', '.join(known)}"
             )
@@ -153,7 +153,7 @@ class Checker:
         there = shown() if unknown else frozenset()
         for name in unknown:
             if name not in there:
-                near = did_you_mean(name, system)
+                near = meant(name, system)
                 remedy = f"{near}correct the name; attributes of the shop's own begin with c_"
                 self._problem(use, name, f"a document of {use.stream} has no field {name}", remedy)
         for name, field in use.fields.items():
@@ -171,7 +171,7 @@ class Checker:
     def _custom(self, use: StreamUse, kind: str, field: FieldUse, found: dict[str, Attribute]) -> None:
         attribute = found.get(field.name)
         if attribute is None:
-            near = did_you_mean(field.name, found)
+            near = meant(field.name, found)
             remedy = f"{near}create the attribute on {kind} in Business Manager, or correct the mapping"
             self._problem(use, field.name, f"{kind} has no attribute {field.name}", remedy)
             return
@@ -186,7 +186,7 @@ class Checker:
         known = self._well(use.stream, lambda: self._definitions.values(kind, attribute))
         for value in field.values if known else ():
             if known and str(value) not in known:
-                near = did_you_mean(str(value), known)
+                near = meant(str(value), known)
                 remedy = (
                     f"{near}it takes: {', '.join(sorted(known)[:20])}; correct the mapping or add the value to {kind}"
                 )
