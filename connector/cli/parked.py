@@ -142,15 +142,15 @@ def retry(
     from connector.cli.status import ledger
 
     now = datetime.now(UTC)
+    anew = ", each with a new object in place of the one that was deleted" if recreate else ""
     with ledger(config) as store:
         if dry_run:
-            return _dry(store, which, state, "would be tried again", gone=recreate)
+            return _dry(store, which, state, f"would be tried again{anew}", gone=recreate)
         count = store.replay(now, dropped=dropped, recreate=recreate, **which)
         what = "parked retry" + " --recreate" * recreate + " --dropped" * dropped
         store.audit(what, now, by=by(), **_told(which), rows=str(count))
     if not count:
         return _nothing(state, gone=recreate)
-    anew = ", each with a new object in place of the one that was deleted" if recreate else ""
     click.echo(f"{plural(count, 'record')} will be tried again in the next pass{anew}")
     return 0
 
