@@ -217,7 +217,7 @@ class SqliteStore(Desk):
         if target is not None:
             wanted.append('"row".id IN (SELECT "row" FROM line WHERE target=?)')
             given.append(bound(target))
-        with self._read() as db:
+        with self._snapshot() as db:
             return iter(list(read_rows(self._words, db, " AND ".join(wanted), given, limit)))
 
     def records(self, rows: Iterable[int]) -> Mapping[int, tuple[Record, frozenset[str] | None]]:

@@ -75,7 +75,7 @@ class Desk(LedgerFile):
         grouped, keys = _CAUSES[state]
         where, given = ("1", ()) if flow is None else ("name=?", (flow,))
         found: list[Cause] = []
-        with self._read() as db:
+        with self._snapshot() as db:
             for number, name, reason, field, rows, oldest in db.execute(
                 grouped.format(where), (*given, -1 if limit is None else limit)
             ).fetchall():
@@ -128,7 +128,7 @@ class Desk(LedgerFile):
         wanted, given = STALE.format(states), [flow, bound(mapping)]
         if key is not None:
             wanted, given = f'{wanted} AND "row".key=?', [*given, bound(key)]
-        with self._read() as db:
+        with self._snapshot() as db:
             return list(read_rows(self._words, db, wanted, given, limit, after=after))
 
     def remap(self, flow: str, rows: Sequence[int], mapping: str, now: datetime) -> int:
