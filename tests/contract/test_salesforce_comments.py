@@ -159,6 +159,15 @@ def test_a_comment_that_cannot_be_sent_harms_none_of_its_neighbours(box: Sandbox
     assert len(box.control.comments()) == 1
 
 
+@pytest.mark.parametrize("target", ["00001001", "CP-1", "500'", "005000000000001AAA"])
+def test_a_target_that_is_no_case_harms_none_of_its_neighbours(box: Sandbox, service: Salesforce, target: str) -> None:
+    [case] = cases(service, 1)
+    results = service.write("CaseComment", [said(0, case), said(0, target, message="m2")])
+    assert results[0] == Result(results[0].target)
+    assert isinstance(results[1].error, Gone | Rejected)
+    assert len(box.control.comments()) == 1
+
+
 def test_a_comment_without_a_case_says_which_key_of_the_line_is_missing(service: Salesforce) -> None:
     [result] = service.write("CaseComment", [Write("append", "a:b:c:d", {"CommentBody": "x"})])
     assert isinstance(result.error, Rejected)

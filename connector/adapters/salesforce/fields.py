@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from connector.adapters.salesforce.describing import Described
+from connector.adapters.salesforce.records import RECORD_ID
 from connector.model import FieldUse, Kind, Problem
 from connector.nearest import meant
 
@@ -29,7 +30,6 @@ _REFUSED: tuple[tuple[frozenset[str], frozenset[Kind]], ...] = (
 )
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d.*)?\Z")
 _CLOCK = re.compile(r"\d\d:\d\d.*\Z")
-_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?\Z")
 _SAYS: dict[Kind, str] = {
     "text": "a text",
     "number": "a number",
@@ -141,7 +141,7 @@ def _fits(kind: str, text: str) -> bool:
         "date": _MOMENT.match,
         "time": _CLOCK.match,
     }
-    fits |= dict.fromkeys(_NUMBERS, _is_number) | dict.fromkeys(_IDS, _ID.match)
+    fits |= dict.fromkeys(_NUMBERS, _is_number) | dict.fromkeys(_IDS, RECORD_ID.match)
     return bool(fits[kind](text)) if kind in fits else True
 
 
