@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from connector.adapters.sfcc import resources
 from connector.adapters.sfcc.client import Client, segment
 from connector.adapters.sfcc.definitions import ORDER, Attribute, Definitions, misfits
 from connector.adapters.sfcc.documents import OBJECT_FIELDS, ORDER_FIELDS
 from connector.adapters.sfcc.notes import Notes
 from connector.adapters.sfcc.objects import Objects
 from connector.adapters.sfcc.orders import Orders
-from connector.adapters.sfcc.statuses import READ, wish_of
+from connector.adapters.sfcc.statuses import wish_of
 from connector.adapters.sfcc.streams import (
     EXTERNAL,
     NOTES,
@@ -79,29 +80,29 @@ class Checker:
 
     def _order(self, use: StreamUse, sample: Sequence[Record]) -> None:
         if use.fetches:
-            self._may(use.stream, "Shop", READ, "GET", f"/orders/{NOBODY}")
+            self._may(use.stream, "Shop", resources.ORDER, "GET", f"/orders/{NOBODY}")
         if use.writes:
-            self._may(use.stream, "Data", "/sites/*/orders/*", "PATCH", f"{self._site}/orders/{NOBODY}")
+            self._may(use.stream, "Data", resources.SITE_ORDER, "PATCH", f"{self._site}/orders/{NOBODY}")
         self._fields(use, ORDER, ORDER_FIELDS, lambda: self._shown(sample))
 
     def _shown(self, sample: Sequence[Record]) -> frozenset[str]:
         """What a real order shows, for names that we do not know: a later version may have them."""
         if not sample:
             return frozenset()
-        whole = self._client.shop("GET", READ, f"/orders/{segment(sample[0].key)}", intent="read")
+        whole = self._client.shop("GET", resources.ORDER, f"/orders/{segment(sample[0].key)}", intent="read")
         return frozenset(whole.json()) if whole.status == 200 else frozenset()
 
     def _note(self, use: StreamUse, sample: Sequence[Record]) -> None:
         self._well(NOTES, lambda: self._notes.probe(sample[0].key if sample else NOBODY))
         if use.writes:
-            self._may(use.stream, "Shop", "/orders/*/notes", "POST", f"/orders/{NOBODY}/notes")
+            self._may(use.stream, "Shop", resources.NOTES, "POST", f"/orders/{NOBODY}/notes")
         for name in use.fields:
             if name not in ("subject", "text"):
                 self._problem(use, name, f"{name} is no field of a note", "a note has subject and text")
 
     def _status(self, use: StreamUse, status: Status) -> None:
-        resource, path = f"/sites/*/orders/*/{status.name}", f"{self._site}/orders/{NOBODY}/{status.name}"
-        self._may(use.stream, "Shop", READ, "GET", f"/orders/{NOBODY}")
+        resource, path = resources.status_of(status.name), f"{self._site}/orders/{NOBODY}/{status.name}"
+        self._may(use.stream, "Shop", resources.ORDER, "GET", f"/orders/{NOBODY}")
         if use.writes:
             self._may(use.stream, "Data", resource, "PUT", path)
         for field in use.fields.values():
@@ -129,7 +130,7 @@ class Checker:
         self._well(use.stream, self._objects(kind).probe)
         if len(self.problems) > before and "ObjectTypeNotFoundException" in self.problems[-1].message:
             return
-        resource, path = "/sites/*/custom_objects/*/*", f"{self._site}/custom_objects/{segment(kind)}/{NOBODY}"
+        resource, path = resources.OBJECT, f"{self._site}/custom_objects/{segment(kind)}/{NOBODY}"
         if use.fetches or use.writes:
             self._may(use.stream, "Data", resource, "GET", path)
         if "update" in use.writes:
