@@ -28,13 +28,12 @@ from connector.adapters.sfcc.streams import (
     object_type,
 )
 from connector.errors import AuthFailed, ConnectionFault, Misconfigured, Rejected
+from connector.http import clock_problems
 from connector.model import FieldUse, Problem, Record, StreamUse
 from connector.nearest import meant
 
 NOBODY = "connector-check-no-such-record"
 """Number of an order and key of an object that no shop has. With an empty document nothing would happen to it either."""
-APART = 60.0
-"""Seconds that clocks may differ: a flow reads back by 60 s at least (its overlap), so that much is never missed."""
 
 _T = TypeVar("_T")
 
@@ -66,7 +65,7 @@ class Checker:
             elif use.stream == ORDERS:
                 self._order(use, sample)
         self._again()
-        self._clocks()
+        self.problems += clock_problems("the shop's", self._client.ahead)
         return self.problems
 
     def _again(self) -> None:
@@ -231,17 +230,6 @@ class Checker:
 
     def _problem(self, use: StreamUse, field: str, message: str, remedy: str) -> None:
         self.problems.append(Problem(message, remedy, use.stream, field))
-
-    def _clocks(self) -> None:
-        """The instance's own clock, as its last answer told it, beside ours."""
-        ahead = self._client.ahead
-        if ahead is not None and abs(ahead) > APART:
-            way = "ahead of" if ahead > 0 else "behind"
-            message = f"the shop's clock is {abs(ahead):.0f} s {way} this machine's"
-            remedy = (
-                "let this machine keep its time by NTP: where a flow begins, and what it reads again, is told by clocks"
-            )
-            self.problems.append(Problem(message, remedy))
 
 
 def _any(status: Status) -> dict[str, str]:
