@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -14,8 +15,11 @@ from connector.cli.table import plural, text
 
 if TYPE_CHECKING:
     from connector.config import Config
-    from connector.model import RowState
-    from connector.store import Store
+    from connector.model import Row
+    from connector.store import Cause, Store
+
+_SHOWN = 20
+"""Records that a dry run names."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -191,23 +195,34 @@ def _told(which: Chosen) -> dict[str, str]:
     return {name: str(value or "") for name, value in which.items()}
 
 
-def _dry(store: Store, which: Chosen, state: RowState, what: str, *, gone: bool = False) -> int:
+def _dry(store: Store, which: Chosen, state: Literal["parked", "dropped"], what: str, *, gone: bool = False) -> int:
     """What a command would have done."""
-    rows = [
-        row
-        for row in store.rows(flow=which["flow"], state=state, key=which["key"], limit=MOST)
-        if which["reason"] in (None, row.reason)
-        and which["field"] in (None, row.field)
-        and (not gone or any(line.gone for line in row.lines))
-    ]
-    for row in rows[:20]:
+    rows, count = _meant(store, which, state, gone=gone)
+    for row in rows:
         click.echo(f"{row.key}: {row.reason}")
-    if len(rows) > 20:
-        click.echo(f"… and {len(rows) - 20:,} more")
+    if count > len(rows):
+        click.echo(f"… and {count - len(rows):,} more")
     if not rows:
         return _nothing(state, gone=gone)
-    click.echo(f"{plural(len(rows), 'record')} {what}; nothing was changed")
+    click.echo(f"{plural(count, 'record')} {what}; nothing was changed")
     return 0
+
+
+def _meant(
+    store: Store, which: Chosen, state: Literal["parked", "dropped"], *, gone: bool
+) -> tuple[Sequence[Row], int]:
+    """Some of the rows that the options mean, and how many there are: by cause, so that not every row must be read."""
+
+    def so(each: Row | Cause) -> bool:
+        return which["reason"] in (None, each.reason) and which["field"] in (None, each.field)
+
+    if gone or which["key"] is not None:
+        found = store.rows(flow=which["flow"], state=state, key=which["key"], limit=MOST)
+        rows = [row for row in found if so(row) and (not gone or any(line.gone for line in row.lines))]
+        return rows[:_SHOWN], len(rows)
+    causes = [cause for cause in store.causes(state, flow=which["flow"]) if so(cause)]
+    some = chain.from_iterable(store.rows(cause=cause, limit=_SHOWN) for cause in causes)
+    return list(islice(some, _SHOWN)), sum(cause.rows for cause in causes)
 
 
 def _nothing(state: str, *, gone: bool = False) -> int:
