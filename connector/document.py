@@ -7,7 +7,6 @@ text, and a key may stand only once. Refused: tags, merge keys, several document
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Any, NoReturn
 import yaml
 
 from connector.errors import Fault, Place
+from connector.nearest import nearest
 
 LARGEST = 1_000_000
 """Bytes that a file may have."""
@@ -110,11 +110,10 @@ class Document:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The remedy for a word that we do not know: the nearest that we do, and all of them."""
     names = sorted(set(known))
-    folded = {name.lower(): name for name in reversed(names)}
-    near = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
+    near = nearest(word, names)
     listed = ", ".join(names[:40]) + (", …" if len(names) > 40 else "")
     said = f"known: {listed}" if listed else ""
-    return f"did you mean '{folded[near[0]]}'? {said}" if near else said
+    return f"did you mean '{near}'? {said}" if near else said
 
 
 def load(file: str, text: str | None = None) -> Document:

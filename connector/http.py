@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 
 from connector.adapter import Clock
 from connector.errors import Misconfigured, Transient, Unavailable
+from connector.http_clocks import clock_problems
 from connector.http_deadline import CURRENT, POOLS, Call
 from connector.http_faults import Intent, Response, Unreachable, network_fault, never_sent
 from connector.http_settings import Seconds, Timeouts, check_url, is_loopback
@@ -37,6 +38,7 @@ __all__ = [
     "Timeouts",
     "TokenSource",
     "check_url",
+    "clock_problems",
     "is_loopback",
     "redact",
 ]

@@ -50,6 +50,12 @@ class Response:
         """The server's clock when it answered (the `Date` header, whole seconds), aware UTC."""
         return _http_date(self.headers.get("Date"))
 
+    @property
+    def ahead(self) -> float | None:
+        """Seconds that the server's clock was ahead of ours when it answered; None where it tells no time."""
+        date = self.date
+        return None if date is None else (date - self.now).total_seconds()
+
     def json(self) -> Any:
         """The decoded body. Raises Unavailable, or Transient(uncertain) after a write, when it is not whole JSON."""
         if self._decoded is None:

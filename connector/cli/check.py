@@ -42,6 +42,7 @@ def command(session: Session, live: bool) -> int:
     click.echo(f"{config.path}: {flows}, {connections}, no faults")
     if not live:
         return 0
+    from connector.adapter import SetsUp
     from connector.config import SystemClock
     from connector.document import load
 
@@ -49,7 +50,10 @@ def command(session: Session, live: bool) -> int:
     adapters = {name: connection.open(clock) for name, connection in config.connections.items()}
     try:
         uses, places = uses_of(config, adapters), load(str(config.path))
-        return max([_ask(name, adapter, uses, places) for name, adapter in adapters.items()], default=0)
+        codes = {name: _ask(name, adapter, uses, places) for name, adapter in adapters.items()}
+        if any(code == 1 and isinstance(adapters[name], SetsUp) for name, code in codes.items()):
+            click.echo("what is missing in a system, connector setup writes as files for its administrator")
+        return max(codes.values(), default=0)
     finally:
         for adapter in adapters.values():
             adapter.close()

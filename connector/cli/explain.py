@@ -97,10 +97,16 @@ def explained(row: Row, config: Config) -> Iterable[str]:
     if row.state == "pending":
         held = f", held by a worker until {text(row.leased_until)}" if row.leased_until else ""
         yield f"  {row.attempts} attempts so far, due {text(row.due)}{held}"
-    for line in row.lines:
-        yield from _line(line, _our_key(row, line, flow))
+    for line in _in_order(row.lines, flow):
+        yield from _line(line, _our_key(row, line, flow), known=(row.reason, row.field, row.remedy))
     if row.state not in ("filtered", "foreign"):
         yield f"  its record is {'stored' if row.stored else 'no longer stored (links and digests stay)'}"
+
+
+def _in_order(lines: Sequence[Line], flow: Flow | None) -> list[Line]:
+    """As the mapping has them, main first; what it has no more stands last."""
+    places = {spec.id: at for at, spec in enumerate(flow.mapping.lines)} if flow else {}
+    return sorted(lines, key=lambda line: places.get(line.id, len(places)))
 
 
 def rule(flow: Flow) -> str:
@@ -129,16 +135,17 @@ def _our_key(row: Row, line: Line, flow: Flow | None) -> str:
     return keys.make(row.flow, row.site, line.key or row.key)
 
 
-def _line(line: Line, our_key: str) -> Iterable[str]:
+def _line(line: Line, our_key: str, *, known: tuple[str, str, str]) -> Iterable[str]:
+    """One line in words; a reason that the row has said (`known`) is not said again."""
     target = f" → {line.target}" if line.target else ""
     sent = f", last sent {text(line.sent_at)}" if line.sent_at and line.target else ""
     key = f", our key {our_key}" if our_key else f", key {line.key}" if line.key else ""
     yield f"  {line.id}: {line.stream}{target}  {line.state}{sent}{key}"
-    if line.reason:
+    if line.reason and (line.reason, line.field, line.remedy) != known:
         field = f" (field {line.field})" if line.field else ""
         yield f"    {line.reason}{field}"
-    if line.remedy:
-        yield f"    to do: {line.remedy}"
+        if line.remedy:
+            yield f"    to do: {line.remedy}"
     if line.forgotten:
         yield f"    made anew by hand, in place of {', '.join(line.forgotten)}"
     if line.uncertain:

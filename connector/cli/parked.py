@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from connector.cli.causes import MOST, Chosen, causes, chosen, named
-from connector.cli.root import Session, with_config
+from connector.cli.root import Session, by, with_config
 from connector.cli.table import plural, text
 
 if TYPE_CHECKING:
     from connector.config import Config
-    from connector.model import RowState
-    from connector.store import Store
+    from connector.model import Row
+    from connector.store import Cause, Store
+
+_SHOWN = 20
+"""Records that a dry run names."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,7 +61,7 @@ def list_parked(session: Session, flow: str | None, dropped: bool) -> int:
     return 0
 
 
-@command.command("show")
+@command.command("show", short_help="Everything about one cause, or one record.")
 @click.argument("name", metavar="CAUSE|KEY")
 @click.option("--limit", default=20, show_default=True, help="Show at most so many records.")
 @with_config
@@ -105,7 +108,7 @@ def chosen_by(function: Callable[..., int]) -> Callable[..., int]:
     return function
 
 
-@command.command("retry")
+@command.command("retry", short_help="Put parked or dropped records back on their way.")
 @chosen_by
 @click.option("--all", "everything", is_flag=True, help="Whatever is parked.")
 @click.option("--recreate", is_flag=True, help="Of these, records whose object a person deleted: make a new one.")
@@ -143,20 +146,20 @@ def retry(
     from connector.cli.status import ledger
 
     now = datetime.now(UTC)
+    anew = ", each with a new object in place of the one that was deleted" if recreate else ""
     with ledger(config) as store:
         if dry_run:
-            return _dry(store, which, state, "would be tried again", gone=recreate)
+            return _dry(store, which, state, f"would be tried again{anew}", gone=recreate)
         count = store.replay(now, dropped=dropped, recreate=recreate, **which)
         what = "parked retry" + " --recreate" * recreate + " --dropped" * dropped
         store.audit(what, now, by=by(), **_told(which), rows=str(count))
     if not count:
         return _nothing(state, gone=recreate)
-    anew = ", each with a new object in place of the one that was deleted" if recreate else ""
     click.echo(f"{plural(count, 'record')} will be tried again in the next pass{anew}")
     return 0
 
 
-@command.command("drop")
+@command.command("drop", short_help="Give parked records up, with a reason.")
 @chosen_by
 @click.option("--reason", "why", metavar="TEXT", required=True, help="Why they are given up; `explain` shows it.")
 @with_config
@@ -188,32 +191,38 @@ def drop(session: Session, flow: str | None, cause: str | None, key: str | None,
     return 0
 
 
-def by() -> str:
-    """Who runs this command, for the audit."""
-    return f"uid {os.getuid()}"
-
-
 def _told(which: Chosen) -> dict[str, str]:
     return {name: str(value or "") for name, value in which.items()}
 
 
-def _dry(store: Store, which: Chosen, state: RowState, what: str, *, gone: bool = False) -> int:
+def _dry(store: Store, which: Chosen, state: Literal["parked", "dropped"], what: str, *, gone: bool = False) -> int:
     """What a command would have done."""
-    rows = [
-        row
-        for row in store.rows(flow=which["flow"], state=state, key=which["key"], limit=MOST)
-        if which["reason"] in (None, row.reason)
-        and which["field"] in (None, row.field)
-        and (not gone or any(line.gone for line in row.lines))
-    ]
-    for row in rows[:20]:
+    rows, count = _meant(store, which, state, gone=gone)
+    for row in rows:
         click.echo(f"{row.key}: {row.reason}")
-    if len(rows) > 20:
-        click.echo(f"… and {len(rows) - 20:,} more")
+    if count > len(rows):
+        click.echo(f"… and {count - len(rows):,} more")
     if not rows:
         return _nothing(state, gone=gone)
-    click.echo(f"{plural(len(rows), 'record')} {what}; nothing was changed")
+    click.echo(f"{plural(count, 'record')} {what}; nothing was changed")
     return 0
+
+
+def _meant(
+    store: Store, which: Chosen, state: Literal["parked", "dropped"], *, gone: bool
+) -> tuple[Sequence[Row], int]:
+    """Some of the rows that the options mean, and how many there are: by cause, so that not every row must be read."""
+
+    def so(each: Row | Cause) -> bool:
+        return which["reason"] in (None, each.reason) and which["field"] in (None, each.field)
+
+    if gone or which["key"] is not None:
+        found = store.rows(flow=which["flow"], state=state, key=which["key"], limit=MOST)
+        rows = [row for row in found if so(row) and (not gone or any(line.gone for line in row.lines))]
+        return rows[:_SHOWN], len(rows)
+    causes = [cause for cause in store.causes(state, flow=which["flow"]) if so(cause)]
+    some = chain.from_iterable(store.rows(cause=cause, limit=_SHOWN) for cause in causes)
+    return list(islice(some, _SHOWN)), sum(cause.rows for cause in causes)
 
 
 def _nothing(state: str, *, gone: bool = False) -> int:

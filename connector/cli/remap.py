@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from connector.cli.root import Session, with_config
+from connector.cli.root import Session, by, with_config
 from connector.cli.table import plural, table
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ _TOLD = {
     "left out": "left out now; what was made stays",
     "parked": "would park",
     "waiting": "would wait for a lookup",
-    "gone": "no longer at its source; stays as it is",
+    "gone": "it, or what it answers, is no longer there; stays as it is",
 }
 
 
@@ -80,12 +79,13 @@ def _put_back(config: Config, flows: Sequence[Flow], choice: Choice) -> None:
             rows = put_back(store, flow, choice, now, watch(flow.name))
             if rows:
                 which = {"key": choice.key or "", "filtered": str(choice.filtered).lower(), "rows": str(rows)}
-                store.audit("remap", now, by=f"uid {os.getuid()}", flow=flow.id, mapping=flow.mapping.version, **which)
+                store.audit("remap", now, by=by(), flow=flow.id, mapping=flow.mapping.version, **which)
             click.echo(f"{flow.name}: {plural(rows, 'record')} put back" if rows else _nothing(flow))
             total += rows
     if total:
         click.echo(
-            "the next pass maps them anew; a daemon that runs since before the change must be started again first"
+            "the next pass maps them anew, with the mapping that it has read: start a daemon again that ran before the change, "
+            "and remap once more"
         )
 
 

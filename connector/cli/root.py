@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -109,3 +110,8 @@ def with_config(function: F) -> F:
     option = click.option("--config", expose_value=False, callback=remember, metavar="PATH",
                           help="The configuration file (default: config.yaml).")  # fmt: skip
     return cast("F", option(click.pass_obj(function)))
+
+
+def by() -> str:
+    """Who runs this command, for the audit."""
+    return f"uid {os.getuid()}"

@@ -171,9 +171,11 @@ def _answered(reading: _Reading, path: FlowPath, part: FlowPart, file: File) -> 
 def _belongs_to(reading: _Reading, source: str, destination: str) -> bool:
     """Whether a stream's records belong to those of another stream of the same connection: the comments of the cases."""
     (connection, _, name), (other, _, object_) = source.partition("."), destination.partition(".")
-    adapter = reading.adapters.get(connection)
-    if adapter is None or connection != other:
+    if connection != other:
         return False
+    adapter = reading.adapters.get(connection)
+    if adapter is None:  # its settings are faulty, so nobody knows
+        return True
     try:
         return adapter.streams[name].object == object_
     except KeyError:  # said where the flow's streams are read

@@ -50,20 +50,20 @@ class Enrichment:
             for work in short:
                 work.record = found.get(work.leased.key)
                 if work.record is None:
-                    self._gone(work, place)
+                    self._gone(work, no_longer(place), "retry when it is back, or leave it parked")
         for work in works:
             if work.record is not None and (work.record.own or work.record.deleted):
                 reason = "we wrote it ourselves" if work.record.own else "deleted at its source"
                 work.ends("filtered", reason, keep_record=False)
 
     @staticmethod
-    def _gone(work: Work, place: Place) -> None:
+    def _gone(work: Work, reason: str, remedy: str) -> None:
         """What was settled before and is only mapped anew stays what it was: a mapping that changed is no reason to call
         somebody. What was never settled needs a person."""
         if work.leased.was:
-            work.ends(work.leased.was, no_longer(place))
+            work.ends(work.leased.was, reason)
         else:
-            work.ends("parked", no_longer(place), remedy="retry when it is back, or leave it parked")
+            work.ends("parked", reason, remedy=remedy)
 
     # -- the origin of an answer ---------------------------------------------------------------------------------------
 
@@ -106,8 +106,7 @@ class Enrichment:
         for work, site, key in missing:
             record = found.get(key)
             if record is None:
-                reason = f"the record that it answers is not at {place.full}"
-                work.ends("parked", reason, remedy=f"restore {key}, then retry")
+                self._gone(work, no_origin(place), f"restore {key}, then retry")
             else:
                 work.origin = Record(record.key, record.fields, record.stamp, site, record.our_key)
 
@@ -197,3 +196,8 @@ def _covers(read: frozenset[str] | None, needs: frozenset[str] | None) -> bool:
 def no_longer(place: Place) -> str:
     """Why a row has no record any more."""
     return f"{place.full} no longer has this record"
+
+
+def no_origin(place: Place) -> str:
+    """Why a row of an answering flow has nothing to answer any more."""
+    return f"the record that it answers is not at {place.full}"

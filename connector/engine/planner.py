@@ -157,9 +157,16 @@ def _doubt(step: Step, cut_off: datetime | None) -> datetime | None:
     before = step.before
     if before is None:
         return cut_off
-    if before.uncertain is not None or cut_off is None or (step.append and before.state == "sent"):
+    if before.uncertain is not None or cut_off is None or _over(step):
         return before.uncertain
     return cut_off if before.sent_at is None or before.sent_at < cut_off else None
+
+
+def _over(step: Step) -> bool:
+    """Whether what was sent stays sent, whatever happened to later deliveries: an append, and a guarded line's episode. That
+    one, sent again for a doubt about other lines, would move back what somebody has moved on since."""
+    episode = bool(step.place.stream.conditions and step.wanted.key)
+    return step.before is not None and step.before.state == "sent" and (step.append or episode)
 
 
 def _rejected_before(reason: str, field: str, remedy: str) -> MappingFault:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.engine.deliver import Workshop
-from connector.engine.enrich import no_longer
+from connector.engine.enrich import no_longer, no_origin
 from connector.engine.looking import Looking
 from connector.engine.report import Preview, Progress, Remapped
 from connector.errors import RemoteError
@@ -64,7 +64,9 @@ class Remapping:
     def __init__(self, shop: Workshop, select: Select) -> None:
         self._shop = shop
         self._looking = Looking(shop, select)
-        self._gone = no_longer(shop.places.source(shop.flow))
+        self._gone = {no_longer(shop.places.source(shop.flow))}
+        if shop.answered is not None:
+            self._gone.add(no_origin(shop.places.source(shop.answered)))
         self._rows = 0
         self._outcomes: Counter[str] = Counter()
         self._fields: Counter[tuple[str, str, str, str]] = Counter()
@@ -123,7 +125,7 @@ class Remapping:
             self._fields.update({(write.line, write.stream, write.op, name): 1 for name in names})
 
     def _outcome(self, row: Row, preview: Preview) -> str:
-        if preview.reason == self._gone:
+        if preview.reason in self._gone:
             return "gone"
         out_before = row.state == "filtered"
         if preview.outcome == "write":

@@ -107,7 +107,7 @@ class Remapped:
     left out     delivered before, left out now; what was made stays as it is
     parked       `reasons` says why
     waiting      for a lookup
-    gone         no longer at its source: stays what it was
+    gone         no longer at its source, or what it answers is not: stays what it was
 
     `keys`: a few of each. `routes`: of those that would be written.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,9 @@ from connector.store.sqlite_hand import Choice, audited, drop_rows, replay_rows
 from connector.store.sqlite_ingest import Intake, add_to_books, ingest_page
 from connector.store.sqlite_lock import Locks
 from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
-from connector.store.sqlite_values import bound, load, shown
+from connector.store.sqlite_values import at_time, bound, load, marks, shown
 
 _RUNNER_BYTE = 0
-
-
-def _at(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _record(key: Any, site: str, stamp: str | None, our_key: Any, flags: int, body: bytes, claimed_by: Any) -> Record:
@@ -40,11 +36,6 @@ def _record(key: Any, site: str, stamp: str | None, our_key: Any, flags: int, bo
         bool(flags & schema.OWN),
         bool(flags & schema.DELETED),
     )
-
-
-def marks(count: int) -> str:
-    """`?,?,?` for an IN list."""
-    return ",".join("?" * count)
 
 
 class SqliteStore(Desk):
@@ -166,9 +157,9 @@ class SqliteStore(Desk):
             fields=self._words.selection(row[16]),
             attempts=row[7],
             entered=bool(row[8]),
-            uncertain=None if uncertain is None else _at(uncertain),
-            first_seen=_at(row[12]),
-            last_seen=_at(row[13]),
+            uncertain=at_time(uncertain),
+            first_seen=at_time(row[12]),
+            last_seen=at_time(row[13]),
             was="done" if row[6] & schema.WAS_DONE else "filtered" if row[6] & schema.WAS_FILTERED else "",
         )
 
@@ -226,7 +217,7 @@ class SqliteStore(Desk):
         if target is not None:
             wanted.append('"row".id IN (SELECT "row" FROM line WHERE target=?)')
             given.append(bound(target))
-        with self._read() as db:
+        with self._snapshot() as db:
             return iter(list(read_rows(self._words, db, " AND ".join(wanted), given, limit)))
 
     def records(self, rows: Iterable[int]) -> Mapping[int, tuple[Record, frozenset[str] | None]]:
@@ -348,7 +339,7 @@ class SqliteStore(Desk):
     def healths(self) -> Mapping[str, tuple[str, datetime, str, str]]:
         with self._read() as db:
             found = db.execute("SELECT scope, state, since, message, remedy FROM health ORDER BY scope").fetchall()
-        return {shown(row[0]): (shown(row[1]), _at(row[2]), shown(row[3]), shown(row[4])) for row in found}
+        return {shown(row[0]): (shown(row[1]), at_time(row[2]), shown(row[3]), shown(row[4])) for row in found}
 
     def prune(self, now: datetime, *, delivered: float, parked: float, audit: float) -> int:
         at = now.timestamp()

@@ -12,9 +12,9 @@ from connector.model import Row
 from connector.store import Cause
 from connector.store.sqlite_file import LedgerFile
 from connector.store.sqlite_ingest import add_to_books
-from connector.store.sqlite_rows import at_time, read_rows
+from connector.store.sqlite_rows import read_rows
 from connector.store.sqlite_schema import DONE, DROPPED, FILTERED, PARKED, WAS_DONE, WAS_FILTERED
-from connector.store.sqlite_values import bound, shown
+from connector.store.sqlite_values import at_time, bound, marks, shown
 
 _KEYS = 3
 _NEAR = 10_000
@@ -75,7 +75,7 @@ class Desk(LedgerFile):
         grouped, keys = _CAUSES[state]
         where, given = ("1", ()) if flow is None else ("name=?", (flow,))
         found: list[Cause] = []
-        with self._read() as db:
+        with self._snapshot() as db:
             for number, name, reason, field, rows, oldest in db.execute(
                 grouped.format(where), (*given, -1 if limit is None else limit)
             ).fetchall():
@@ -128,7 +128,7 @@ class Desk(LedgerFile):
         wanted, given = STALE.format(states), [flow, bound(mapping)]
         if key is not None:
             wanted, given = f'{wanted} AND "row".key=?', [*given, bound(key)]
-        with self._read() as db:
+        with self._snapshot() as db:
             return list(read_rows(self._words, db, wanted, given, limit, after=after))
 
     def remap(self, flow: str, rows: Sequence[int], mapping: str, now: datetime) -> int:
@@ -139,7 +139,7 @@ class Desk(LedgerFile):
                 part = rows[start : start + 500]
                 found.update(
                     db.execute(
-                        f'SELECT id, state FROM "row" WHERE id IN ({",".join("?" * len(part))}) AND flow=? '
+                        f'SELECT id, state FROM "row" WHERE id IN ({marks(len(part))}) AND flow=? '
                         f"AND state IN ({DONE}, {FILTERED}) AND mapping IS NOT ?",
                         (*part, number, self._words.number(mapping)),
                     ).fetchall()

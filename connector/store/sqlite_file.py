@@ -54,6 +54,17 @@ class LedgerFile:
         with self._mutex, self._faults():
             yield self._conn
 
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Several questions, answered as of one moment: between two of them another process may settle what they are about."""
+        with self._read() as db:
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                if db.in_transaction:  # a fault may have ended it
+                    db.execute("COMMIT")
+
     def _prepare(self, flow: str, *texts: str) -> int:
         """Numbers for a flow and for words, given before a transaction begins."""
         with self._mutex, self._faults():

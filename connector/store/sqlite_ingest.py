@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from connector.digests import keyed
@@ -13,7 +13,7 @@ from connector.model import Record
 from connector.store import Ingested, Leased
 from connector.store.sqlite_rows import lines_of
 from connector.store.sqlite_schema import DEAD, DELETED, DROPPED, OWN, PENDING, STATES
-from connector.store.sqlite_values import bound, dump, shown
+from connector.store.sqlite_values import at_time, bound, dump, marks, shown
 from connector.store.sqlite_words import Words
 
 _INSERT = (
@@ -111,7 +111,7 @@ def _known(
     found: dict[tuple[str, str], tuple[Any, ...]] = {}
     for start in range(0, len(keys), 500):
         part = [bound(key) for key in keys[start : start + 500]]
-        for row in db.execute(_KNOWN.format(",".join("?" * len(part))), (flow, *part)).fetchall():
+        for row in db.execute(_KNOWN.format(marks(len(part))), (flow, *part)).fetchall():
             found[(words.text(row[0]), shown(row[1]))] = row[2:]
     return found
 
@@ -165,8 +165,7 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
             if intake.token is not None:
                 leased = Leased(
                     number, rev + 1, record.site, record.key, record, intake.fields, 0, bool(entered),
-                    None if uncertain is None else datetime.fromtimestamp(uncertain, UTC),
-                    datetime.fromtimestamp(first_seen, UTC), intake.now,
+                    at_time(uncertain), at_time(first_seen), intake.now,
                 )  # fmt: skip
     intake.changed.append(
         (

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Any, overload
+from typing import Any
 
 from connector.digests import pack, unpack
 from connector.model import Line, Row
 from connector.store import Moved, Settle
 from connector.store.sqlite_schema import DELETED, LINE_STATES, OWN, PENDING, STATES
-from connector.store.sqlite_values import bound, load, shown
+from connector.store.sqlite_values import at_time, bound, load, marks, shown
 from connector.store.sqlite_words import Words
 
 _LINES = (
@@ -40,21 +39,12 @@ _LINE = (
 _ALL = -1
 
 
-@overload
-def at_time(seconds: float) -> datetime: ...
-@overload
-def at_time(seconds: float | None) -> datetime | None: ...
-def at_time(seconds: float | None) -> datetime | None:
-    """An aware time, or None."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
 def lines_of(words: Words, db: sqlite3.Connection, rows: Sequence[int]) -> dict[int, list[Line]]:
     """Lines by row id."""
     found: dict[int, list[Line]] = {}
     for start in range(0, len(rows), 500):
         part = rows[start : start + 500]
-        for row in db.execute(_LINES.format(",".join("?" * len(part))), part).fetchall():
+        for row in db.execute(_LINES.format(marks(len(part))), part).fetchall():
             found.setdefault(row[0], []).append(
                 Line(
                     id=shown(row[1]),
@@ -85,7 +75,7 @@ def read_rows(
         rows = db.execute(_ROWS.format(f'{where} AND "row".id>?', ""), (*given, after, limit)).fetchall()
     lines = lines_of(words, db, [row[0] for row in rows])
     for row in rows:
-        due = datetime.fromtimestamp(row[8], UTC)
+        due = at_time(row[8])
         yield Row(
             id=row[0],
             flow=row[1],
@@ -96,8 +86,8 @@ def read_rows(
             state=STATES[row[6]],
             attempts=row[7],
             due=due,
-            first_seen=datetime.fromtimestamp(row[9], UTC),
-            last_seen=datetime.fromtimestamp(row[10], UTC),
+            first_seen=at_time(row[9]),
+            last_seen=at_time(row[10]),
             entered=bool(row[11]),
             mapping=words.text(row[12]),
             route=words.text(row[13]),
@@ -169,7 +159,7 @@ def _held(db: sqlite3.Connection, token: str, rows: Sequence[int]) -> dict[int, 
         part = rows[start : start + 500]
         held.update(
             db.execute(
-                f'SELECT id, rev FROM "row" WHERE token=? AND id IN ({",".join("?" * len(part))})',
+                f'SELECT id, rev FROM "row" WHERE token=? AND id IN ({marks(len(part))})',
                 (token, *part),
             ).fetchall()
         )

@@ -1,4 +1,4 @@
-"""Values that remote systems hold and that SQLite or orjson would refuse: they must not stop the page they come with.
+"""Values on their way into columns and out again; what SQLite or orjson would refuse must not stop the page it comes with.
 
 Half of a surrogate pair (a text that was cut within an emoji) has no UTF-8 form; it is kept as a blob, which compares and
 orders like the text that it stands for. Documents that orjson cannot write (such a text, a number beyond 64 bits) are
@@ -8,6 +8,7 @@ written by json, after a space that tells `load` so.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any, overload
 
 import orjson
@@ -44,3 +45,17 @@ def dump(document: Any) -> bytes:
 def load(body: bytes) -> Any:
     """The document that `dump` was given."""
     return json.loads(body) if body[:1] == b" " else orjson.loads(body)
+
+
+@overload
+def at_time(seconds: float) -> datetime: ...
+@overload
+def at_time(seconds: float | None) -> datetime | None: ...
+def at_time(seconds: float | None) -> datetime | None:
+    """A time from a column."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def marks(count: int) -> str:
+    """`?,?,?` for an IN list."""
+    return ",".join("?" * count)

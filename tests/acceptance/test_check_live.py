@@ -92,6 +92,7 @@ order.yaml:11:3  the integration user may not write IsClosed of Case
                  give its permission set edit access to IsClosed; what nobody can edit, take out of the mapping
 order.yaml:12:3  Case has no field Fulfillment__c, or the integration user may not see it
                  did you mean Fulfilment__c? else create it, or let the integration user read and edit it
+what is missing in a system, connector setup writes as files for its administrator
 """
 
 

@@ -14,19 +14,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from connector.adapters.salesforce import Salesforce
-from connector.adapters.salesforce.settings import Settings
 from connector.errors import AuthFailed, Gone, Misconfigured, RateLimited, Rejected, Transient, Unavailable
 from connector.model import Record, Ref, Result, Select, StreamUse, Write
 from connector.sandbox.box import Sandbox
 from connector.sandbox.options import Options
+from tests.contract.salesforce_org import KEY, creates, open_
 
-KEY = "Commerce_Key__c"
 FIELDS = Select(fields=("Status", "Subject", "Owner"))
-
-
-class RealClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 @pytest.fixture(scope="module")
@@ -46,23 +40,6 @@ def service(box: Sandbox) -> Iterator[Salesforce]:
     adapter = open_(box)
     yield adapter
     adapter.close()
-
-
-def open_(box: Sandbox, **over: Any) -> Salesforce:
-    given: dict[str, Any] = {
-        "url": box.salesforce_url,
-        "auth": {"grant": "client_credentials", "client_id": "bench", "client_secret": "secret"},
-        "key_field": KEY,
-        "timeouts": {"connect": 2, "read": 5, "total": 10},
-    }
-    return Salesforce("service", Settings.model_validate(given | over), clock=RealClock())
-
-
-def creates(count: int, **fields: Any) -> list[Write]:
-    return [
-        Write("create", f"orders:_ref:{number:05d}", {"Subject": f"Order {number}", "Origin": "Commerce"} | fields)
-        for number in range(count)
-    ]
 
 
 def updates(results: list[Result], **fields: Any) -> list[Write]:

@@ -13,7 +13,7 @@ from connector.errors import AuthFailed
 from connector.model import FieldUse, Kind, Op, Problem, Ref, StreamUse
 from connector.sandbox.box import Sandbox
 from connector.sandbox.options import Options
-from tests.contract.test_salesforce_adapter import open_
+from tests.contract.salesforce_org import open_
 
 BOTH: frozenset[Op] = frozenset({"create", "update"})
 

@@ -13,7 +13,6 @@ from connector import keys
 from connector.adapter import Adapter
 from connector.adapters.salesforce import Salesforce
 from connector.adapters.salesforce.comments import LONGEST
-from connector.adapters.salesforce.settings import Settings
 from connector.errors import Gone, Misconfigured, RateLimited, Rejected, Transient
 from connector.model import Record, Result, Select, StreamUse, Write
 from connector.sandbox.box import Sandbox
@@ -21,7 +20,7 @@ from connector.sandbox.options import Options
 from connector.sandbox.salesforce.writes import Transaction
 from connector.testing import AppendContract, FrozenClock
 from connector.testing.adapter_writing import our_key
-from tests.contract.test_salesforce_adapter import RealClock
+from tests.contract.salesforce_org import open_
 
 NEEDED = Select(fields=("CommentBody", "IsPublished"))
 
@@ -43,16 +42,6 @@ def service(box: Sandbox) -> Iterator[Salesforce]:
     adapter = open_(box)
     yield adapter
     adapter.close()
-
-
-def open_(box: Sandbox, *, clock: Any = None, **over: Any) -> Salesforce:
-    given: dict[str, Any] = {
-        "url": box.salesforce_url,
-        "auth": {"grant": "client_credentials", "client_id": "bench", "client_secret": "secret"},
-        "key_field": "Commerce_Key__c",
-        "timeouts": {"connect": 2, "read": 5, "total": 10},
-    }
-    return Salesforce("service", Settings.model_validate(given | over), clock=clock or RealClock())
 
 
 class TestComments(AppendContract):
@@ -167,6 +156,15 @@ def test_a_comment_that_cannot_be_sent_harms_none_of_its_neighbours(box: Sandbox
     assert [type(result.error) for result in refused] == [Rejected, Rejected, Rejected, Rejected, Gone, Rejected]
     assert all(result.error and (result.error.remedy or result.error.code) for result in refused[:5])
     assert good.error is None
+    assert len(box.control.comments()) == 1
+
+
+@pytest.mark.parametrize("target", ["00001001", "CP-1", "500'", "005000000000001AAA"])
+def test_a_target_that_is_no_case_harms_none_of_its_neighbours(box: Sandbox, service: Salesforce, target: str) -> None:
+    [case] = cases(service, 1)
+    results = service.write("CaseComment", [said(0, case), said(0, target, message="m2")])
+    assert results[0] == Result(results[0].target)
+    assert isinstance(results[1].error, Gone | Rejected)
     assert len(box.control.comments()) == 1
 
 

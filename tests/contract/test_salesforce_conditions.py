@@ -17,7 +17,7 @@ from connector.errors import Changed, Gone, Rejected, Transient
 from connector.model import Record, Ref, Select, Write
 from connector.sandbox import Sandbox
 from connector.testing import ConditionContract, FrozenClock
-from tests.contract.test_salesforce_adapter import KEY, creates, open_
+from tests.contract.salesforce_org import KEY, creates, open_
 
 FIELDS = Select(fields=("Status", "Subject"))
 

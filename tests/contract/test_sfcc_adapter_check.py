@@ -226,7 +226,7 @@ def test_definitions_on_many_pages_are_all_read(ref: Shop) -> None:
 def test_clocks_that_are_apart_are_told(skew: int) -> None:
     with Sandbox(orders=1, returns=0, shop_code=0, clock_skew=skew) as box, shop(box) as ref:
         problem = only(ref)
-        assert ("ahead" if skew > 0 else "behind") in problem.message
+        assert ("behind the shop's" if skew > 0 else "ahead of the shop's") in problem.message
         assert "NTP" in problem.remedy
 
 
@@ -245,7 +245,7 @@ class Moved:
 def test_it_is_our_clock_that_is_compared(ref: Shop) -> None:
     adapter = Sfcc("shop", ref.adapter.settings, clock=Moved())
     (problem,) = adapter.check().problems
-    assert "ahead of this machine's" in problem.message
+    assert "behind the shop's" in problem.message
     adapter.close()
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -21,7 +22,7 @@ from connector.store import Store, open_store
 from connector.store import sqlite_schema as schema
 from connector.store.sqlite_schema import STATES
 from connector.testing import StoreContract
-from connector.testing.store_hooks import FLOW, NOW, later, only, order, page
+from connector.testing.store_hooks import FLOW, MAPPING, NOW, later, only, order, outcome, page
 
 
 class TestSqlite(StoreContract):
@@ -47,6 +48,26 @@ class TestSqlite(StoreContract):
         told = {"by": "uid 7", "why": "settled by phone", "rows": "2"}
         assert json.loads(facts) == {**told, "flow": FLOW, "key": "", "reason": "no queue", "field": ""}
         assert self.states(tmp_path, store, FLOW) == {"dropped": 2}
+
+    @pytest.mark.parametrize("state", ["parked", "pending"])
+    def test_causes_are_told_as_of_one_moment_whatever_a_daemon_settles_meanwhile(
+        self, opened: Callable[[], Store], state: Literal["parked", "pending"]
+    ) -> None:
+        daemon, looking = opened(), opened()
+        token, (leased,) = self.bring(daemon, order("1"))
+        daemon.settle(FLOW, token, [outcome(leased, state, due=NOW, reason="no queue")], NOW, mapping=MAPPING)
+
+        def settle(statement: str) -> None:
+            """The daemon is done with the row when the first question was answered."""
+            if "SELECT key, remedy" in statement:
+                daemon.replay(NOW)
+                token, leased = daemon.lease(FLOW, NOW, seconds=60, limit=9)
+                daemon.settle(FLOW, token, [outcome(one) for one in leased], NOW, mapping=MAPPING)
+
+        looking._conn.set_trace_callback(settle)  # type: ignore[attr-defined]
+        (cause,) = looking.causes(state)
+        assert (cause.rows, cause.keys) == (1, ("1",))
+        assert looking.causes(state) == []
 
     @pytest.mark.parametrize("what", ["deleted", "replaced"])
     def test_a_ledger_that_is_taken_away_takes_no_more_in(self, store: Store, tmp_path: Path, what: str) -> None:

@@ -15,6 +15,7 @@ from connector.adapter import adapter_class
 from connector.config import load_config
 from connector.config.schema import Defaults, File, FlowPart
 from connector.document import load
+from connector.errors import ConfigFault
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config.example.yaml"
@@ -47,6 +48,14 @@ def test_the_example_loads_without_a_fault() -> None:
         "comments-to-complaints",
     ]
     assert config.flows["cases-to-orders"].start == datetime(2026, 11, 13, tzinfo=UTC)
+
+
+def test_the_example_without_its_variables_misses_these_and_nothing_else() -> None:
+    with pytest.raises(ConfigFault) as caught:
+        load_config(EXAMPLE, environ={})
+    assert {each.message for each in caught.value.faults} == {
+        f"the environment variable {name} is not set" for name in ENVIRON
+    }
 
 
 def test_no_secret_of_the_example_can_be_printed() -> None:

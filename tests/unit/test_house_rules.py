@@ -22,9 +22,10 @@ MAY_KNOW: dict[str, set[str]] = {
     "stamps": set(),
     "keys": set(),
     "secret": set(),
+    "nearest": set(),
     "retry": {"errors"},
     "digests": {"model"},
-    "document": {"errors"},
+    "document": {"errors", "nearest"},
     "adapter": {"errors", "model"},
     "mapping.spec": set(),
     "flow": {"mapping.spec", "model"},
@@ -50,7 +51,7 @@ MAY_KNOW: dict[str, set[str]] = {
 """Part of the package → parts that it may import. `store=` is the seam alone, not what implements it; `http*` are
 the modules whose names begin so; "" is the package's public names. An adapter may know what ADAPTERS says, and its own folder."""
 
-ADAPTERS = {"", "adapter", "errors", "http*", "keys", "model", "secret", "stamps"}
+ADAPTERS = {"", "adapter", "errors", "http*", "keys", "model", "nearest", "secret", "stamps"}
 
 LIVES_IN: dict[str, tuple[str, ...]] = {
     "apscheduler": ("runner",),

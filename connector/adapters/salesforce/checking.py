@@ -17,11 +17,8 @@ from connector.adapters.salesforce.names import name_problems, named_in
 from connector.adapters.salesforce.settings import Settings
 from connector.adapters.salesforce.signin import SignIn
 from connector.errors import ConnectionFault, Misconfigured, RateLimited, RemoteError
-from connector.http import Response
+from connector.http import Response, clock_problems
 from connector.model import Problem, Report, StreamUse
-
-CLOCKS_APART = 60.0
-"""Seconds between the org's clock and ours that are a problem; an answer's own way does not count."""
 
 
 class Checker:
@@ -57,7 +54,8 @@ class Checker:
         for use in uses:
             problems += self._of_stream(use)
         problems += self._of_names(uses)
-        problems += _clocks(heard or self._describe.last)
+        answer = heard or self._describe.last
+        problems += clock_problems("Salesforce's", answer.ahead if answer else None)
         return Report(self._facts(), problems)
 
     def must_refuse_a_second(self, name: str) -> None:
@@ -120,16 +118,3 @@ class Checker:
         except RemoteError as error:
             remedy = error.remedy or "give the integration user's permission set read access to Group and User"
             yield Problem(f"queues and users could not be looked up: {error}", remedy)
-
-
-def _clocks(answer: Response | None) -> Iterator[Problem]:
-    """The org's clock against ours, when it answered. Tokens and waits go by ours, cursors by the org's."""
-    if answer is None or answer.date is None:
-        return
-    apart = (answer.date - answer.now).total_seconds()
-    if abs(apart) > CLOCKS_APART:
-        side = "behind" if apart > 0 else "ahead of"
-        yield Problem(
-            f"the clock of this machine is {abs(apart):,.0f} s {side} Salesforce's",
-            "let this machine keep its time by NTP",
-        )

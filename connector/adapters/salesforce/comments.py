@@ -13,7 +13,7 @@ from connector import keys
 from connector.adapter import Stream
 from connector.adapters.salesforce import soql
 from connector.adapters.salesforce.codes import MISSING_ROW
-from connector.adapters.salesforce.records import same_id
+from connector.adapters.salesforce.records import RECORD_ID, same_id
 from connector.adapters.salesforce.settings import Settings
 from connector.errors import Gone, Rejected
 from connector.model import Op, Record, Result, Write
@@ -142,6 +142,10 @@ def _refused(write: Write) -> Rejected | None:
     """Why this comment cannot be sent, if so."""
     if not write.target:
         return Rejected("a comment without a case", remedy='give the line a target: "{{ main.id }}"')
+    if not RECORD_ID.match(write.target):
+        return Rejected(
+            "a comment whose target is no Id", field=PARENT, remedy="name the case by its Id, as main.id does"
+        )
     if same_id(str(write.fields.get(PARENT) or write.target)) != same_id(write.target):
         return Rejected(
             f"{PARENT} names another case than the line's target", field=PARENT, remedy="leave one of the two away"

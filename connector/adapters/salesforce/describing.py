@@ -5,7 +5,6 @@ Source: REST API Developer Guide, "sObject Describe"; SOAP API Developer Guide, 
 
 from __future__ import annotations
 
-import difflib
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -16,6 +15,7 @@ from connector.adapters.salesforce.client import Client
 from connector.errors import Unavailable
 from connector.http import Response
 from connector.model import Problem, StreamUse
+from connector.nearest import nearest
 
 KEY_LENGTH = 255
 _PERMISSION = "give the integration user's permission set"
@@ -93,8 +93,8 @@ class Described:
             message = f"the {what} of {self.name} is spelled {spelled}, not {name}"
             return Problem(message, f"write {spelled}: Salesforce answers under that name", self.name, name)
         short = {_short(each): each for each in names.values()}
-        near = difflib.get_close_matches(_short(name), short, n=1, cutoff=0.75)
-        meant = f"did you mean {short[near[0]]}? else " if near else ""
+        near = nearest(_short(name), short, cutoff=0.75)
+        meant = f"did you mean {short[near]}? else " if near else ""
         message = f"{self.name} has no {what} {name}, or the integration user may not see it"
         remedy = f"{meant}create it, or let the integration user {access} it"
         return Problem(message, remedy, self.name, name)

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from connector.adapters.salesforce.codes import ADMIN_TEXT, INNER_TEXT, MISSING_ROW, PASSING, PERMANENT, USED_UP
+from connector.adapters.salesforce.records import RECORD_ID
 from connector.errors import (
     AuthFailed,
     Changed,
@@ -38,7 +39,6 @@ _MISSING_COLUMN = re.compile(r"No such column '([^']{1,80})'|Invalid field(?: na
 _LEADING_FIELD = re.compile(r"([A-Za-z][\w .]{0,60}): ")
 _IN_BRACKETS = re.compile(r"\[([A-Za-z]\w*(?:, ?[A-Za-z]\w*)*)\]\s*\Z")
 _LONGEST_TEXT = re.compile(r"\(max length=(\d+)\)")
-_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?\Z")
 _WHERE_IN_JSON = re.compile(r"\[?line:? ?\d+, column:? ?\d+\]?")
 
 
@@ -108,7 +108,7 @@ def _row_is_missing(code: str, fields: Sequence[str], sent: Mapping[str, Any]) -
 
 def _points_elsewhere(name: str, value: Any) -> bool:
     """Whether a field refers to another record, so that it may be the one that is meant."""
-    looks_so = isinstance(value, str) and _ID.match(value) is not None
+    looks_so = isinstance(value, str) and RECORD_ID.match(value) is not None
     return looks_so or name.endswith("Id") or isinstance(value, Ref | dict)
 
 

@@ -7,13 +7,14 @@ date field. Picklists: a restricted one takes the API names of its active values
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from connector.adapters.salesforce.describing import Described
+from connector.adapters.salesforce.records import RECORD_ID
 from connector.model import FieldUse, Kind, Problem
+from connector.nearest import meant
 
 _NUMBERS = frozenset({"double", "currency", "int", "percent"})
 _MOMENTS = frozenset({"datetime", "date", "time"})
@@ -29,7 +30,6 @@ _REFUSED: tuple[tuple[frozenset[str], frozenset[Kind]], ...] = (
 )
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d.*)?\Z")
 _CLOCK = re.compile(r"\d\d:\d\d.*\Z")
-_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?\Z")
 _SAYS: dict[Kind, str] = {
     "text": "a text",
     "number": "a number",
@@ -141,7 +141,7 @@ def _fits(kind: str, text: str) -> bool:
         "date": _MOMENT.match,
         "time": _CLOCK.match,
     }
-    fits |= dict.fromkeys(_NUMBERS, _is_number) | dict.fromkeys(_IDS, _ID.match)
+    fits |= dict.fromkeys(_NUMBERS, _is_number) | dict.fromkeys(_IDS, RECORD_ID.match)
     return bool(fits[kind](text)) if kind in fits else True
 
 
@@ -180,7 +180,7 @@ def _choices(stream: str, field: dict[str, Any], use: FieldUse) -> Iterator[Prob
         for each in field.get("picklistValues") or ()
         if each.get("active")
     }
-    folded = {value.lower(): value for value in active}
+    folded = {value.lower() for value in active}
     for text, value in _constants(use):
         if not isinstance(text, str) or not text:
             continue
@@ -188,13 +188,10 @@ def _choices(stream: str, field: dict[str, Any], use: FieldUse) -> Iterator[Prob
         for part in parts:
             if part.strip().lower() in folded:
                 continue
-            by_label = [known for known, label in active.items() if label.lower() == part.strip().lower()]
-            near = by_label or [
-                folded[each] for each in difflib.get_close_matches(part.lower(), folded, n=1, cutoff=0.6)
-            ]
-            meant = f"did you mean {near[0]}? " if near else ""
+            by_label = next((known for known, label in active.items() if label.lower() == part.strip().lower()), None)
+            guess = f"did you mean {by_label}? " if by_label else meant(part, active)
             known = ", ".join(list(active)[:20]) + (", …" if len(active) > 20 else "")
-            remedy = f"{meant}active values: {known or 'none'}"
+            remedy = f"{guess}active values: {known or 'none'}"
             yield Problem(
                 f"'{part}' is no active value of the picklist {name} of {stream}", remedy, stream, name, value
             )

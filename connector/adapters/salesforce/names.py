@@ -5,7 +5,6 @@ Source: Object Reference, "QueueSobject", "Group" and "User".
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from connector.adapters.salesforce import soql
 from connector.adapters.salesforce.references import QUEUES
 from connector.model import Problem, Ref, StreamUse
+from connector.nearest import meant
 
 Rows = Callable[[str], list[dict[str, Any]]]
 Named = dict[Ref, list[tuple[str, str]]]
@@ -73,10 +73,8 @@ def _queues(named: Named, rows: Rows) -> Iterator[Problem]:
     for ref, places in named.items():
         found = {developers[ref.name]} if ref.name in developers else ids.get(ref.name, set())
         if not found:
-            near = difflib.get_close_matches(ref.name, developers, n=1, cutoff=0.6)
-            meant = f"did you mean {near[0]}? " if near else ""
             known = ", ".join(sorted(developers)[:_SHOWN]) or "none"
-            remedy = f"{meant}create the queue, or name one of these: {known}"
+            remedy = f"{meant(ref.name, developers)}create the queue, or name one of these: {known}"
             yield from _at(places, f"there is no queue {ref.name!r}", remedy, ref)
         elif len(found) > 1:
             remedy = "name the queue by its DeveloperName"

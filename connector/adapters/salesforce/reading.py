@@ -6,7 +6,6 @@ A page is one query; the next one begins behind the last row of this one, so tha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,7 +18,7 @@ from connector.adapters.salesforce.budget import Gauge
 from connector.adapters.salesforce.client import Client
 from connector.adapters.salesforce.conditional import guard
 from connector.adapters.salesforce.cursor import Position
-from connector.adapters.salesforce.records import CLAIM_COLUMNS, nested, same_id, stamp_of, to_record
+from connector.adapters.salesforce.records import CLAIM_COLUMNS, RECORD_ID, nested, same_id, stamp_of, to_record
 from connector.adapters.salesforce.settings import Settings
 from connector.adapters.salesforce.signin import SignIn
 from connector.errors import Misconfigured
@@ -27,7 +26,6 @@ from connector.http import Response
 from connector.model import Cursor, Page, Record, Select
 
 _NOT_FOR_A_SWEEP = frozenset({*CLAIM_COLUMNS, *comments.FOR_OWN})
-_RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?\Z")
 
 
 class Reader:
@@ -77,7 +75,7 @@ class Reader:
         if by == "our_key":
             queries = soql.among(stream.name, names, self._key_field(stream), wanted)
         else:
-            wanted = [key for key in wanted if _RECORD_ID.match(key)]
+            wanted = [key for key in wanted if RECORD_ID.match(key)]
             queries = soql.among(stream.name, names, "Id", wanted)
         found: dict[str, Record] = {}
         for query in queries:
@@ -154,7 +152,7 @@ class Reader:
     def _nobody(self) -> frozenset[str]:
         """Owners that are no person: those configured, and the user that we work as."""
         named = [*self._settings.unclaimed_owners, *([self._sign_in.user] if self._sign_in.user else [])]
-        return frozenset(same_id(name) if _RECORD_ID.match(name) else name for name in named)
+        return frozenset(same_id(name) if RECORD_ID.match(name) else name for name in named)
 
     def _cap(self, answer: Response, began: datetime) -> Position | None:
         """Up to when the query has certainly seen everything that was committed: the server's clock when it began."""

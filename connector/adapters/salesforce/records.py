@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ CLAIM_COLUMNS = ("OwnerId", "Owner", "IsClosed")
 CLOSED = "closed"
 """Who has taken a closed case. Who closed it does not show for long: our next update makes us the last to have saved it."""
 _USER = "005"
+RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?\Z")
+"""What an Id looks like. A query that compares one with another text is refused whole."""
 
 
 def same_id(record_id: str) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from connector.adapters.sfcc import resources
 from connector.adapters.sfcc.client import Client, segment
-from connector.adapters.sfcc.definitions import ORDER, Attribute, Definitions, did_you_mean, misfits
+from connector.adapters.sfcc.definitions import ORDER, Attribute, Definitions, misfits
 from connector.adapters.sfcc.documents import OBJECT_FIELDS, ORDER_FIELDS
 from connector.adapters.sfcc.notes import Notes
 from connector.adapters.sfcc.objects import Objects
 from connector.adapters.sfcc.orders import Orders
-from connector.adapters.sfcc.statuses import READ, wish_of
+from connector.adapters.sfcc.statuses import wish_of
 from connector.adapters.sfcc.streams import (
     EXTERNAL,
     NOTES,
@@ -27,12 +28,12 @@ from connector.adapters.sfcc.streams import (
     object_type,
 )
 from connector.errors import AuthFailed, ConnectionFault, Misconfigured, Rejected
+from connector.http import clock_problems
 from connector.model import FieldUse, Problem, Record, StreamUse
+from connector.nearest import meant
 
 NOBODY = "connector-check-no-such-record"
 """Number of an order and key of an object that no shop has. With an empty document nothing would happen to it either."""
-APART = 60.0
-"""Seconds that clocks may differ: a flow reads back by 60 s at least (its overlap), so that much is never missed."""
 
 _T = TypeVar("_T")
 
@@ -64,7 +65,7 @@ class Checker:
             elif use.stream == ORDERS:
                 self._order(use, sample)
         self._again()
-        self._clocks()
+        self.problems += clock_problems("the shop's", self._client.ahead)
         return self.problems
 
     def _again(self) -> None:
@@ -78,29 +79,29 @@ class Checker:
 
     def _order(self, use: StreamUse, sample: Sequence[Record]) -> None:
         if use.fetches:
-            self._may(use.stream, "Shop", READ, "GET", f"/orders/{NOBODY}")
+            self._may(use.stream, "Shop", resources.ORDER, "GET", f"/orders/{NOBODY}")
         if use.writes:
-            self._may(use.stream, "Data", "/sites/*/orders/*", "PATCH", f"{self._site}/orders/{NOBODY}")
+            self._may(use.stream, "Data", resources.SITE_ORDER, "PATCH", f"{self._site}/orders/{NOBODY}")
         self._fields(use, ORDER, ORDER_FIELDS, lambda: self._shown(sample))
 
     def _shown(self, sample: Sequence[Record]) -> frozenset[str]:
         """What a real order shows, for names that we do not know: a later version may have them."""
         if not sample:
             return frozenset()
-        whole = self._client.shop("GET", READ, f"/orders/{segment(sample[0].key)}", intent="read")
+        whole = self._client.shop("GET", resources.ORDER, f"/orders/{segment(sample[0].key)}", intent="read")
         return frozenset(whole.json()) if whole.status == 200 else frozenset()
 
     def _note(self, use: StreamUse, sample: Sequence[Record]) -> None:
         self._well(NOTES, lambda: self._notes.probe(sample[0].key if sample else NOBODY))
         if use.writes:
-            self._may(use.stream, "Shop", "/orders/*/notes", "POST", f"/orders/{NOBODY}/notes")
+            self._may(use.stream, "Shop", resources.NOTES, "POST", f"/orders/{NOBODY}/notes")
         for name in use.fields:
             if name not in ("subject", "text"):
                 self._problem(use, name, f"{name} is no field of a note", "a note has subject and text")
 
     def _status(self, use: StreamUse, status: Status) -> None:
-        resource, path = f"/sites/*/orders/*/{status.name}", f"{self._site}/orders/{NOBODY}/{status.name}"
-        self._may(use.stream, "Shop", READ, "GET", f"/orders/{NOBODY}")
+        resource, path = resources.status_of(status.name), f"{self._site}/orders/{NOBODY}/{status.name}"
+        self._may(use.stream, "Shop", resources.ORDER, "GET", f"/orders/{NOBODY}")
         if use.writes:
             self._may(use.stream, "Data", resource, "PUT", path)
         for field in use.fields.values():
@@ -109,7 +110,7 @@ class Checker:
     def _status_field(self, use: StreamUse, field: FieldUse, status: Status) -> None:
         if field.name not in (status.name, ONLY_FROM, OR_ALREADY):
             known = (status.name, ONLY_FROM, OR_ALREADY)
-            near = did_you_mean(field.name, known)
+            near = meant(field.name, known)
             self._problem(
                 use, field.name, f"{use.stream} has no field {field.name}", f"{near}it has {', '.join(known)}"
             )
@@ -128,7 +129,7 @@ class Checker:
         self._well(use.stream, self._objects(kind).probe)
         if len(self.problems) > before and "ObjectTypeNotFoundException" in self.problems[-1].message:
             return
-        resource, path = "/sites/*/custom_objects/*/*", f"{self._site}/custom_objects/{segment(kind)}/{NOBODY}"
+        resource, path = resources.OBJECT, f"{self._site}/custom_objects/{segment(kind)}/{NOBODY}"
         if use.fetches or use.writes:
             self._may(use.stream, "Data", resource, "GET", path)
         if "update" in use.writes:
@@ -152,7 +153,7 @@ class Checker:
         there = shown() if unknown else frozenset()
         for name in unknown:
             if name not in there:
-                near = did_you_mean(name, system)
+                near = meant(name, system)
                 remedy = f"{near}correct the name; attributes of the shop's own begin with c_"
                 self._problem(use, name, f"a document of {use.stream} has no field {name}", remedy)
         for name, field in use.fields.items():
@@ -170,7 +171,7 @@ class Checker:
     def _custom(self, use: StreamUse, kind: str, field: FieldUse, found: dict[str, Attribute]) -> None:
         attribute = found.get(field.name)
         if attribute is None:
-            near = did_you_mean(field.name, found)
+            near = meant(field.name, found)
             remedy = f"{near}create the attribute on {kind} in Business Manager, or correct the mapping"
             self._problem(use, field.name, f"{kind} has no attribute {field.name}", remedy)
             return
@@ -185,7 +186,7 @@ class Checker:
         known = self._well(use.stream, lambda: self._definitions.values(kind, attribute))
         for value in field.values if known else ():
             if known and str(value) not in known:
-                near = did_you_mean(str(value), known)
+                near = meant(str(value), known)
                 remedy = (
                     f"{near}it takes: {', '.join(sorted(known)[:20])}; correct the mapping or add the value to {kind}"
                 )
@@ -229,17 +230,6 @@ class Checker:
 
     def _problem(self, use: StreamUse, field: str, message: str, remedy: str) -> None:
         self.problems.append(Problem(message, remedy, use.stream, field))
-
-    def _clocks(self) -> None:
-        """The instance's own clock, as its last answer told it, beside ours."""
-        ahead = self._client.ahead
-        if ahead is not None and abs(ahead) > APART:
-            way = "ahead of" if ahead > 0 else "behind"
-            message = f"the shop's clock is {abs(ahead):.0f} s {way} this machine's"
-            remedy = (
-                "let this machine keep its time by NTP: where a flow begins, and what it reads again, is told by clocks"
-            )
-            self.problems.append(Problem(message, remedy))
 
 
 def _any(status: Status) -> dict[str, str]:

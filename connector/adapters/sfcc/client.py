@@ -83,7 +83,7 @@ class Client:
         if body is not None:
             headers["Content-Type"] = "application/json"
         response = self.http.request(resource.method, url, intent=intent, body=body, headers=headers)
-        self.ahead = (response.date - response.now).total_seconds() if response.date else None
+        self.ahead = response.ahead
         return response
 
     def _refused(self, resource: Resource, token: str, response: Response) -> RemoteError:

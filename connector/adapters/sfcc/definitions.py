@@ -8,20 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 from urllib.parse import quote
 
+from connector.adapters.sfcc import resources
 from connector.adapters.sfcc.client import Client, segment
 from connector.model import FieldUse, Kind, Problem
 
 ORDER = "Order"
-_ORDERS = ("/system_object_definitions/*/attribute_definitions", "/system_object_definitions/*/attribute_definitions/*")
-_OBJECTS = (
-    "/custom_object_definitions/*/attribute_definitions",
-    "/custom_object_definitions/*/attribute_definitions/*",
-)
-"""What permissions call the list of definitions, and a single one."""
 PAGE = 200
 """Definitions in one call."""
 _TEXT: frozenset[Kind] = frozenset({"text", "instant", "date"})
@@ -73,7 +67,7 @@ class Definitions:
         start = 0
         while True:
             query = f"start={start}&count={self._page}&select={quote('(**)', safe='')}"
-            page = self._get(_resources(kind)[0], f"{_path(kind)}?{query}")
+            page = self._get(_attributes(kind), f"{_path(kind)}?{query}")
             data = page.get("data") or ()
             for document in data:
                 attribute = _attribute(document)
@@ -87,7 +81,7 @@ class Definitions:
         """What an enumeration may hold, as text; empty where the instance does not tell. Misconfigured as `of`."""
         name = attribute.name.removeprefix("c_")
         path = f"{_path(kind)}/{segment(name)}?expand=value&select={quote('(**)', safe='')}"
-        document = self._get(_resources(kind)[1], path)
+        document = self._get(resources.single(_attributes(kind)), path)
         return frozenset(_text(each) for each in document.get("value_definitions") or () if _text(each))
 
     def _get(self, resource: str, path: str) -> Mapping[str, Any]:
@@ -98,12 +92,12 @@ class Definitions:
         return document if isinstance(document, Mapping) else {}
 
 
-def _resources(kind: str) -> tuple[str, str]:
-    return _ORDERS if kind == ORDER else _OBJECTS
+def _attributes(kind: str) -> str:
+    return resources.ORDER_ATTRIBUTES if kind == ORDER else resources.OBJECT_ATTRIBUTES
 
 
 def _path(kind: str) -> str:
-    return _resources(kind)[0].replace("*", segment(kind))
+    return _attributes(kind).replace("*", segment(kind))
 
 
 def _attribute(document: Mapping[str, Any]) -> Attribute:
@@ -168,9 +162,3 @@ def _out_of_bounds(value: Any, attribute: Attribute) -> str | None:
     if attribute.most is not None and value > attribute.most:
         return f"its largest value is {attribute.most:g}"
     return None
-
-
-def did_you_mean(name: str, known: Mapping[str, Any] | frozenset[str] | tuple[str, ...]) -> str:
-    """The nearest of the known names, as a remedy begins; "" when none is near."""
-    near = get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]}? " if near else ""

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from connector.adapters.sfcc.resources import ORDER_SEARCH
 from connector.errors import (
     AuthFailed,
     Conflict,
@@ -144,7 +145,7 @@ def translate(response: Response, resource: Resource, client: str, *, writing: b
             code=fault.type or str(status),
             remedy=resource.remedy(client),
         )
-    if status == 500 and resource.id == "/order_search" and fault.type:
+    if status == 500 and resource.id == ORDER_SEARCH and fault.type:
         return Misconfigured(
             f"{response.where} answers 500 {fault.type}: order indexing seems to be off",
             code=fault.type,

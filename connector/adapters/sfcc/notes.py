@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from connector.adapters.sfcc import resources
 from connector.adapters.sfcc.client import Client, addressable, segment, unaddressable
 from connector.adapters.sfcc.streams import SUBJECT, TEXT
 from connector.errors import RecordFault, Rejected
 from connector.http import Response
 from connector.model import Result, Write
-
-_RESOURCE = "/orders/*/notes"
 
 
 class Notes:
@@ -33,7 +32,7 @@ class Notes:
                 return Result(target=str(note.get("id") or write.key), existed=True)
         payload = {"subject": subject(write), "text": str(write.fields["text"])[:TEXT]}
         path = _path(write.target or "")
-        response = self._client.shop("POST", _RESOURCE, path, intent="once", payload=payload)
+        response = self._client.shop("POST", resources.NOTES, path, intent="once", payload=payload)
         if response.status in (200, 201, 204):
             return Result(target=write.key)  # the answer is the order; the note's own id is not in it
         return self._failed(response, "POST")
@@ -42,13 +41,13 @@ class Notes:
         """Read the notes of this order; raises what is wrong."""
         response = self._notes(number)
         if response.status not in (200, 404):
-            raise self._client.fault(response, "Shop", _RESOURCE, "GET")
+            raise self._client.fault(response, "Shop", resources.NOTES, "GET")
 
     def _notes(self, number: str) -> Response:
-        return self._client.shop("GET", _RESOURCE, _path(number), intent="read")
+        return self._client.shop("GET", resources.NOTES, _path(number), intent="read")
 
     def _failed(self, response: Response, method: str) -> Result:
-        error = self._client.fault(response, "Shop", _RESOURCE, method, writing=True)
+        error = self._client.fault(response, "Shop", resources.NOTES, method, writing=True)
         if isinstance(error, RecordFault):
             return Result(error=error)
         raise error

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from connector.adapter import Clock, Stream
-from connector.adapters.sfcc import query
+from connector.adapters.sfcc import query, resources
 from connector.adapters.sfcc.ahead import Found
 from connector.adapters.sfcc.client import Client, addressable, check_values, segment, unaddressable
 from connector.adapters.sfcc.documents import object_record, selector
@@ -25,7 +25,6 @@ DIRECT = 4
 """Up to so many objects are read one by one; more go through the search first."""
 _NEEDS = ("key_value_string", "key_value_integer", "last_modified", "site_id")
 _SORTS = ("last_modified", "key_value_string")
-_RESOURCE = "/sites/*/custom_objects/*/*"
 
 
 class Objects:
@@ -76,7 +75,7 @@ class Objects:
         if write.uncertain and self._get(write.key) is not None:
             return Result(target=write.key, existed=True)
         fields = {name: value for name, value in write.fields.items() if value is not None}
-        response = self._client.data("PUT", _RESOURCE, self._path(write.key), intent="once", payload=fields)
+        response = self._client.data("PUT", resources.OBJECT, self._path(write.key), intent="once", payload=fields)
         if response.status in (200, 201, 204):
             return Result(target=write.key)
         return self._failed(response, "PUT")
@@ -89,14 +88,14 @@ class Objects:
         key = write.target or ""
         if not addressable(key):
             return Result(error=unaddressable(key))
-        look = self._client.data("GET", _RESOURCE, self._path(key), intent="read")
+        look = self._client.data("GET", resources.OBJECT, self._path(key), intent="read")
         if look.status != 200:
             return self._failed(look, "GET")
         payload = dict(write.fields)
         state = look.json().get("_resource_state")
         if state:
             payload["_resource_state"] = state
-        response = self._client.data("PATCH", _RESOURCE, self._path(key), intent="update", payload=payload)
+        response = self._client.data("PATCH", resources.OBJECT, self._path(key), intent="update", payload=payload)
         if response.status in (200, 204):
             return Result(target=key)
         return self._failed(response, "PATCH")
@@ -115,7 +114,7 @@ class Objects:
         self, asked: query.Node, select: str, *, count: int, start: int = 0, sorts: Sequence[str] = ()
     ) -> Found:
         payload = query.search(asked, select=select, count=count, start=start, sorts=sorts)
-        resource, path = "/custom_objects_search/*", f"/custom_objects_search/{segment(self._kind)}"
+        resource, path = resources.OBJECT_SEARCH, f"/custom_objects_search/{segment(self._kind)}"
         response = self._client.data("POST", resource, path, intent="read", payload=payload)
         if response.status != 200:
             raise self._client.fault(response, "Data", resource, "POST")
@@ -124,19 +123,19 @@ class Objects:
     def _get(self, key: str) -> Record | None:
         if not addressable(key):
             return None
-        response = self._client.data("GET", _RESOURCE, self._path(key), intent="read")
+        response = self._client.data("GET", resources.OBJECT, self._path(key), intent="read")
         if response.status == 200:
             return object_record(response.json(), self._settings.site)
         kind = fault_of(response).type
         if (response.status == 404 and kind in MISSING) or kind == MALFORMED:
             return None
-        raise self._client.fault(response, "Data", _RESOURCE, "GET")
+        raise self._client.fault(response, "Data", resources.OBJECT, "GET")
 
     def _path(self, key: str) -> str:
         return f"/sites/{segment(self._settings.site)}/custom_objects/{segment(self._kind)}/{segment(key)}"
 
     def _failed(self, response: Response, method: str) -> Result:
-        error = self._client.fault(response, "Data", _RESOURCE, method, writing=True)
+        error = self._client.fault(response, "Data", resources.OBJECT, method, writing=True)
         if isinstance(error, RecordFault):
             return Result(error=error)
         raise error

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from connector.adapter import Clock, Stream
-from connector.adapters.sfcc import query
+from connector.adapters.sfcc import query, resources
 from connector.adapters.sfcc.ahead import Found
 from connector.adapters.sfcc.client import Client, addressable, check_values, segment, unaddressable
 from connector.adapters.sfcc.documents import order_record, selector
@@ -62,7 +62,7 @@ class Orders:
         number = write.target or ""
         if not addressable(number):
             return Result(error=unaddressable(number))
-        resource = "/sites/*/orders/*"
+        resource = resources.SITE_ORDER
         path = f"/sites/{segment(self._settings.site)}/orders/{segment(number)}"
         response = self._client.data("PATCH", resource, path, intent="update", payload=dict(write.fields))
         if response.status in (200, 204):
@@ -86,15 +86,15 @@ class Orders:
         self, asked: query.Node, select: str, *, count: int, start: int = 0, sorts: Sequence[str] = ()
     ) -> Found:
         payload = query.search(asked, select=select, count=count, start=start, sorts=sorts)
-        response = self._client.shop("POST", "/order_search", "/order_search", intent="read", payload=payload)
+        response = self._client.shop("POST", resources.ORDER_SEARCH, "/order_search", intent="read", payload=payload)
         if response.status != 200:
-            raise self._client.fault(response, "Shop", "/order_search", "POST")
+            raise self._client.fault(response, "Shop", resources.ORDER_SEARCH, "POST")
         return found(response, order_record, self._settings.site, start=start, clock=self._clock, wrapped=True)
 
     def _get(self, number: str) -> Record | None:
         if not addressable(number):
             return None
-        resource = "/orders/*"
+        resource = resources.ORDER
         response = self._client.shop("GET", resource, f"/orders/{segment(number)}", intent="read")
         if response.status == 200:
             return order_record(response.json(), self._settings.site)

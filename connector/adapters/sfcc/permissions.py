@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
+from connector.adapters.sfcc import resources
 from connector.adapters.sfcc.settings import SfccSettings
 from connector.adapters.sfcc.streams import NOTES, ORDERS, object_type
 from connector.model import StreamUse
@@ -17,7 +18,6 @@ from connector.model import StreamUse
 Allowed = tuple[str, str, str]
 """API (`shop`, `data`), resource, method."""
 _METHODS = ("get", "post", "put", "patch", "delete")
-_DEFINITIONS = "object_definitions/*/attribute_definitions"
 
 
 def settings_of(api: str, settings: SfccSettings, uses: Sequence[StreamUse]) -> str:
@@ -27,7 +27,7 @@ def settings_of(api: str, settings: SfccSettings, uses: Sequence[StreamUse]) -> 
         for of, resource, method in needed(use):
             if of == api:
                 wanted.setdefault(resource, set()).add(method)
-    resources = [
+    entries = [
         {
             "resource_id": resource,
             "methods": [method for method in _METHODS if method in wanted[resource]],
@@ -39,7 +39,7 @@ def settings_of(api: str, settings: SfccSettings, uses: Sequence[StreamUse]) -> 
     version = settings.shop_version if api == "shop" else settings.data_version
     made = {
         "_v": version.removeprefix("v").replace("_", "."),
-        "clients": [{"client_id": settings.client_id, "resources": resources}],
+        "clients": [{"client_id": settings.client_id, "resources": entries}],
     }
     return orjson.dumps(made, option=orjson.OPT_INDENT_2).decode() + "\n"
 
@@ -54,25 +54,25 @@ def needed(use: StreamUse) -> Iterator[Allowed]:
 
 
 def _of_orders(use: StreamUse) -> Iterator[Allowed]:
-    yield "shop", "/order_search", "post"
+    yield "shop", resources.ORDER_SEARCH, "post"
     if use.stream == NOTES:
-        yield from (("shop", "/orders/*/notes", method) for method in ("get", "post"))
+        yield from (("shop", resources.NOTES, method) for method in ("get", "post"))
         return
-    yield "data", f"/system_{_DEFINITIONS}", "get"
-    yield "data", f"/system_{_DEFINITIONS}/*", "get"
-    yield "shop", "/orders/*", "get"
+    yield "data", resources.ORDER_ATTRIBUTES, "get"
+    yield "data", resources.single(resources.ORDER_ATTRIBUTES), "get"
+    yield "shop", resources.ORDER, "get"
     if use.stream != ORDERS:  # a guarded stream: one status of an order, written by a call of its own
-        yield "data", f"/sites/*/orders/*/{use.stream.removeprefix(f'{ORDERS}.')}", "put"
+        yield "data", resources.status_of(use.stream.removeprefix(f"{ORDERS}.")), "put"
     elif use.writes:
-        yield "data", "/sites/*/orders/*", "patch"
+        yield "data", resources.SITE_ORDER, "patch"
 
 
 def _of_objects(use: StreamUse) -> Iterator[Allowed]:
-    yield "data", f"/custom_{_DEFINITIONS}", "get"
-    yield "data", f"/custom_{_DEFINITIONS}/*", "get"
-    yield "data", "/custom_objects_search/*", "post"
-    yield "data", "/sites/*/custom_objects/*/*", "get"
+    yield "data", resources.OBJECT_ATTRIBUTES, "get"
+    yield "data", resources.single(resources.OBJECT_ATTRIBUTES), "get"
+    yield "data", resources.OBJECT_SEARCH, "post"
+    yield "data", resources.OBJECT, "get"
     methods: Iterable[str] = [
         {"create": "put", "update": "patch"}[op] for op in sorted(use.writes & {"create", "update"})
     ]
-    yield from (("data", "/sites/*/custom_objects/*/*", method) for method in methods)
+    yield from (("data", resources.OBJECT, method) for method in methods)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from connector.adapters.sfcc import resources
 from connector.adapters.sfcc.client import Client, addressable, segment, unaddressable
 from connector.adapters.sfcc.documents import order_record
 from connector.adapters.sfcc.faults import MALFORMED, MISSING, fault_of
@@ -17,7 +18,6 @@ from connector.errors import Misconfigured, RecordFault, Rejected, RemoteError
 from connector.http import Response
 from connector.model import Record, Result, Write
 
-READ = "/orders/*"
 _REMEDY = "decide anew, or change the order in the shop, then retry"
 
 
@@ -36,7 +36,7 @@ class Statuses:
     def __init__(self, client: Client, status: Status) -> None:
         self._client, self._status = client, status
         self._stream = f"{client.http.name}.{ORDERS}.{status.name}"
-        self.resource = f"/sites/*/orders/*/{status.name}"
+        self.resource = resources.status_of(status.name)
 
     def update(self, write: Write) -> Result:
         """Look, then write if that is still needed and right. Never sent twice on one look: a retry looks again."""
@@ -71,7 +71,7 @@ class Statuses:
                 fields = {self._status.name: found.fields.get(self._status.shown)}
                 records[key] = Record(found.key, fields, found.stamp, found.site)
             elif response is not None and fault_of(response).type not in (*MISSING, MALFORMED):
-                raise self._client.fault(response, "Shop", READ, "GET")
+                raise self._client.fault(response, "Shop", resources.ORDER, "GET")
         return records
 
     def put(self, number: str, value: str) -> Response:
@@ -80,18 +80,18 @@ class Statuses:
         return self._client.data("PUT", self.resource, path, intent="once", payload={"status": value})
 
     def _read(self, number: str) -> Response:
-        return self._client.shop("GET", READ, f"/orders/{segment(number)}", intent="read")
+        return self._client.shop("GET", resources.ORDER, f"/orders/{segment(number)}", intent="read")
 
     def _look(self, number: str) -> str | RecordFault:
         """What the order shows now; "" for an external status that was never set. Raises Misconfigured."""
         response = self._read(number)
         if response.status != 200:
-            return _as_record(self._client.fault(response, "Shop", READ, "GET", writing=True))
+            return _as_record(self._client.fault(response, "Shop", resources.ORDER, "GET", writing=True))
         now = response.json().get(self._status.shown)
         if now is None and self._status.takes:
             raise Misconfigured(
                 f"{self._stream}: the shop does not show {self._status.shown} of orders",
-                remedy=f'let "read_attributes" of {READ} hold {self._status.shown}, or "(**)"',
+                remedy=f'let "read_attributes" of {resources.ORDER} hold {self._status.shown}, or "(**)"',
             )
         return "" if now is None else str(now)
 

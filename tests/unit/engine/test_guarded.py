@@ -193,6 +193,20 @@ def test_a_process_that_dies_after_the_guarded_call_shows_the_decision_next_time
     assert guarded.states("cases-to-orders") == {case: "done"}
 
 
+def test_a_kill_while_a_decided_case_is_delivered_again_moves_the_order_no_more(guarded: World) -> None:
+    decide(guarded, "Cancel")
+    guarded.shop.put("orders", "0001", status="new")  # somebody in the shop revived it
+    guarded.desk.put("Case", guarded.case_id("0001"), State="Closed again by a rule")
+    guarded.clock.forward(minutes=1)
+    guarded.killed_pass("cases-to-orders")
+    guarded.tick("cases-to-orders", minutes=10)
+
+    assert len(guards(guarded)) == 1
+    assert order(guarded)["status"] == "new"
+    assert order(guarded)["c_state"] == "Closed again by a rule"
+    assert guarded.states("cases-to-orders") == {guarded.case_id("0001"): "done"}
+
+
 def test_a_guarded_line_without_an_object_parks_and_creates_nothing(tmp_path: Path) -> None:
     orders = """
 summary: a guarded line that says nothing of its object

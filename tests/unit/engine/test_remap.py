@@ -211,6 +211,24 @@ def test_an_answer_with_another_mapping_goes_back_and_foreign_records_are_left_a
     assert len(world.notes("0001")) == 1, "a note is not appended again"
 
 
+def test_an_answer_whose_order_the_shop_has_purged_stays_what_it_was(world: World) -> None:
+    world.order("0001")
+    world.tick()
+    world.desk.put("Case", world.case_id("0001"), Resolution="Cancel", Decided="1")
+    world.tick("cases-to-orders", minutes=1)
+    world.store.prune(world.clock.now() + timedelta(days=99), delivered=1.0, parked=1.0, audit=1.0)
+    world.shop.objects["orders"].clear()
+    changed(world, ANSWERS.replace("summary: the", "summary: a"), "cases-to-orders")
+
+    told = looked(world, "cases-to-orders")
+    assert remapped(world, "cases-to-orders") == 1
+    world.tick("cases-to-orders")
+
+    assert told.outcomes == {"gone": 1}
+    assert world.states("cases-to-orders") == {world.case_id("0001"): "done"}
+    assert remapped(world, "cases-to-orders") == 0
+
+
 def test_a_look_up_that_finds_nothing_for_an_old_record_does_not_wait(world: World) -> None:
     world.flow(
         "returns-to-cases", "shop.returns", "desk.Case", 'summary: s\nfields: {Subject: "{{ order_no }}"}\n', brake=None
