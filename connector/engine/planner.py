@@ -153,11 +153,16 @@ def _named(step: Step) -> str | None:
 
 def _doubt(step: Step, cut_off: datetime | None) -> datetime | None:
     """Since when this line may have been sent without our knowing: its own lost reply, or a delivery of its row that was
-    cut off (`cut_off`, which stays with the row: which lines it sent, nobody knows) and after which it was not sent yet."""
+    cut off (`cut_off`, which stays with the row: which lines it sent, nobody knows) and after which it was not sent yet.
+
+    What happens once under its key is known to have happened: an append, and a guarded step that names its episode. The
+    object may have moved on since, so the step made again would undo what others did, or be refused for it.
+    """
     before = step.before
     if before is None:
         return cut_off
-    if before.uncertain is not None or cut_off is None or (step.append and before.state == "sent"):
+    once = step.append or (bool(step.place.stream.conditions) and bool(step.wanted.key))
+    if before.uncertain is not None or cut_off is None or (once and before.state == "sent"):
         return before.uncertain
     return cut_off if before.sent_at is None or before.sent_at < cut_off else None
 

@@ -193,6 +193,40 @@ def test_a_process_that_dies_after_the_guarded_call_shows_the_decision_next_time
     assert guarded.states("cases-to-orders") == {case: "done"}
 
 
+def test_a_kill_in_a_later_delivery_carries_out_no_decision_again(guarded: World) -> None:
+    decide(guarded, "Cancel")
+    guarded.shop.put("orders", "0001", status="new")  # somebody in the shop revived it
+    guarded.desk.put("Case", guarded.case_id("0001"), Resolution="Cancel", Decided="1", State="Touched")
+    guarded.clock.forward(minutes=1)
+    guarded.killed_pass("cases-to-orders")
+    guarded.tick("cases-to-orders", minutes=10)
+
+    assert len(guards(guarded)) == 1
+    assert order(guarded)["status"] == "new"
+    assert order(guarded)["c_state"] == "Touched"
+    assert guarded.states("cases-to-orders") == {guarded.case_id("0001"): "done"}
+
+
+def test_a_kill_leaves_a_guarded_line_without_episodes_in_doubt(tmp_path: Path) -> None:
+    answers = """
+summary: a state that follows the case
+also:
+  - id: move
+    to: destination.orders.status
+    fields: {status: "{{ Resolution }}"}
+"""
+    world = World(tmp_path, answers=answers)
+    world.order("0001")
+    world.tick()
+    decide(world, "open")
+    world.desk.put("Case", world.case_id("0001"), Resolution="failed")
+    world.clock.forward(minutes=1)
+    world.killed_pass("cases-to-orders")  # it was sent, and nobody remembers
+    decide(world, "open")
+    assert order(world)["status"] == "open"
+    world.store.close()
+
+
 def test_a_guarded_line_without_an_object_parks_and_creates_nothing(tmp_path: Path) -> None:
     orders = """
 summary: a guarded line that says nothing of its object
