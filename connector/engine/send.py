@@ -11,7 +11,7 @@ from connector.digests import NULL, Digester, name_digest
 from connector.engine.claims import gone, refused, rounds
 from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.places import Place
-from connector.engine.plan import Step, sent_digests
+from connector.engine.plan import Step, doubted, sent_digests
 from connector.engine.report import Tally
 from connector.errors import (
     Changed,
@@ -267,12 +267,11 @@ class Sender:
             self._doubt([step])
 
     def _doubt(self, steps: Sequence[Step]) -> None:
-        """These may have been sent. What was tried is remembered, so that a later value shows as another one, and null clears
-        it; as long as the doubt lasts, all values go again."""
+        """These may have been sent. What was tried is remembered, and goes again as long as the doubt lasts."""
         now = self._shop.clock.now()
         for step in steps:
             step.uncertain = now
-            sent_digests(step, step.body, self._digester)
+            doubted(step, self._digester)
 
     @staticmethod
     def _halves(steps: Sequence[Step], fault: RecordFault) -> Iterator[Sequence[Step]]:
