@@ -80,6 +80,17 @@ class Step:
         on_main = main is not None and main.makes and main.target is not None and self.target == main.target
         return self.makes or on_main
 
+    def rivals(self, digester: Digester) -> list[Line]:
+        """Lines of its row that wanted something else of the same object: under another key, or this one before."""
+        wanted = digester.fields(self.sending)
+        return [
+            line
+            for name, line in self.work.leased.lines.items()
+            if line.stream == self.place.full
+            and line.target == self.target
+            and (name != self.name or any(line.digests.get(one, value) != value for one, value in wanted.items()))
+        ]
+
     @property
     def forgotten(self) -> tuple[str, ...]:
         """Ids of deleted objects in whose place a person asked for a new one."""

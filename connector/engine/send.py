@@ -52,7 +52,7 @@ class Sender:
             elif op == "append":
                 self._call_all(place, "append", self._settled_since(steps))
             else:
-                self._update(place, steps)
+                self._update(place, self._not_overtaken(place, steps) if place.stream.conditions else steps)
 
     # -- kinds ---------------------------------------------------------------------------------------------------------
 
@@ -82,6 +82,20 @@ class Sender:
             due = step.uncertain + timedelta(seconds=step.place.stream.settle_after) if step.uncertain else now
             if due > now:
                 step.state, step.due = "owed", due
+            else:
+                go.append(step)
+        return go
+
+    def _not_overtaken(self, place: Place, steps: Sequence[Step]) -> list[Step]:
+        """Guarded steps whose object no other wish of ours can still reach: one whose answer was not read may commit after
+        this one, and the object would show the older decision. Such a step waits that out, and then looks."""
+        now, go = self._shop.clock.now(), []
+        for step in steps:
+            others = [line.uncertain for line in step.rivals(self._digester) if line.uncertain is not None]
+            due = max(others) + timedelta(seconds=place.stream.settle_after) if others else now
+            if due > now:
+                step.state, step.due = "owed", due
+                step.why = f"{place.full}: an earlier wish whose answer was not read may still arrive"
             else:
                 go.append(step)
         return go

@@ -227,6 +227,37 @@ also:
     world.store.close()
 
 
+@pytest.mark.parametrize("late", [True, False])
+def test_a_decision_waits_until_an_earlier_one_without_answer_can_arrive_no_more(tmp_path: Path, late: bool) -> None:
+    answers = GUARDED.replace(
+        "  - id: shown",
+        """  - id: open
+    to: destination.orders.status
+    when: "{{ Resolution == 'Release' }}"
+    key: "{{ Decided }}"
+    fields: {status: open, only_from: "created, new"}
+  - id: shown""",
+    ).replace("after: [cancel]", "after: [cancel, open]")
+    world = World(tmp_path, answers=answers)
+    world.order("0001")
+    world.tick()
+    world.shop.fail("write", Transient("no answer", uncertain=True), when=status_writes)
+    decide(world, "Cancel", "1")
+
+    decide(world, "Release", "2")
+    assert order(world)["status"] == "new"
+    assert "c_decision" not in order(world)
+    if late:
+        world.shop.put("orders", "0001", status="cancelled")  # it was carried out after all
+    world.tick("cases-to-orders", minutes=2)
+
+    (row,) = world.store.rows(flow="cases-to-orders")
+    assert row.state == "done"
+    assert order(world)["c_decision"] == "Release"
+    assert order(world)["status"] == "open"
+    world.store.close()
+
+
 def test_a_guarded_line_without_an_object_parks_and_creates_nothing(tmp_path: Path) -> None:
     orders = """
 summary: a guarded line that says nothing of its object
