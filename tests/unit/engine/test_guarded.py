@@ -105,6 +105,33 @@ def test_a_refused_decision_is_shown_when_the_retry_goes_through(guarded: World)
     assert guarded.states("cases-to-orders") == {guarded.case_id("0001"): "done"}
 
 
+@pytest.mark.parametrize("by", ["replay", "remap"])
+def test_a_case_that_was_deleted_decides_nothing_any_more(guarded: World, by: str) -> None:
+    """Another one may have been made in its place, and have decided otherwise since."""
+    if by == "replay":
+        guarded.shop.fail("write", REFUSED, when=status_writes)
+    decide(guarded, "Cancel" if by == "replay" else None)
+    before = order(guarded).copy()
+    guarded.desk.remove("Case", guarded.case_id("0001"))
+
+    if by == "replay":
+        guarded.store.replay(guarded.clock.now())
+    else:
+        again = GUARDED.replace("c_state", "c_other")
+        guarded.flow("cases-to-orders", "desk.Case", "shop.orders", again, answers="orders-to-cases", brake=None)
+        guarded.restart()
+        version = guarded.flows["cases-to-orders"].mapping.version
+        rows = [row.id for row in guarded.store.rows(flow="cases-to-orders")]
+        assert guarded.store.remap("cases-to-orders", rows, version, guarded.clock.now()) == 1
+    guarded.tick("cases-to-orders", minutes=1)
+
+    assert order(guarded) == before
+    assert guarded.notes("0001") == []
+    (row,) = guarded.store.rows(flow="cases-to-orders")
+    assert row.state == ("parked" if by == "replay" else "done")
+    assert row.reason == "desk.Case no longer has this record"
+
+
 def test_what_comes_after_a_guarded_line_waits_while_that_is_tried_again(guarded: World) -> None:
     guarded.shop.fail("write", Transient("504", uncertain=True), when=status_writes)
     decide(guarded, "Cancel")
