@@ -14,7 +14,7 @@ from connector.engine.plan import Work
 from connector.errors import MappingFault
 from connector.flow import Flow
 from connector.mapping.spec import Lookup
-from connector.model import Record
+from connector.model import Record, Row
 from connector.store import Store
 
 SHORTEST_WAIT = timedelta(seconds=15)
@@ -80,8 +80,11 @@ class Enrichment:
                 continue
             site, key = name
             work.origin = Record(key=key, fields={}, site=site)
+            first = not work.leased.lines
+            row = self._store.row(self._answered.id, site, key) if first or self._flow.mapping.uses_origin else None
+            if first and row is not None:
+                self._inherit(work, row)
             if self._flow.mapping.uses_origin:
-                row = self._store.row(self._answered.id, site, key)
                 if row is not None and row.stored:
                     wanted.setdefault(row.id, []).append(work)
                 else:
@@ -95,6 +98,16 @@ class Enrichment:
                 elif work.origin is not None:
                     missing.append((work, work.origin.site, work.origin.key))
         self._fetch_origins(missing)
+
+    def _inherit(self, work: Work, answered: Row) -> None:
+        """An object that was made anew in place of one that a person deleted answers on where that one stopped: what the old
+        one wrote to the origin is not left standing, nor done twice."""
+        main = next((line for line in answered.lines if line.id == "main"), None)
+        for old in reversed(main.forgotten if main else ()):
+            row = self._store.row(self._flow.id, work.leased.site, old)
+            if row is not None and row.lines:
+                work.leased.lines = {(line.id, line.key): line for line in row.lines}
+                return
 
     def _fetch_origins(self, missing: Sequence[tuple[Work, str, str]]) -> None:
         """Records are pruned, keys are not: what is needed again is fetched again, one call a batch."""

@@ -132,6 +132,27 @@ def test_a_case_that_was_deleted_decides_nothing_any_more(guarded: World, by: st
     assert row.reason == "desk.Case no longer has this record"
 
 
+def test_a_case_made_anew_takes_back_what_the_deleted_one_had_shown(guarded: World) -> None:
+    decide(guarded, "Cancel")
+    old = guarded.case_id("0001")
+    guarded.desk.remove("Case", old)
+    guarded.order("0001", total=99)
+    guarded.tick()
+    assert guarded.store.replay(guarded.clock.now(), flow="orders-to-cases", recreate=True) == 1
+    guarded.tick(minutes=1)
+    new = guarded.case_id("0001")
+    assert new != old
+    guarded.desk.put("Case", new, Resolution=None, State="New")
+    guarded.tick("cases-to-orders", minutes=1)
+
+    assert order(guarded)["c_state"] == "New"
+    assert order(guarded)["c_decision"] is None
+    assert len(guards(guarded)) == 1
+    decide(guarded, "Cancel", "2")
+    assert order(guarded)["c_decision"] == "Cancel"
+    assert guarded.notes("0001") == ["Cancel", "Cancel"]
+
+
 def test_what_comes_after_a_guarded_line_waits_while_that_is_tried_again(guarded: World) -> None:
     guarded.shop.fail("write", Transient("504", uncertain=True), when=status_writes)
     decide(guarded, "Cancel")
