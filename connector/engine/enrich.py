@@ -71,6 +71,7 @@ class Enrichment:
         assert self._answered is not None
         wanted: dict[int, list[Work]] = {}
         missing: list[tuple[Work, str, str]] = []
+        own = self._places.source(self._flow).stream.object is None  # the object that bears our key, not one beneath it
         for work in works:
             if work.settle is not None or work.record is None:
                 continue
@@ -80,10 +81,9 @@ class Enrichment:
                 continue
             site, key = name
             work.origin = Record(key=key, fields={}, site=site)
-            first = not work.leased.lines
-            row = self._store.row(self._answered.id, site, key) if first or self._flow.mapping.uses_origin else None
-            if first and row is not None:
-                self._inherit(work, row)
+            row = self._store.row(self._answered.id, site, key) if own or self._flow.mapping.uses_origin else None
+            if own and row is not None and self._replaced(work, row):
+                continue
             if self._flow.mapping.uses_origin:
                 if row is not None and row.stored:
                     wanted.setdefault(row.id, []).append(work)
@@ -99,15 +99,20 @@ class Enrichment:
                     missing.append((work, work.origin.site, work.origin.key))
         self._fetch_origins(missing)
 
-    def _inherit(self, work: Work, answered: Row) -> None:
-        """An object that was made anew in place of one that a person deleted answers on where that one stopped: what the old
-        one wrote to the origin is not left standing, nor done twice."""
+    def _replaced(self, work: Work, answered: Row) -> bool:
+        """Whether a person had another object made in place of this one, which then has nothing to say any more. The other one
+        goes on where this one stopped: what it wrote to the origin is not left standing, nor done twice."""
         main = next((line for line in answered.lines if line.id == "main"), None)
-        for old in reversed(main.forgotten if main else ()):
+        forgotten = main.forgotten if main else ()
+        if work.leased.key in forgotten:
+            work.ends("filtered", "another object was made in its place", keep_record=False)
+            return True
+        for old in reversed(forgotten if not work.leased.lines else ()):
             row = self._store.row(self._flow.id, work.leased.site, old)
             if row is not None and row.lines:
                 work.leased.lines = {(line.id, line.key): line for line in row.lines}
-                return
+                break
+        return False
 
     def _fetch_origins(self, missing: Sequence[tuple[Work, str, str]]) -> None:
         """Records are pruned, keys are not: what is needed again is fetched again, one call a batch."""

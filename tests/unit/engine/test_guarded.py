@@ -153,6 +153,24 @@ def test_a_case_made_anew_takes_back_what_the_deleted_one_had_shown(guarded: Wor
     assert guarded.notes("0001") == ["Cancel", "Cancel"]
 
 
+def test_what_a_deleted_case_had_still_to_say_is_not_said_once_another_was_made(guarded: World) -> None:
+    guarded.shop.fail("write", Transient("locked"), when=lambda write: "c_state" in write.fields)
+    decide(guarded, None, state="Old")
+    old = guarded.case_id("0001")
+    guarded.desk.remove("Case", old)
+    guarded.order("0001", total=99)
+    guarded.tick()
+    guarded.store.replay(guarded.clock.now(), flow="orders-to-cases", recreate=True)
+    guarded.tick()
+    guarded.desk.put("Case", guarded.case_id("0001"), State="New")
+    guarded.tick("cases-to-orders")
+    assert order(guarded)["c_state"] == "New"
+
+    guarded.tick("cases-to-orders", minutes=5)
+    assert order(guarded)["c_state"] == "New"
+    assert guarded.states("cases-to-orders")[old] == "filtered"
+
+
 def test_what_comes_after_a_guarded_line_waits_while_that_is_tried_again(guarded: World) -> None:
     guarded.shop.fail("write", Transient("504", uncertain=True), when=status_writes)
     decide(guarded, "Cancel")
