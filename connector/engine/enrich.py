@@ -104,7 +104,9 @@ class Enrichment:
         goes on where this one stopped: what it wrote to the origin is not left standing, nor done twice."""
         main = next((line for line in answered.lines if line.id == "main"), None)
         forgotten = main.forgotten if main else ()
-        if work.leased.key in forgotten:
+        if (
+            main and work.leased.key in forgotten and main.target not in (None, work.leased.key)
+        ):  # else it was undeleted
             work.ends("filtered", "another object was made in its place", keep_record=False)
             return True
         for old in reversed(forgotten if not work.leased.lines else ()):

@@ -171,6 +171,22 @@ def test_what_a_deleted_case_had_still_to_say_is_not_said_once_another_was_made(
     assert guarded.states("cases-to-orders")[old] == "filtered"
 
 
+def test_a_case_that_is_undeleted_before_it_is_made_anew_goes_on_deciding(guarded: World) -> None:
+    case = guarded.case_id("0001")
+    record = guarded.desk.objects["Case"][case]
+    guarded.desk.remove("Case", case)
+    guarded.order("0001", total=99)
+    guarded.tick()
+    assert guarded.store.replay(guarded.clock.now(), flow="orders-to-cases", recreate=True) == 1
+    guarded.desk.objects["Case"][case] = record  # out of the recycle bin
+    guarded.tick(minutes=1)
+    assert guarded.case_id("0001") == case
+
+    decide(guarded, "Cancel")
+    assert order(guarded)["c_decision"] == "Cancel"
+    assert guarded.notes("0001") == ["Cancel"]
+
+
 def test_what_comes_after_a_guarded_line_waits_while_that_is_tried_again(guarded: World) -> None:
     guarded.shop.fail("write", Transient("504", uncertain=True), when=status_writes)
     decide(guarded, "Cancel")
