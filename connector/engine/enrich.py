@@ -14,7 +14,7 @@ from connector.engine.plan import Work
 from connector.errors import MappingFault
 from connector.flow import Flow
 from connector.mapping.spec import Lookup
-from connector.model import Record
+from connector.model import Record, Row
 from connector.store import Store
 
 SHORTEST_WAIT = timedelta(seconds=15)
@@ -71,6 +71,7 @@ class Enrichment:
         assert self._answered is not None
         wanted: dict[int, list[Work]] = {}
         missing: list[tuple[Work, str, str]] = []
+        own = self._places.source(self._flow).stream.object is None  # the object that bears our key, not one beneath it
         for work in works:
             if work.settle is not None or work.record is None:
                 continue
@@ -80,8 +81,10 @@ class Enrichment:
                 continue
             site, key = name
             work.origin = Record(key=key, fields={}, site=site)
+            row = self._store.row(self._answered.id, site, key) if own or self._flow.mapping.uses_origin else None
+            if own and row is not None and self._replaced(work, row):
+                continue
             if self._flow.mapping.uses_origin:
-                row = self._store.row(self._answered.id, site, key)
                 if row is not None and row.stored:
                     wanted.setdefault(row.id, []).append(work)
                 else:
@@ -95,6 +98,23 @@ class Enrichment:
                 elif work.origin is not None:
                     missing.append((work, work.origin.site, work.origin.key))
         self._fetch_origins(missing)
+
+    def _replaced(self, work: Work, answered: Row) -> bool:
+        """Whether a person had another object made in place of this one, which then has nothing to say any more. The other one
+        goes on where this one stopped: what it wrote to the origin is not left standing, nor done twice."""
+        main = next((line for line in answered.lines if line.id == "main"), None)
+        forgotten = main.forgotten if main else ()
+        if (
+            main and work.leased.key in forgotten and main.target not in (None, work.leased.key)
+        ):  # else it was undeleted
+            work.ends("filtered", "another object was made in its place", keep_record=False)
+            return True
+        for old in reversed(forgotten if not work.leased.lines else ()):
+            row = self._store.row(self._flow.id, work.leased.site, old)
+            if row is not None and row.lines:
+                work.leased.lines = {(line.id, line.key): line for line in row.lines}
+                break
+        return False
 
     def _fetch_origins(self, missing: Sequence[tuple[Work, str, str]]) -> None:
         """Records are pruned, keys are not: what is needed again is fetched again, one call a batch."""

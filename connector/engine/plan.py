@@ -43,6 +43,8 @@ class Step:
     claimable: dict[str, Any] = field(default_factory=dict)
     guard: str | None = None
     """Set: the claimable fields go too, on condition that the object is unchanged since it was looked at."""
+    tried: dict[bytes, bytes] = field(default_factory=dict)
+    """Digests of claimable fields whose last answer was not read: they count as sent once somebody has the object."""
     wish: Conflict | None = None
     """Why until-claimed fields are still owed although the rest was sent."""
     makes: bool = False
@@ -77,6 +79,17 @@ class Step:
         main = next((other for other in self.work.steps if other.wanted.spec.id == "main"), None)
         on_main = main is not None and main.makes and main.target is not None and self.target == main.target
         return self.makes or on_main
+
+    def rivals(self, digester: Digester) -> list[Line]:
+        """Lines of its row that wanted something else of the same object: under another key, or this one before."""
+        wanted = digester.fields(self.sending)
+        return [
+            line
+            for name, line in self.work.leased.lines.items()
+            if line.stream == self.place.full
+            and line.target == self.target
+            and (name != self.name or any(line.digests.get(one, value) != value for one, value in wanted.items()))
+        ]
 
     @property
     def forgotten(self) -> tuple[str, ...]:
@@ -138,7 +151,8 @@ def prepare(step: Step, digester: Digester) -> None:
 
 
 def _difference(step: Step, values: Mapping[str, Any], digester: Digester) -> None:
-    """Only fields whose wanted value differs from what was sent last; after an unread answer, all of them."""
+    """Only fields whose wanted value differs from what was sent last; in doubt, all of them, but until-claimed ones: what
+    they hold may be a person's, and those whose answer was not read differ by `doubted`."""
     policies = step.wanted.spec.policies
     for name, value in values.items():
         policy = policies.get(name, "always")
@@ -147,14 +161,17 @@ def _difference(step: Step, values: Mapping[str, Any], digester: Digester) -> No
         last = step.digests.get(name_digest(name))
         if value is None and (last is None or last == NULL):
             continue  # null clears only what was sent before
-        same = last is not None and last == digester.value(value)
+        wanted = digester.value(value)
+        same = last == wanted
         if policy == "once" and last is not None:
             if not same:
                 _refuse_change(step, {name: value}, digester)
             continue
-        if same and step.uncertain is None:
+        if same and (step.uncertain is None or policy == "until-claimed"):
             continue
         (step.claimable if policy == "until-claimed" else step.sending)[name] = value
+        if last == _unread(wanted):
+            step.tried[name_digest(name)] = wanted
 
 
 def _refuse_change(step: Step, values: Mapping[str, Any], digester: Digester) -> None:
@@ -167,6 +184,23 @@ def _refuse_change(step: Step, values: Mapping[str, Any], digester: Digester) ->
                 field=name,
                 remedy="decide by hand which one is right; the first one stays as it is",
             )
+
+
+def doubted(step: Step, digester: Digester) -> None:
+    """Remember what was tried without an answer, so that a later value shows as another one, and null clears it. An
+    until-claimed field of an update is remembered as a value that nobody can want: it goes again, and alone of its kind."""
+    sent_digests(step, step.body, digester)
+    if step.create or step.append:
+        return
+    policies = step.wanted.spec.policies
+    for name in step.body:
+        if policies.get(name) == "until-claimed":
+            step.digests[name_digest(name)] = _unread(digester.value(step.body[name]))
+
+
+def _unread(digest: bytes) -> bytes:
+    """The digest of a value whose write was not answered: that of no value."""
+    return bytes(byte ^ 0xFF for byte in digest)
 
 
 def sent_digests(step: Step, sent: Mapping[str, Any], digester: Digester) -> None:

@@ -164,7 +164,7 @@ def _doubt(step: Step, cut_off: datetime | None) -> datetime | None:
 
 def _over(step: Step) -> bool:
     """Whether what was sent stays sent, whatever happened to later deliveries: an append, and a guarded line's episode. That
-    one, sent again for a doubt about other lines, would move back what somebody has moved on since."""
+    one, sent again for a doubt about other lines, would undo what others did since, or be refused for it."""
     episode = bool(step.place.stream.conditions and step.wanted.key)
     return step.before is not None and step.before.state == "sent" and (step.append or episode)
 

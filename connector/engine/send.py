@@ -11,7 +11,7 @@ from connector.digests import NULL, Digester, name_digest
 from connector.engine.claims import gone, refused, rounds
 from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.places import Place
-from connector.engine.plan import Step, sent_digests
+from connector.engine.plan import Step, doubted, sent_digests
 from connector.engine.report import Tally
 from connector.errors import (
     Changed,
@@ -52,7 +52,7 @@ class Sender:
             elif op == "append":
                 self._call_all(place, "append", self._settled_since(steps))
             else:
-                self._update(place, steps)
+                self._update(place, self._not_overtaken(place, steps) if place.stream.conditions else steps)
 
     # -- kinds ---------------------------------------------------------------------------------------------------------
 
@@ -82,6 +82,20 @@ class Sender:
             due = step.uncertain + timedelta(seconds=step.place.stream.settle_after) if step.uncertain else now
             if due > now:
                 step.state, step.due = "owed", due
+            else:
+                go.append(step)
+        return go
+
+    def _not_overtaken(self, place: Place, steps: Sequence[Step]) -> list[Step]:
+        """Guarded steps whose object no other wish of ours can still reach: one whose answer was not read may commit after
+        this one, and the object would show the older decision. Such a step waits that out, and then looks."""
+        now, go = self._shop.clock.now(), []
+        for step in steps:
+            others = [line.uncertain for line in step.rivals(self._digester) if line.uncertain is not None]
+            due = max(others) + timedelta(seconds=place.stream.settle_after) if others else now
+            if due > now:
+                step.state, step.due = "owed", due
+                step.why = f"{place.full}: an earlier wish whose answer was not read may still arrive"
             else:
                 go.append(step)
         return go
@@ -267,12 +281,11 @@ class Sender:
             self._doubt([step])
 
     def _doubt(self, steps: Sequence[Step]) -> None:
-        """These may have been sent. What was tried is remembered, so that a later value shows as another one, and null clears
-        it; as long as the doubt lasts, all values go again."""
+        """These may have been sent. What was tried is remembered, and goes again as long as the doubt lasts."""
         now = self._shop.clock.now()
         for step in steps:
             step.uncertain = now
-            sent_digests(step, step.body, self._digester)
+            doubted(step, self._digester)
 
     @staticmethod
     def _halves(steps: Sequence[Step], fault: RecordFault) -> Iterator[Sequence[Step]]:

@@ -58,6 +58,8 @@ _BACK = (
     "UPDATE \"row\" SET state=0, due=?, since=?, attempts=0, token=NULL, reason='remap', field=NULL, remedy=NULL, "
     f"flags=(flags & 3) | iif(state={DONE}, {WAS_DONE}, {WAS_FILTERED}) WHERE id=?"
 )
+_FORGET_ANSWER = 'DELETE FROM record WHERE "row"=(SELECT id FROM "row" WHERE id=? AND our_key IS NOT NULL)'
+"""An answer is fetched again before it counts anew: its object may have been deleted since, and another one made."""
 
 _CAUSES = {
     "parked": (PARKED_BY, PARKED_KEYS),
@@ -144,6 +146,7 @@ class Desk(LedgerFile):
                         (*part, number, self._words.number(mapping)),
                     ).fetchall()
                 )
+            db.executemany(_FORGET_ANSWER, [(row,) for row in found])
             db.executemany(_BACK, [(now.timestamp(), now.timestamp(), row) for row in found])
             moved = len(found)
             filtered = sum(state == FILTERED for state in found.values())

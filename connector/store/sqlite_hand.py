@@ -38,13 +38,18 @@ class Choice:
 
 def replay_rows(db: sqlite3.Connection, choice: Choice, at: float, *, dropped: bool, recreate: bool) -> int:
     """Parked (or dropped) rows become pending; how many. `recreate`: only rows whose object of ours is gone, and it is
-    forgotten."""
+    forgotten.
+
+    What bears our key is an answer, and is fetched again before it counts: its object may have been deleted since, and
+    another one made in its place.
+    """
     where, given = choice.where(DROPPED if dropped else PARKED)
     anew: list[tuple[int]] = []
     if recreate:
         where += ' AND EXISTS (SELECT 1 FROM line WHERE line."row"="row".id AND line.gone)'
         anew = db.execute(f'SELECT id FROM "row" WHERE {where}', given).fetchall()
     flows = _by_flow(db, where, given)
+    db.execute(f'DELETE FROM record WHERE "row" IN (SELECT id FROM "row" WHERE {where} AND our_key IS NOT NULL)', given)
     db.execute(
         f'UPDATE "row" SET state={PENDING}, due=?, since=?, attempts=0, token=NULL, reason=NULL, field=NULL, remedy=NULL '
         f"WHERE {where}",

@@ -157,6 +157,17 @@ def test_a_custom_object_is_updated_on_condition(ref: Shop) -> None:
     assert isinstance(result.error, Conflict)
 
 
+@pytest.mark.parametrize("kind", ["drop_after", "truncate", "html200"])
+def test_an_update_on_condition_whose_answer_was_lost_is_no_conflict_with_itself(ref: Shop, kind: str) -> None:
+    """A conflict means that nothing was written, so the wish before it would count as what stands there."""
+    key = ref.control.objects("ReturnRequest")[0]["key_value_string"]
+    ref.control.fault(kind=kind, system="sfcc", method="PATCH", path="ReturnRequest", times=1, commit=True)
+    with pytest.raises(Transient) as caught:
+        ref.write(RETURNS, "update", "k", {"c_status": "EXCHANGE"}, target=key)
+    assert caught.value.uncertain
+    assert {o["key_value_string"]: o for o in ref.control.objects("ReturnRequest")}[key]["c_status"] == "EXCHANGE"
+
+
 def test_a_custom_object_that_is_no_more_is_gone(ref: Shop) -> None:
     assert isinstance(ref.write(RETURNS, "update", "k", {"c_status": "X"}, target="RR-none").error, Gone)
 

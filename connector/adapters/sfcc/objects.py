@@ -18,7 +18,7 @@ from connector.adapters.sfcc.hits import found
 from connector.adapters.sfcc.query import Window
 from connector.adapters.sfcc.reading import Reader
 from connector.errors import RecordFault
-from connector.http import Response
+from connector.http import Intent, Response
 from connector.model import Cursor, Page, Record, Result, Select, Write
 
 DIRECT = 4
@@ -95,7 +95,10 @@ class Objects:
         state = look.json().get("_resource_state")
         if state:
             payload["_resource_state"] = state
-        response = self._client.data("PATCH", resources.OBJECT, self._path(key), intent="update", payload=payload)
+        # "once": repeated within the call after a lost reply, it would be refused because of its own first try, and what that
+        # one wrote would count as not written
+        intent: Intent = "once" if state else "update"
+        response = self._client.data("PATCH", resources.OBJECT, self._path(key), intent=intent, payload=payload)
         if response.status in (200, 204):
             return Result(target=key)
         return self._failed(response, "PATCH")

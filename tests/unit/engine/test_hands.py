@@ -335,3 +335,43 @@ def test_a_lost_reply_of_a_conditional_write_is_followed_by_the_same_once_more(w
     assert world.states() == {"0001": "done"}
     (row,) = world.store.rows(flow="orders-to-cases")
     assert all(line.uncertain is None for line in row.lines)
+
+
+def regroup(world: World) -> None:
+    """A person moves the case to another queue, and takes it not."""
+    change(world, OwnerId="Concierge", Priority="Theirs")
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_lost_reply_about_other_fields_does_not_put_an_old_wish_over_a_hand(world: World, committed: bool) -> None:
+    quiet(world)
+    regroup(world)
+    world.order("0001", status="late", queue="Payments", priority="High", total=100)
+    world.desk.fail("write", Transient("reset", uncertain=True), committed=committed)
+    world.tick(minutes=1)
+    quiet(world)
+    assert world.cases()["0001"]["Total"] == 100
+    assert world.cases()["0001"]["OwnerId"] == "Concierge"
+    assert world.cases()["0001"]["Priority"] == "Theirs"
+
+
+def test_a_kill_in_a_later_delivery_does_not_put_an_old_wish_over_a_hand(world: World) -> None:
+    quiet(world)
+    regroup(world)
+    world.order("0001", status="late", queue="Payments", priority="High", total=100)
+    world.clock.forward(minutes=1)
+    world.killed_pass()
+    quiet(world)
+    assert world.cases()["0001"]["Total"] == 100
+    assert world.cases()["0001"]["OwnerId"] == "Concierge"
+    assert world.cases()["0001"]["Priority"] == "Theirs"
+
+
+def test_a_wish_whose_reply_was_lost_is_not_forgotten_while_it_waits(world: World) -> None:
+    """Lost, then not tried for a while, then tried again: it goes, since nobody has taken the case."""
+    world.desk.fail("write", Transient("reset", uncertain=True))
+    world.tick()
+    world.desk.fail("write", Transient("reset", uncertain=True))
+    world.tick(minutes=1)
+    quiet(world)
+    assert {name: world.cases()["0001"][name] for name in WISH} == WISH
