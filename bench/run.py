@@ -149,27 +149,30 @@ def idle_poll(box: Sandbox, scratch: Path) -> None:
     print(f"  calls of an idle poll       {sum(calls.values()):>10}   at most 1 ({', '.join(sorted(calls))})")
 
 
-def steady(scratch: Path, minutes: int = 10) -> None:
-    """A shop at 100 changes a minute, polled once a minute: 60 new orders and 40 changed ones each time."""
+def steady(scratch: Path, overlap: int, minutes: int = 10) -> None:
+    """A shop at 100 changes a minute, spread evenly, polled once a minute: 60 new orders and 40 changed ones each time. Each
+    poll goes back by the overlap, so it reads the changes of more than a minute before again."""
     with sandbox("--orders", "1000", "--returns", "0", "--exceptions", "1") as box:
-        where = folder(box, scratch / "steady")
+        where = folder(box, scratch / f"steady-{overlap}")
+        config = (where / "config.yaml").read_text()
+        (where / "config.yaml").write_text(config.replace("brake: none", f"brake: none, overlap: {overlap}s"))
         connector(where, "sync")
-        known = [order["order_no"] for order in box.ask("orders", site="RefArch")]
+        known = iter([order["order_no"] for order in box.ask("orders", site="RefArch")])
         box.ask("clear_journal")
-        for minute in range(minutes):
-            box.ask("advance", seconds=60)  # both systems' clocks, by which cursors go
-            box.ask("place_orders", count=60, exception=True)
-            for number in known[40 * minute :][:40]:
-                box.ask("change_order", number=number, order_total=1000.5 + minute)
+        for _ in range(minutes):
+            for part in range(20):
+                box.ask("advance", seconds=3)  # both systems' clocks, by which cursors go
+                box.ask("place_orders", count=3, exception=True)
+                for _ in range(2):
+                    box.ask("change_order", number=next(known), order_total=1000.5 + part)
             connector(where, "sync")
         calls = asked(box)
         done = box.ask("journal")["rows"]["written"]
         if done != 100 * minutes:
             raise SystemExit(f"{done} rows were written, not {100 * minutes}")
     each = ", ".join(f"{path} {n}" for path, n in sorted(calls.items()))
-    print(
-        f"  calls per 1,000 changes     {sum(calls.values()) / done * 1000:>10.1f}   at 100 a minute, at most 30 ({each})"
-    )
+    rate = sum(calls.values()) / done * 1000
+    print(f"  calls per 1,000 changes     {rate:>10.1f}   at 100 a minute, overlap {overlap} s, at most 30 ({each})")
 
 
 def pending(orders: int, scratch: Path) -> None:
@@ -201,7 +204,8 @@ def main() -> None:
         with sandbox(*options) as box:
             rounds(box, given.orders, given.rounds, given.bare, Path(scratch))
             idle_poll(box, Path(scratch))
-        steady(Path(scratch))
+        for overlap in (60, 45):
+            steady(Path(scratch), overlap)
         for orders in given.pending:
             pending(orders, Path(scratch))
         if given.desk:
