@@ -6,8 +6,8 @@
 Each round measures both, one after the other, on the same sandbox brought back to its start; ratios are within a round, and
 the median of the rounds counts. The yardstick asks for whole order documents, the connector, as by default, for the
 attributes that its mapping reads. What a process needs to start is measured apart and left out of the records a second, since
-a daemon starts once: for the connector what `check --live` takes (it loads all libraries and signs in), for the yardstick its
-imports. Nothing here is a test: machines differ and are shared.
+a daemon starts once: for the connector what a pass takes that finds nothing new (it loads all libraries, signs in and makes one
+call), for the yardstick its imports. Nothing here is a test: machines differ and are shared.
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def rounds(box: Sandbox, orders: int, count: int, bare: Path | None, scratch: Pa
     """Both in turn, and the table."""
     python = sys.executable
     idle = folder(box, scratch / "idle")
-    start_ours = statistics.median(connector(idle, "check", "--live").wall for _ in range(3))
+    connector(idle, "sync")
+    start_ours = statistics.median(connector(idle, "sync").wall for _ in range(3))
     start_bare = statistics.median(run([python, "-c", "import argparse, requests"]).wall for _ in range(3))
     ours: list[Pass] = []
     theirs: list[Pass] = []

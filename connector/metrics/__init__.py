@@ -189,7 +189,7 @@ class _Measured:
             report = work()
         except Busy:
             raise
-        except Exception:
+        except Exception:  # counted and raised on: whoever runs the pass says what it means
             self._metrics.passed(flow, None, sweep=sweep)
             raise
         self._metrics.passed(flow, report, sweep=sweep)
