@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
 from typing import Any
@@ -36,10 +35,20 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-@lru_cache(maxsize=4096)
+class _Names(dict[str, bytes]):
+    """Digests of fields' names, as many as the mappings have; a look into a dict is what a field of a record may cost."""
+
+    def __missing__(self, name: str) -> bytes:
+        found = self[name] = blake2b(name.encode(), digest_size=4).digest()
+        return found
+
+
+_NAMES = _Names()
+
+
 def name_digest(name: str) -> bytes:
     """Four bytes for a field's name."""
-    return blake2b(name.encode(), digest_size=4).digest()
+    return _NAMES[name]
 
 
 def keyed(key: bytes, content: bytes) -> bytes:
@@ -67,16 +76,16 @@ class Digester:
 
     def fields(self, values: Mapping[str, Any]) -> dict[bytes, bytes]:
         """Digests of a line's values by name digest. Once a record: texts, the usual case, are not sent through `value`."""
-        key, dumps, value = self._key, orjson.dumps, self.value
+        key, dumps, value, names = self._key, orjson.dumps, self.value, _NAMES
         digests: dict[bytes, bytes] = {}
         for name, given in values.items():
             if given.__class__ is str:
                 try:
-                    digests[name_digest(name)] = siphash(key, dumps(given)).to_bytes(8, "little")
+                    digests[names[name]] = siphash(key, dumps(given)).to_bytes(8, "little")
                 except orjson.JSONEncodeError:
-                    digests[name_digest(name)] = value(given)
+                    digests[names[name]] = value(given)
             else:
-                digests[name_digest(name)] = value(given)
+                digests[names[name]] = value(given)
         return digests
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from connector.digests import keyed
 from connector.model import Record
 from connector.store import Ingested, Leased
+from connector.store.sqlite_many import write_many
 from connector.store.sqlite_rows import lines_of
 from connector.store.sqlite_schema import DEAD, DELETED, DROPPED, OWN, PENDING, STATES
 from connector.store.sqlite_values import at_time, bound, dump, marks, shown
@@ -18,8 +19,9 @@ from connector.store.sqlite_words import Words
 
 _INSERT = (
     'INSERT INTO "row" (id, flow, site, key, rev, stamp, content, our_key, flags, state, due, token, first_seen, '
-    "last_seen, since) VALUES (?,?,?,?,1,?,?,?,?,0,?,?,?,?,?)"
+    "last_seen, since) VALUES {}"
 )
+_BODIES = "INSERT OR REPLACE INTO record VALUES {}"
 _UPDATE = (
     'UPDATE "row" SET rev=?, stamp=?, content=?, our_key=?, flags=?, state=?, due=?, token=?, uncertain=?, attempts=0, '
     "last_seen=?, since=iif(state=0, since, ?), reason=iif(state=4, reason, NULL), field=NULL, remedy=NULL "
@@ -131,8 +133,8 @@ def _add(words: Words, intake: Intake, number: int, record: Record, body: bytes)
     at = intake.at
     due = at if intake.token is None else intake.until
     intake.new.append(
-        (number, intake.flow, words.number(record.site), bound(record.key), record.stamp,
-         content_digest(intake.key, record, body), bound(record.our_key), _flags(record), due, intake.token, at, at, at)
+        (number, intake.flow, words.number(record.site), bound(record.key), 1, record.stamp,
+         content_digest(intake.key, record, body), bound(record.our_key), _flags(record), PENDING, due, intake.token, at, at, at)
     )  # fmt: skip
     intake.bodies.append((number, body, bound(record.claimed_by), intake.selection, at))
     if intake.token is not None:
@@ -189,13 +191,13 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
 
 def _write(db: sqlite3.Connection, intake: Intake, read: int) -> None:
     if intake.new:
-        db.executemany(_INSERT, intake.new)
+        write_many(db, _INSERT, intake.new)
         for name in ("rows", "pending", "open"):
             intake.count(name, len(intake.new))
     if intake.changed:
         db.executemany(_UPDATE, intake.changed)
     if intake.bodies:
-        db.executemany("INSERT OR REPLACE INTO record VALUES (?,?,?,?,?)", intake.bodies)
+        write_many(db, _BODIES, intake.bodies)
     if read:
         intake.count("read", read)
         intake.count("repeated", intake.repeated)

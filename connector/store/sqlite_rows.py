@@ -10,6 +10,7 @@ from typing import Any
 from connector.digests import pack, unpack
 from connector.model import Line, Row
 from connector.store import Moved, Settle
+from connector.store.sqlite_many import write_many
 from connector.store.sqlite_schema import DELETED, LINE_STATES, OWN, PENDING, STATES
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
 from connector.store.sqlite_words import Words
@@ -26,16 +27,18 @@ _ROWS = (
     'WHERE {} ORDER BY "row".id {} LIMIT ?'
 )
 _SETTLE = (
-    'UPDATE "row" SET state=?, due=?, token=NULL, attempts=?, entered=max(entered, ?), mapping=?, route=?, reason=?, field=?, '
-    "remedy=?, uncertain=?, flags=flags & ? WHERE id=?"
+    'UPDATE "row" SET state=new.column2, due=new.column3, token=NULL, attempts=new.column4, entered=max(entered, new.column5), '
+    "mapping=new.column6, route=new.column7, reason=new.column8, field=new.column9, remedy=new.column10, "
+    'uncertain=new.column11, flags=flags & new.column12 FROM (VALUES {}) AS new WHERE "row".id=new.column1'
 )
 _LINE = (
     'INSERT INTO line ("row", id, key, stream, state, target, digests, uncertain, sent_at, reason, field, remedy, gone) '
-    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET stream=excluded.stream, "
+    "VALUES {} ON CONFLICT DO UPDATE SET stream=excluded.stream, "
     "state=excluded.state, target=excluded.target, digests=excluded.digests, uncertain=excluded.uncertain, "
     "sent_at=coalesce(excluded.sent_at, sent_at), reason=excluded.reason, field=excluded.field, remedy=excluded.remedy, "
     "gone=excluded.gone"
 )
+_FORGET = 'DELETE FROM record WHERE "row" IN (VALUES {})'
 _ALL = -1
 
 
@@ -128,7 +131,7 @@ def settle_rows(
         uncertain = one.uncertain.timestamp() if one.uncertain else None
         if rev != one.rev:  # a newer version came during the delivery: it is due now, whatever became of this one
             lost += 1
-            rows.append((PENDING, at, 0, one.entered, None, None, None, None, None, uncertain, _ALL, one.row))
+            rows.append((one.row, PENDING, at, 0, one.entered, None, None, None, None, None, uncertain, _ALL))
             continue
         state = STATES.index(one.state)
         if state != PENDING:
@@ -137,13 +140,13 @@ def settle_rows(
                 forgotten.append((one.row,))
         due = at if one.due is None else one.due.timestamp()
         rows.append(
-            (state, due, one.attempts, one.entered, version, words.number(one.route) if one.route else None,
+            (one.row, state, due, one.attempts, one.entered, version, words.number(one.route) if one.route else None,
              bound(one.reason or None), bound(one.field or None), bound(one.remedy or None), uncertain,
-             _ALL if state == PENDING else OWN | DELETED, one.row)
+             _ALL if state == PENDING else OWN | DELETED)
         )  # fmt: skip
-    db.executemany(_SETTLE, rows)
-    db.executemany(_LINE, lines)
-    db.executemany('DELETE FROM record WHERE "row"=?', forgotten)
+    write_many(db, _SETTLE, rows)
+    write_many(db, _LINE, lines)
+    write_many(db, _FORGET, forgotten)
     if created:
         db.execute(
             "INSERT INTO created VALUES (?,?,?) ON CONFLICT DO UPDATE SET n=n+excluded.n",
