@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -66,6 +70,40 @@ class Secret:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"type": "string", "minLength": 1, "format": "password", "writeOnly": True}
+
+
+def key_bytes(text: str) -> bytes:
+    """The 32 bytes of a key written in base64 or hex. ValueError says how to make one, and nothing of the text."""
+    text = "".join(text.split())
+    try:
+        if len(text) == 64:
+            key = bytes.fromhex(text)
+        else:
+            key = base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != 32:
+        raise ValueError("not a key of 32 bytes in base64 or hex; make one with: openssl rand -base64 32")
+    if len(set(key)) < 8:
+        raise ValueError("not a key: its bytes repeat; make one with: openssl rand -base64 32")
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKeys:
+    """Keys of stored records: the one that is used, and those that are still read. `lost`: what no key opens is forgotten."""
+
+    key: Secret | None = None
+    old: Sequence[Secret] = ()
+    lost: bool = False
+
+    def first(self) -> bytes | None:
+        return None if self.key is None else key_bytes(self.key.reveal())
+
+    def all(self) -> Iterator[bytes]:
+        """Each once, the one in use first."""
+        seen = dict.fromkeys(key_bytes(each.reveal()) for each in (self.key, *self.old) if each is not None)
+        return iter(seen)
 
 
 _SECRETS = re.compile(

@@ -107,6 +107,24 @@ _ALL = (
     Event("sweep", "debug", "{flow}: {read} keys compared over {width} s, {found} found"),
     Event("sweep_found", "info", "{flow}: the sweep found {records} records that no poll had shown"),
     Event("pruned", "info", "{records} stored records older than `keep` removed; rows and links stay"),
+    Event(
+        "rekeyed",
+        "info",
+        "{records} stored records came under the configured key; {retired} other keys are no longer needed",
+        "take the keys out of `keep.encrypt.old_keys`",
+    ),
+    Event(
+        "rekey_failed",
+        "error",
+        "stored records could not be brought under another key: {error}",
+        "the message says what to do",
+    ),
+    Event(
+        "ledger_readable",
+        "warning",
+        "other users of this machine may read the ledger {store}",
+        "make its files the property of the user that runs the connector, with mode 600",
+    ),
     Event("prune_failed", "error", "the ledger could not be pruned: {error}", "the message says what to do"),
     Event(
         "flow_unhealthy",

@@ -28,6 +28,7 @@ COMMANDS = {
     "explain": "Say what became of a record, and what to do.",
     "parked": "List, show, retry and drop what waits for a person.",
     "remap": "Map settled records anew after a mapping has changed; --dry-run only counts.",
+    "rekey": "Bring stored records under the configured key, or under none.",
     "sandbox": "Start the simulated shop and case system.",
     "demo": "Show the whole way, with the sandbox and the real daemon.",
 }

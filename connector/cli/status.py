@@ -13,7 +13,7 @@ from connector.cli.table import plural, table, text
 
 if TYPE_CHECKING:
     from connector.config import Config
-    from connector.store import Books, Store
+    from connector.store import Books, Extent, Store
 
 _PLAIN = {"": "due soon, or held by a worker", "remap": "put back by `connector remap`; the next pass maps them anew"}
 
@@ -21,7 +21,8 @@ _PLAIN = {"": "due soon, or held by a worker", "remap": "put back by `connector 
 @click.command()
 @with_config
 def command(session: Session) -> int:
-    """Show the books of every flow, with both equations, what its records wait for, and the health of every connection.
+    """Show the books of every flow, with both equations, what its records wait for, the health of every connection,
+    and how large the ledger is.
 
     Reads the ledger only: it works beside a running daemon and touches no network. Exits with 1 if a flow's books do not
     balance, which must never be.
@@ -33,11 +34,15 @@ def command(session: Session) -> int:
     config = session.load()
     with ledger(config) as store:
         books, healths = store.counts(), store.healths()
+        extent = store.extent()
         waiting = {each.flow: _waiting(store, each.flow) for each in books if each.pending}
     names = {flow.id: name for name, flow in config.flows.items()}
     _show_books(config, books, waiting)
     click.echo("")
     _show_health(config, healths, names)
+    click.echo("")
+    for line in extent_lines(extent):
+        click.echo(line)
     return 0 if all(each.balanced for each in books) else 1
 
 
@@ -46,7 +51,7 @@ def ledger(config: Config) -> Iterator[Store]:
     """The ledger alone, for commands that need no remote system."""
     from connector.store import open_store
 
-    store = open_store(config.store, base=config.folder)
+    store = open_store(config.store, base=config.folder, keys=config.record_keys)
     try:
         yield store
     finally:
@@ -60,6 +65,25 @@ def _waiting(store: Store, flow: str) -> list[str]:
         f"the first since {text(cause.oldest)}"
         for cause in store.causes("pending", flow=flow, limit=3)
     ]
+
+
+def extent_lines(extent: Extent) -> Iterator[str]:
+    """How large the ledger is, and what a person should know of its records."""
+    kept = "encrypted" if extent.encrypted else "not encrypted"
+    yield (
+        f"ledger: {_mib(extent.total)} MiB on disk, {_mib(extent.free)} of it free, {_mib(extent.log)} in its log; "
+        f"{plural(extent.rows, 'row')}, {plural(extent.records, 'stored record')}, {kept}"
+    )
+    if extent.rekeying:
+        yield "  some records may still be under an older key, or under none: the daemon changes that; at once: connector rekey"
+    if extent.remnants:
+        yield "  copies of records from before encryption may be left in unused space: connector rekey clears them"
+    if extent.readable:
+        yield "  other users may read its files: give them to the user that runs the connector, with mode 600"
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.1f}"
 
 
 def _show_books(config: Config, books: Sequence[Books], waiting: Mapping[str, Sequence[str]]) -> None:

@@ -26,6 +26,7 @@ from connector.document import Document, did_you_mean, load
 from connector.errors import ConfigFault, Fault
 from connector.flow import Flow
 from connector.retry import Policy
+from connector.secret import RecordKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,12 @@ class Config:
     @property
     def folder(self) -> Path:
         return self.path.parent
+
+    @property
+    def record_keys(self) -> RecordKeys:
+        """Keys of stored records, for `open_store`."""
+        encrypt = self.keep.encrypt
+        return RecordKeys(encrypt.key, encrypt.old_keys)
 
 
 class SystemClock:

@@ -13,6 +13,7 @@ from connector.config.values import (
     Brake,
     BrakeValue,
     Duration,
+    EncryptionKey,
     Interval,
     Listen,
     Start,
@@ -109,14 +110,26 @@ class Retry(Part):
     misconfigured: Interval = Field(default=60.0, description="pause of a flow that an administrator must help")
 
 
+class Encrypt(Part):
+    """Keys of stored records on the disk: 32 bytes in base64 or hex each."""
+
+    key: EncryptionKey | None = Field(
+        default=None, description="stored records are encrypted with it; none: they are decrypted again"
+    )
+    old_keys: list[EncryptionKey] = Field(
+        default=[], description="keys used before, read until nothing is stored under them"
+    )
+
+
 class Keep(Part):
-    """How long stored records and audit entries stay. Rows, lines and links are never removed."""
+    """How long stored records and audit entries stay, and how. Rows, lines and links are never removed."""
 
     delivered_records: Duration = Field(
         default=7 * 86400.0, description="stored records of delivered rows; what is needed again is fetched again"
     )
     parked: Duration = Field(default=90 * 86400.0, description="stored records of parked rows")
     audit: Duration = Field(default=400 * 86400.0, description="who did what by hand")
+    encrypt: Encrypt = Field(default=Encrypt(), description="encrypts stored records on the disk")
 
 
 class Daemon(Part):

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, WithJsonSchema
 
 from connector import stamps
+from connector.secret import Secret, key_bytes
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)\Z")
@@ -115,6 +116,13 @@ def time_of_day(value: Any) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def encryption_key(value: Any) -> Any:
+    """A key of 32 bytes, written in base64 or hex; it stays a text until it is used."""
+    if isinstance(value, str):
+        key_bytes(value)
+    return value
+
+
 def written(value: Any) -> str:
     """A value of one of the kinds below as people write it."""
     match value:
@@ -152,4 +160,5 @@ Listen = Annotated[
     BeforeValidator(listen),
     _form(r"none|(?:\[[0-9a-fA-F:]+\]|[^:\[\]]+):\d{1,5}", "127.0.0.1:8080", "[::1]:8080", "none"),
 ]
+EncryptionKey = Annotated[Secret, BeforeValidator(encryption_key)]
 TimeOfDay = Annotated[tuple[int, int], BeforeValidator(time_of_day), _form(r"(?:[01]\d|2[0-3]):[0-5]\d", "02:30")]

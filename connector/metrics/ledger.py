@@ -19,6 +19,10 @@ Families = dict[str, GaugeMetricFamily | CounterMetricFamily]
 GAUGES: tuple[tuple[str, str, list[str]], ...] = (
     ("connector_ledger_up", "1 if the ledger could be read for this scrape.", []),
     ("connector_ledger_size_bytes", "What the ledger takes on its disk.", []),
+    ("connector_ledger_free_bytes", "Part of it that is free for what comes.", []),
+    ("connector_ledger_log_bytes", "Part of it that is the log of what was written last.", []),
+    ("connector_ledger_records", "Stored records, until keep removes them.", []),
+    ("connector_ledger_rekeying", "1 while stored records may be under another key than the configured one.", []),
     ("connector_rows", "Rows in the ledger, by state.", ["flow", "state"]),
     (
         "connector_oldest_pending_seconds",
@@ -74,9 +78,16 @@ class LedgerCollector:
     def _read(self, families: Families) -> None:
         store, now = self._store, self._clock.now()
         books = {each.flow: each for each in store.counts()}
-        oldest, healths, size = store.oldest(), store.healths(), store.size()
+        oldest, healths, extent = store.oldest(), store.healths(), store.extent()
         created = {flow.id: store.created(flow.id, now - HOUR) for flow in self._flows.values()}
-        families["connector_ledger_size_bytes"].add_metric([], size)
+        for what, value in (
+            ("size_bytes", extent.total),
+            ("free_bytes", extent.free),
+            ("log_bytes", extent.log),
+            ("records", extent.records),
+            ("rekeying", extent.rekeying),
+        ):
+            families[f"connector_ledger_{what}"].add_metric([], value)
         for name in self._connections:
             state = healths.get(f"connection:{name}", ("ok", now, "", ""))[0]
             families["connector_connection_up"].add_metric([name], state == "ok")

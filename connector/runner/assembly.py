@@ -40,7 +40,7 @@ def assembled(config: Config, *, tell: Tell, clock: Clock | None = None) -> Iter
     clock = clock or SystemClock()
     stop = threading.Event()
     with ExitStack() as stack:
-        store = open_store(config.store, base=config.folder)
+        store = open_store(config.store, base=config.folder, keys=config.record_keys)
         stack.callback(store.close)
         connections = {}
         for name, connection in config.connections.items():

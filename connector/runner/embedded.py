@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
@@ -25,6 +25,9 @@ from connector.errors import Busy, ConnectorError
 from connector.flow import Flow
 from connector.runner.pulse import Pulse
 from connector.telemetry import Tell
+
+_FIRST_PRUNE = 10.0
+"""Seconds after the start."""
 
 
 class Passes(Protocol):
@@ -74,7 +77,10 @@ class EmbeddedRunner:
             add(self._sweep, sweeps, args=[name, flow.sweep_width], id=f"sweep:{name}")
             nightly = CronTrigger(hour=hour, minute=minute, jitter=int(jitter) or None, timezone=UTC)
             add(self._sweep, nightly, args=[name, flow.deep_sweep_width], id=f"nightly:{name}")
-        add(self._prune, IntervalTrigger(seconds=self._timings.prune_every), id="prune")
+        soon = now + timedelta(
+            seconds=min(_FIRST_PRUNE, self._timings.prune_every)
+        )  # one that never runs for long, too
+        add(self._prune, IntervalTrigger(seconds=self._timings.prune_every), id="prune", next_run_time=soon)
         add(self._watch, IntervalTrigger(seconds=5), id="watch")
         self._scheduler.start()
 

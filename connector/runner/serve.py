@@ -15,6 +15,7 @@ from connector.runner.assembly import Assembly, assembled, refuse_lost_flows
 from connector.runner.embedded import EmbeddedRunner
 from connector.runner.pulse import Pulse
 from connector.runner.signals import Signals
+from connector.runner.upkeep import Upkeep
 from connector.store import Store, open_store
 from connector.telemetry import Tell
 
@@ -51,19 +52,13 @@ def serve(config: Config, signals: Signals, tell: Tell) -> int:
         _hold_runner(stack, assembly)
         refuse_lost_flows(assembly)
         flows = config.flows
-        keep = config.keep
-
-        def prune() -> int:
-            now = assembly.clock.now()
-            return assembly.store.prune(now, delivered=keep.delivered_records, parked=keep.parked, audit=keep.audit)
-
         runner = EmbeddedRunner(
             passes=metrics.measured(assembly.engine) if metrics else assembly.engine,
             flows=flows,
             timings=config.daemon,
             tell=tell,
             stop=assembly.stop,
-            prune=prune,
+            prune=Upkeep(assembly.store, config.keep, assembly.clock, assembly.stop, tell),
         )
         address = _listen(stack, assembly, runner.pulse, metrics)
         for name, flow in flows.items():
@@ -71,6 +66,8 @@ def serve(config: Config, signals: Signals, tell: Tell) -> int:
                 tell("flow_disabled", flow=name)
         enabled = sum(flow.enabled for flow in flows.values())
         tell("started", flows=enabled, connections=len(config.connections), listen=address, store=config.store)
+        if assembly.store.extent().readable:
+            tell("ledger_readable", store=config.store)
         runner.start()
         signals.wait()
         return _stop(runner, config.daemon.stop_grace, signals, tell)
@@ -104,7 +101,8 @@ def _listen(stack: ExitStack, assembly: Assembly, pulse: Pulse, metrics: Metrics
     from connector.web.server import WebServer  # a daemon without pages needs no web server
 
     # The pages look through a connection of their own: a question never waits for a delivery, or the other way round.
-    looking = open_store(assembly.config.store, base=assembly.config.folder)
+    config = assembly.config
+    looking = open_store(config.store, base=config.folder, keys=config.record_keys)
     stack.callback(looking.close)
     metrics.look_at(looking, assembly.connections)
     return stack.enter_context(WebServer(listen, Vitals(assembly, looking, pulse), metrics.render)).address

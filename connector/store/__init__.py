@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,21 +13,27 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from connector.model import Cursor, Line, Page, Record, Row, RowState
+from connector.secret import RecordKeys
 
 __all__ = [
     "Books",
     "Cause",
+    "Extent",
+    "GoOn",
     "Ingested",
     "LeaseToken",
     "Leased",
     "LineSettle",
     "Moved",
+    "Rekeyed",
     "Settle",
     "Store",
     "open_store",
 ]
 
 LeaseToken = str
+GoOn = Callable[[], bool]
+"""Asked between two transactions of upkeep, with nothing held: it may wait, and says whether to go on."""
 
 
 @dataclass(slots=True)
@@ -156,6 +162,36 @@ class Cause:
     rows: int
     keys: Sequence[str]
     oldest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How large a ledger is, in bytes: the whole, the part of it that is free for what comes, the log of what was written last.
+
+    `rekeying`: stored records may still be under another key than the configured one, or under none. `remnants`: of some that
+    were encrypted afterwards, copies may be left in unused space. `readable`: other users than its owner may read its files.
+    """
+
+    total: int
+    free: int
+    log: int
+    rows: int
+    records: int
+    encrypted: bool = False
+    rekeying: bool = False
+    remnants: bool = False
+    readable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rekeyed:
+    """Stored records that came under the configured key, those forgotten because no key opens them, and how many keys are
+    no longer needed since. `left`: it is not finished."""
+
+    records: int = 0
+    forgotten: int = 0
+    retired: int = 0
+    left: bool = False
 
 
 class Store(Protocol):
@@ -318,15 +354,29 @@ class Store(Protocol):
         """scope → state, since, message, remedy."""
         ...
 
-    def prune(self, now: datetime, *, delivered: float, parked: float, audit: float) -> int:
-        """Remove stored records and audit entries older than these seconds; rows, lines and links stay."""
+    def prune(self, now: datetime, *, delivered: float, parked: float, audit: float, go_on: GoOn | None = None) -> int:
+        """Remove stored records and audit entries older than these seconds; rows, lines and links stay. In small
+        transactions, so that deliveries go on beside it."""
         ...
+
+    def rekey(self, now: datetime, *, go_on: GoOn | None = None) -> Rekeyed:
+        """Bring stored records under the configured key, or under none if there is none, in small transactions. Where it was
+        cut off, the next call goes on. LedgerError when a record's key is not configured."""
+        ...
+
+    def compact(self) -> bool:
+        """Write the whole ledger anew, so that nothing of what was removed or encrypted is left in unused space, which is given
+        back to the disk. Nobody else can write meanwhile. False when somebody who reads kept the old one from going."""
+        ...
+
+    def extent(self) -> Extent: ...
 
     def close(self) -> None: ...
 
 
-def open_store(url: str, *, base: Path | None = None) -> Store:
-    """The ledger at `sqlite:///relative.db` (to `base`) or `sqlite:////absolute.db`. LedgerError says what is wrong."""
+def open_store(url: str, *, base: Path | None = None, keys: RecordKeys | None = None) -> Store:
+    """The ledger at `sqlite:///relative.db` (to `base`) or `sqlite:////absolute.db`; `keys` for its stored records.
+    LedgerError says what is wrong."""
     from connector.store.sqlite import SqliteStore  # one vendor library, one module
 
     prefix = "sqlite:///"
@@ -334,4 +384,4 @@ def open_store(url: str, *, base: Path | None = None) -> Store:
         from connector.errors import LedgerError
 
         raise LedgerError(f"unknown store {url!r}: write sqlite:///ledger.db or sqlite:////var/lib/connector/ledger.db")
-    return SqliteStore((base or Path()) / url.removeprefix(prefix))
+    return SqliteStore((base or Path()) / url.removeprefix(prefix), keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,6 +14,7 @@ import orjson
 
 from connector.errors import LedgerError
 from connector.model import Cursor, Page, Record, Row, RowState
+from connector.secret import RecordKeys
 from connector.store import Books, Cause, Ingested, Leased, LeaseToken, Moved, Settle
 from connector.store import sqlite_schema as schema
 from connector.store.sqlite_desk import CAUSED, Desk
@@ -20,6 +22,7 @@ from connector.store.sqlite_hand import Choice, audited, drop_rows, replay_rows
 from connector.store.sqlite_ingest import Intake, add_to_books, ingest_page
 from connector.store.sqlite_lock import Locks
 from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
+from connector.store.sqlite_upkeep import Upkeep
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
 
 _RUNNER_BYTE = 0
@@ -38,11 +41,11 @@ def _record(key: Any, site: str, stamp: str | None, our_key: Any, flags: int, bo
     )
 
 
-class SqliteStore(Desk):
+class SqliteStore(Desk, Upkeep):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, keys: RecordKeys | None = None) -> None:
+        super().__init__(path, keys)
         self._holder = secrets.token_hex(6)
         self._leases = 0
         with self.closed_on_failure():
@@ -91,6 +94,7 @@ class SqliteStore(Desk):
     ) -> Ingested:
         at = now.timestamp()
         selection = None if fields is None else orjson.dumps(sorted(fields)).decode()
+        self._adopt_key(at)
         number = self._prepare(flow, *{record.site for record in page.records}, *([selection] if selection else ()))
         intake = Intake(
             flow=number,
@@ -102,6 +106,7 @@ class SqliteStore(Desk):
             fields=fields,
         )
         with self._write() as db:
+            intake.seal = self._bodies.seal(db)
             done = ingest_page(self._words, db, intake, page.records)
             if move and page.cursor is not None:
                 db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (bound(page.cursor), at, number))
@@ -133,7 +138,7 @@ class SqliteStore(Desk):
                 uncertain = row[11]
                 if row[9] is not None:  # a lease that was never settled
                     uncertain = row[10] or at  # its end; of a dead holder: now
-                leased.append(self._leased(row, uncertain))
+                leased.append(self._leased(db, row, uncertain))
             db.executemany(
                 'UPDATE "row" SET token=?, due=?, uncertain=? WHERE id=?',
                 [(token, at + seconds, one.uncertain and one.uncertain.timestamp(), one.row) for one in leased],
@@ -143,11 +148,12 @@ class SqliteStore(Desk):
                 one.lines = {(line.id, line.key): line for line in found.get(one.row, ())}
         return token, leased
 
-    def _leased(self, row: Sequence[Any], uncertain: float | None) -> Leased:
+    def _leased(self, db: sqlite3.Connection, row: Sequence[Any], uncertain: float | None) -> Leased:
         site = self._words.text(row[2])
         record = None
         if row[14] is not None:
-            record = _record(row[3], site, row[4], row[5], row[6], row[14], row[15])
+            body = self._bodies.plain(db, row[0], row[14])
+            record = _record(row[3], site, row[4], row[5], row[6], body, row[15])
         return Leased(
             row=row[0],
             rev=row[1],
@@ -231,7 +237,8 @@ class SqliteStore(Desk):
                     f'JOIN "row" ON "row".id = record."row" WHERE record."row" IN ({marks(len(part))})',
                     part,
                 ).fetchall():
-                    record = _record(row[1], self._words.text(row[2]), *row[3:8])
+                    body = self._bodies.plain(db, row[0], row[6])
+                    record = _record(row[1], self._words.text(row[2]), row[3], row[4], row[5], body, row[7])
                     found[row[0]] = (record, self._words.selection(row[8]))
         return found
 
@@ -340,18 +347,6 @@ class SqliteStore(Desk):
         with self._read() as db:
             found = db.execute("SELECT scope, state, since, message, remedy FROM health ORDER BY scope").fetchall()
         return {shown(row[0]): (shown(row[1]), at_time(row[2]), shown(row[3]), shown(row[4])) for row in found}
-
-    def prune(self, now: datetime, *, delivered: float, parked: float, audit: float) -> int:
-        at = now.timestamp()
-        with self._write() as db:
-            gone = db.execute(
-                'DELETE FROM record WHERE "row" IN (SELECT record."row" FROM record JOIN "row" ON "row".id=record."row" '
-                "WHERE at < ? AND (state IN (1, 2, 4, 5) OR (state = 3 AND at < ?)) LIMIT 5000)",
-                (at - delivered, at - parked),
-            ).rowcount
-            db.execute("DELETE FROM audit WHERE at < ?", (at - audit,))
-            db.execute("DELETE FROM created WHERE minute < ?", (int((at - 86400) // 60),))
-        return int(gone)
 
     def close(self) -> None:
         with self._mutex:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal
 
@@ -108,13 +107,6 @@ class Desk(LedgerFile):
         with self._read() as db:
             found = db.execute(OLDEST).fetchall()
         return {name: at_time(since) for name, since in found if since is not None}
-
-    def size(self) -> int:
-        total = 0
-        for end in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                total += self.path.with_name(self.path.name + end).stat().st_size
-        return total
 
     def stale(
         self,

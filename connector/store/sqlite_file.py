@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from connector.secret import RecordKeys
+from connector.store.sqlite_bodies import Bodies
 from connector.store.sqlite_open import file_faults, identity, open_file, same_file
 from connector.store.sqlite_words import Words
 
@@ -15,13 +17,15 @@ from connector.store.sqlite_words import Words
 class LedgerFile:
     """What every part of SqliteStore works with."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, keys: RecordKeys | None = None) -> None:
         self.path = path
         self._mutex = threading.RLock()
         self._conn, self.digest_key = open_file(path)
         with self.closed_on_failure():
             self._file = identity(path)
             self._words = Words(self._conn)
+            with self._faults():
+                self._bodies = Bodies(path, self._conn, keys)
 
     @contextmanager
     def closed_on_failure(self) -> Iterator[None]:
@@ -71,3 +75,11 @@ class LedgerFile:
             for text in texts:
                 self._words.number(text)
             return self._words.flow(flow)
+
+    def _adopt_key(self, at: float) -> None:
+        """The configured key is used from here on, if this process has not begun yet."""
+        with self._mutex:
+            if self._bodies.fresh:
+                with self._write() as db:
+                    self._bodies.adopt(db, at)
+                self._bodies.adopted(self._conn)

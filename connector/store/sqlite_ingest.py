@@ -11,6 +11,7 @@ from typing import Any
 from connector.digests import keyed
 from connector.model import Record
 from connector.store import Ingested, Leased
+from connector.store.sqlite_bodies import Seal
 from connector.store.sqlite_many import write_many
 from connector.store.sqlite_rows import lines_of
 from connector.store.sqlite_schema import DEAD, DELETED, DROPPED, OWN, PENDING, STATES
@@ -45,6 +46,7 @@ class Intake:
     until: float
     selection: int | None
     fields: frozenset[str] | None
+    seal: Seal | None = None
     new: list[tuple[Any, ...]] = field(default_factory=list)
     changed: list[tuple[Any, ...]] = field(default_factory=list)
     bodies: list[tuple[Any, ...]] = field(default_factory=list)
@@ -197,6 +199,8 @@ def _write(db: sqlite3.Connection, intake: Intake, read: int) -> None:
     if intake.changed:
         db.executemany(_UPDATE, intake.changed)
     if intake.bodies:
+        if seal := intake.seal:
+            intake.bodies = [(number, seal(number, body), *rest) for number, body, *rest in intake.bodies]
         write_many(db, _BODIES, intake.bodies)
     if read:
         intake.count("read", read)

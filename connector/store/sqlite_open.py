@@ -5,14 +5,23 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from connector.errors import LedgerError
 from connector.store import sqlite_schema as schema
 
-_PRAGMAS = ("page_size=8192", "journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-8000")
+_PRAGMAS = (
+    "page_size=8192",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "temp_store=MEMORY",
+    "cache_size=-8000",
+    "secure_delete=ON",  # what was pruned, forgotten or encrypted must not be left in a free page; it costs nothing measurable
+    "journal_size_limit=67108864",
+)
 """Pages of 8 KiB, in new files: a page of 4 holds one order of 2 KiB and is half empty, and its commit costs twice the CPU."""
 _OLDEST = (3, 33)
 """The version of SQLite that brought UPDATE … FROM."""
@@ -42,8 +51,9 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, bytes]:
             f"this Python has SQLite {sqlite3.sqlite_version}, the ledger needs {needed} or newer; use another Python"
         )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make(path)
+        _close_to_others(path)
     except OSError as error:
         raise LedgerError(
             f"cannot open the ledger {path}: {error.strerror}; see `store` in the configuration, "
@@ -73,6 +83,28 @@ def _make(path: Path) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
         if not os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
+
+
+def files(path: Path) -> Iterator[Path]:
+    """The ledger's files that are there, the one with its locks too."""
+    for end in ("", "-wal", "-shm", ".lock"):
+        each = path.with_name(path.name + end)
+        if each.exists():
+            yield each
+
+
+def open_to_others(path: Path) -> bool:
+    """Whether users beside the owner may read one of the ledger's files."""
+    return any(stat.S_IMODE(each.stat().st_mode) & 0o077 for each in files(path))
+
+
+def _close_to_others(path: Path) -> None:
+    """Customers' data is for the owner's eyes only, however loose the file was. What belongs to somebody else stays as it is:
+    `open_to_others` tells."""
+    for each in files(path):
+        with suppress(PermissionError):
+            if stat.S_IMODE(each.stat().st_mode) & 0o077:
+                each.chmod(0o600)
 
 
 def same_file(path: Path, opened: tuple[int, int]) -> None:

@@ -92,5 +92,14 @@ def m003_desk(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@ledger()
+def m004_encryption(db: Database) -> None:
+    """Keys that stored records may be under: a salt, and a proof that tells whether a key is the right one."""
+    db.conn.execute(
+        "CREATE TABLE encryption (id INTEGER PRIMARY KEY AUTOINCREMENT, salt BLOB NOT NULL, proof BLOB NOT NULL, "
+        "since REAL NOT NULL)"
+    )
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""

@@ -15,6 +15,7 @@ from connector.testing.store_desk import DeskPromises
 from connector.testing.store_hand import HandPromises
 from connector.testing.store_ingest import IngestPromises
 from connector.testing.store_keeping import KeepingPromises
+from connector.testing.store_keys import KeyPromises
 from connector.testing.store_lease import LeasePromises
 from connector.testing.store_processes import ProcessPromises
 from connector.testing.store_remap import RemapPromises
@@ -25,6 +26,7 @@ class StoreContract(
     LeasePromises,
     BooksPromises,
     KeepingPromises,
+    KeyPromises,
     HandPromises,
     DeskPromises,
     RemapPromises,

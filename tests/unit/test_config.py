@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -368,6 +369,28 @@ def test_a_missing_reference_is_one_fault_at_its_place(folder: Folder, reference
     assert fault.message == said
     assert remedy in fault.remedy
     assert folder.at(fault) == "config.yaml:4:13"
+
+
+def test_keys_of_stored_records_are_read_in_both_ways_of_writing(folder: Folder) -> None:
+    raw = bytes(range(32))
+    for text in (raw.hex(), base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode().rstrip("=")):
+        folder.write("config.yaml", CONFIG + "keep: {encrypt: {key: '${KEY}'}}\n")
+        config = folder.load({"KEY": text})
+        assert config.record_keys.first() == raw
+        assert text not in repr(config)
+
+
+@pytest.mark.parametrize(
+    "key", ["secret", "A" * 43, "0" * 64, base64.b64encode(bytes(range(31))).decode(), "é" * 32, "!" * 44]
+)
+def test_what_is_no_key_is_refused_at_its_place_and_not_repeated(folder: Folder, key: str) -> None:
+    folder.write("config.yaml", CONFIG + "keep:\n  encrypt:\n    key: ${KEY}\n    old_keys: ['${KEY}']\n")
+    with pytest.raises(ConfigFault) as caught:
+        folder.load({"KEY": key})
+    said = str(caught.value)
+    assert [fault.place.line for fault in caught.value.faults] == [14, 15]
+    assert "openssl rand -base64 32" in said
+    assert key not in said
 
 
 def test_what_a_reference_stands_for_is_never_repeated(folder: Folder) -> None:

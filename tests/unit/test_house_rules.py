@@ -30,7 +30,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "mapping.spec": set(),
     "flow": {"mapping.spec", "model"},
     "mapping": {"document", "errors", "mapping", "model", "stamps"},
-    "store": {"digests", "errors", "model", "store"},
+    "store": {"digests", "errors", "model", "secret", "store"},
     "engine": {"adapter", "digests", "engine", "errors", "flow", "keys", "mapping.spec", "model", "retry", "store="},
     "http": {"adapter", "errors", "http*", "model", "secret"},
     "telemetry": set(),
@@ -46,7 +46,7 @@ MAY_KNOW: dict[str, set[str]] = {
         "sandbox", "secret", "stamps", "store=", "telemetry",
     },
     "sandbox": {"sandbox"},
-    "testing": {"adapter", "errors", "model", "stamps", "store=", "testing"},
+    "testing": {"adapter", "errors", "model", "secret", "stamps", "store=", "testing"},
 }  # fmt: skip
 """Part of the package → parts that it may import. `store=` is the seam alone, not what implements it; `http*` are
 the modules whose names begin so; "" is the package's public names. An adapter may know what ADAPTERS says, and its own folder."""
@@ -56,6 +56,7 @@ ADAPTERS = {"", "adapter", "errors", "http*", "keys", "model", "nearest", "secre
 LIVES_IN: dict[str, tuple[str, ...]] = {
     "apscheduler": ("runner",),
     "click": ("cli",),
+    "cryptography": ("store.encryption",),
     "httptools": ("sandbox",),
     "hypothesis": ("testing",),
     "jinja2": ("mapping",),

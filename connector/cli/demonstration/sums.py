@@ -169,7 +169,7 @@ class Count:
 def count(stage: Stage) -> Count:
     """Ask both systems over their control port, and the ledger."""
     config = load_config(stage.config)
-    store = open_store(config.store, base=config.folder)
+    store = open_store(config.store, base=config.folder, keys=config.record_keys)
     try:
         books = {each.flow: each for each in store.counts()}
     finally:
