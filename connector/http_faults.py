@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -69,8 +70,8 @@ class Response:
         """Once more by the standard library, which takes half an emoji (a lone surrogate, as vendors cut texts): one such
         record must not make its page unreadable for ever."""
         try:
-            return json.loads(self.content)
-        except ValueError:
+            return json.loads(self.content, parse_constant=_no_number, parse_float=_float, parse_int=_int)
+        except (ValueError, RecursionError):
             raise self._not_json() from error
 
     @property
@@ -121,6 +122,20 @@ class Response:
     def html(self) -> bool:
         """Whether the body is a page for people instead of an answer."""
         return self.content[:64].lstrip()[:1] == b"<"
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _float(text: str) -> float | str:
+    """A number beyond what a float can hold stays the text that it was: no other record of its page is to blame."""
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _int(text: str) -> int | str:
+    return int(text) if len(text) <= 400 else text
 
 
 def network_fault(error: Exception, *, name: str, host: str, where: str, intent: Intent, sent: bool) -> RemoteError:

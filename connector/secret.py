@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 import re
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -104,6 +105,26 @@ class RecordKeys:
         """Each once, the one in use first."""
         seen = dict.fromkeys(key_bytes(each.reveal()) for each in (self.key, *self.old) if each is not None)
         return iter(seen)
+
+
+def said(error: BaseException) -> str:
+    """An error's class and message. Messages of ours, of the system and of Python's own checks are kept; those of errors that
+    quote the value which they are about (`invalid literal for int(): …`) may be a customer's, and are left out."""
+    name = type(error).__name__
+    if isinstance(error, ValueError | LookupError) and not type(error).__module__.startswith("connector"):
+        return f"{name} (its message is left out: it may quote a record)"
+    return f"{name}: {redact(str(error), longest=1000)}" if str(error) else name
+
+
+def trace(error: BaseException) -> str:
+    """Where an error came from, and the errors behind it, first cause first. Never their values."""
+    parts: list[str] = []
+    one: BaseException | None = error
+    while one is not None and len(parts) < 10:
+        frames = "".join(traceback.format_list(traceback.extract_tb(one.__traceback__)))
+        parts.append(f"Traceback (most recent call last):\n{frames}{said(one)}")
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    return "\n\nwhich led to:\n\n".join(reversed(parts))
 
 
 _SECRETS = re.compile(

@@ -16,6 +16,9 @@ from typing import Any, Literal, TextIO
 
 import orjson
 
+from connector.secret import redact, trace
+from connector.visible import visible
+
 Format = Literal["auto", "json", "text"]
 Level = Literal["debug", "info", "warning", "error"]
 Tell = Callable[..., None]
@@ -179,7 +182,7 @@ class JsonLines(logging.Formatter):
             "at": _at(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "event": getattr(record, "event", "library"),
-            "text": record.getMessage(),
+            "text": _message(record),
         }
         if line["event"] == "library":
             line["logger"] = record.name
@@ -188,11 +191,11 @@ class JsonLines(logging.Formatter):
         if remedy := getattr(record, "remedy", ""):
             line["remedy"] = remedy
         if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
+            line["trace"] = _trace(record)
         try:
             return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
         except TypeError:  # a fact that JSON cannot hold: the line matters more than its form
-            return orjson.dumps({name: str(value) for name, value in line.items()}).decode()
+            return orjson.dumps({name: visible(str(value)) for name, value in line.items()}).decode()
 
 
 class TextLines(logging.Formatter):
@@ -200,14 +203,14 @@ class TextLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         event = getattr(record, "event", record.name)
-        text = f"{_at(record):%H:%M:%S} {record.levelname:<7} {event:<16} {record.getMessage()}"
+        text = f"{_at(record):%H:%M:%S} {record.levelname:<7} {event:<16} {visible(_message(record))}"
         if remedy := getattr(record, "remedy", ""):
-            text += f"\n{' ' * 34}{remedy}"
+            text += f"\n{' ' * 34}{visible(remedy)}"
         facts: Mapping[str, object] = getattr(record, "facts", {})
         if trace := facts.get("trace"):
-            text += f"\n{trace}"
+            text += f"\n{visible(str(trace), lines=True)}"
         if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
+            text += "\n" + visible(_trace(record), lines=True)
         return text
 
 
@@ -216,6 +219,18 @@ class _Facts(dict[str, object]):
 
     def __missing__(self, name: str) -> str:
         return "?"
+
+
+def _trace(record: logging.LogRecord) -> str:
+    """Of a library's record: where its error came from, without the values that it may quote."""
+    error = record.exc_info[1] if record.exc_info else None
+    return trace(error) if error else ""
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Our sentences are made of facts; a library's may hold a whole address with its query."""
+    text = record.getMessage()
+    return text if hasattr(record, "event") else redact(text)
 
 
 def _at(record: logging.LogRecord) -> datetime:

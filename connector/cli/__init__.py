@@ -13,12 +13,18 @@ from collections.abc import Sequence
 import click
 
 from connector.cli.root import Session, root
+from connector.cli.streams import shown_streams
 
 WELL, FAILED, WRONG, UNREACHABLE = 0, 1, 2, 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; never ends in a traceback unless `--debug` is given."""
+    with shown_streams():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     session = Session()
     try:
         code = root.main(args=argv, prog_name="connector", standalone_mode=False, obj=session)
@@ -59,7 +65,9 @@ def _explained(error: Exception) -> int:
     if isinstance(error, ConnectorError):
         click.echo(str(error), err=True)
         return WRONG
-    click.echo(f"defect: {type(error).__name__}: {error}", err=True)
+    from connector.secret import said
+
+    click.echo(f"defect: {said(error)}", err=True)
     click.echo(
         "  this should not happen: run it again with --debug before the command and report what it prints", err=True
     )

@@ -9,6 +9,7 @@ import click
 
 from connector.cli.root import Session, with_config
 from connector.cli.table import text
+from connector.visible import visible
 
 if TYPE_CHECKING:
     from connector.config import Config
@@ -41,7 +42,7 @@ def command(session: Session, key: str, flow: str | None) -> int:
             rows += [row for row in read_back(store, rows, config) if row.id not in {each.id for each in rows}]
     for row in rows:
         for line in explained(row, config):
-            click.echo(line)
+            click.echo(visible(line))
     if rows:
         return 0
     click.echo(f"{key}: no flow has read such a record", err=True)

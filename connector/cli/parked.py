@@ -12,6 +12,7 @@ import click
 from connector.cli.causes import MOST, Chosen, causes, chosen, named
 from connector.cli.root import Session, by, with_config
 from connector.cli.table import plural, text
+from connector.visible import visible
 
 if TYPE_CHECKING:
     from connector.config import Config
@@ -51,9 +52,9 @@ def list_parked(session: Session, flow: str | None, dropped: bool) -> int:
         where = f" (field {cause.field})" if cause.field else ""
         shown = ", ".join(cause.keys) + (", …" if cause.rows > len(cause.keys) else "")
         click.echo(
-            f"{named(cause)}  {_named(config, cause.flow)}: {plural(cause.rows, 'record')}: {cause.reason}{where}"
+            f"{named(cause)}  {_named(config, cause.flow)}: {plural(cause.rows, 'record')}: {visible(cause.reason)}{where}"
         )
-        click.echo(f"        {shown}; oldest {text(cause.oldest)}")
+        click.echo(f"        {visible(shown)}; oldest {text(cause.oldest)}")
         if not dropped:
             click.echo(f"        to do: {cause.remedy or 'change what the reason names, in the record or the mapping'}")
     if found:
@@ -199,7 +200,7 @@ def _dry(store: Store, which: Chosen, state: Literal["parked", "dropped"], what:
     """What a command would have done."""
     rows, count = _meant(store, which, state, gone=gone)
     for row in rows:
-        click.echo(f"{row.key}: {row.reason}")
+        click.echo(visible(f"{row.key}: {row.reason}"))
     if count > len(rows):
         click.echo(f"… and {count - len(rows):,} more")
     if not rows:

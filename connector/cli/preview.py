@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector.cli.root import Session, with_config
+from connector.visible import visible
 
 if TYPE_CHECKING:
     from connector.engine.report import Preview
@@ -91,14 +92,14 @@ def _record(file: str, data: Any) -> Record:
 
 def _show(preview: Preview) -> None:
     route = f"  route {preview.route}" if preview.route else ""
-    click.echo(f"{preview.key}  {preview.outcome}{route}")
+    click.echo(visible(f"{preview.key}  {preview.outcome}{route}"))
     if preview.reason:
         click.echo(f"  {'filtered by ' if preview.outcome == 'filtered' else ''}{preview.reason}")
     if preview.remedy:
         click.echo(f"  to do: {preview.remedy}")
     for write in preview.writes:
         target = f" {write.target}" if write.target else ""
-        click.echo(f"  {write.op} {write.stream}{target}  ({write.line}, key {write.key})")
+        click.echo(visible(f"  {write.op} {write.stream}{target}  ({write.line}, key {write.key})"))
         if write.note:
             click.echo(f"    {write.note}")
         _show_changes(write.changes)

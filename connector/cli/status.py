@@ -10,6 +10,7 @@ import click
 
 from connector.cli.root import Session, with_config
 from connector.cli.table import plural, table, text
+from connector.visible import visible
 
 if TYPE_CHECKING:
     from connector.config import Config
@@ -112,7 +113,7 @@ def _show_flow(name: str, books: Books, waiting: Sequence[str]) -> None:
         sums = " + ".join(f"{count:,} {part}" for part, count in zip(parts, counts, strict=True))
         click.echo(f"  {getattr(books, total):,} {total} = {sums}" + ("" if right else "  DOES NOT BALANCE"))
     for line in waiting:
-        click.echo(f"  {line}")
+        click.echo(f"  {visible(line)}")
 
 
 def _show_health(config: Config, healths: Mapping[str, tuple[str, object, str, str]], names: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from connector.cli.root import Session, with_config
+from connector.cli.streams import drawn_on
 from connector.cli.table import table
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def progress_bar(shown: bool, *, word: str = "delivered") -> Iterator[Watch]:
         TextColumn("{task.fields[told]}"),
         TimeElapsedColumn(),
     )
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    with Bars(*columns, console=Console(file=drawn_on(sys.stderr))) as bars:
 
         def watch(flow: str) -> Callable[..., None]:
             bar = bars.add_task(flow, total=None, told="")

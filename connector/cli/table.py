@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
+from connector.visible import visible
+
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, indent: str = "") -> Iterator[str]:
     """Lines with aligned columns, numbers to the right."""
@@ -25,7 +27,7 @@ def text(value: object) -> str:
         return "-"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}Z"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else visible(str(value))
 
 
 def plural(count: int, word: str) -> str:

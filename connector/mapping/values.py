@@ -6,6 +6,7 @@ raise Wrong, which the compiled mapping turns into a MappingFault with the place
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import Any
@@ -289,10 +290,14 @@ def need(value: Any) -> Any:
     return value
 
 
+_CODE = re.compile(r"(?!\d{7})[A-Za-z0-9_.-]{1,40}\Z")
+"""What looks like a code that a map might list; names, addresses and telephone numbers are a customer's and not shown."""
+
+
 def park(value: Any) -> Any:
     """The end of `map` with `otherwise: park`, or with a value that is not listed and no `otherwise`."""
     if type(value) is str:
-        shown = f"'{value[:40]}…'" if len(value) > 40 else f"'{value}'"
+        shown = f"'{value}'" if _CODE.match(value) else "a text (not shown: it may be a customer's)"
     else:
         shown = text(value) if type(value) in (int, float, bool, Decimal) else kind(value)
     remedy = "add the value to `map`, or give `otherwise` a value"

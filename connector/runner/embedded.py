@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -24,6 +23,7 @@ from connector.engine.report import PassReport, Progress
 from connector.errors import Busy, ConnectorError
 from connector.flow import Flow
 from connector.runner.pulse import Pulse
+from connector.secret import said, trace
 from connector.telemetry import Tell
 
 _FIRST_PRUNE = 10.0
@@ -131,12 +131,12 @@ class EmbeddedRunner:
         work.elsewhere = True
 
     def _failed(self, name: str, work: _FlowWork, error: Exception) -> None:
-        problem = f"{type(error).__name__}: {error}"
+        problem = said(error)
         again = work.problem == problem
         work.failures, work.problem = work.failures + 1, problem
         facts: dict[str, Any] = {"flow": name, "error": problem}
         if not isinstance(error, ConnectorError) and not again:
-            facts["trace"] = "".join(traceback.format_exception(error))
+            facts["trace"] = trace(error)
         self._tell("poll_failed_again" if again else "poll_failed", **facts)
 
     def _sweep(self, name: str, width: float) -> None:
