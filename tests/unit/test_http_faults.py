@@ -121,3 +121,22 @@ def test_a_redirect_names_its_target_without_the_query() -> None:
 
 def test_half_an_emoji_in_one_record_does_not_make_its_page_unreadable() -> None:
     assert answer(200, content=b'{"text": "\\ud83d", "n": 1.5}').json() == {"text": "\ud83d", "n": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("content", "decoded"),
+    [
+        (b'{"n": 1e400, "t": "\\ud83d"}', {"n": "1e400", "t": "\ud83d"}),
+        (b'{"n": ' + b"9" * 5000 + b', "t": "\\ud83d"}', {"n": "9" * 5000, "t": "\ud83d"}),
+        (b'{"n": -1E999}', {"n": "-1E999"}),
+    ],
+    ids=["beyond a float", "beyond an integer", "below a float"],
+)
+def test_a_number_that_no_float_holds_stays_text_and_spoils_no_page(content: bytes, decoded: object) -> None:
+    assert answer(200, content=content).json() == decoded
+
+
+@pytest.mark.parametrize("content", [b'{"n": NaN}', b'{"n": Infinity}', b"[" * 100_000 + b"]" * 100_000])
+def test_what_is_not_json_or_nested_without_end_is_said_so(content: bytes) -> None:
+    with pytest.raises(Unavailable, match="no whole JSON document"):
+        answer(200, content=content).json()

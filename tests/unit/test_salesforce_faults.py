@@ -117,3 +117,25 @@ def test_a_duplicate_names_our_key_in_its_fields_or_in_its_text() -> None:
 
 def test_a_duplicate_in_an_update_is_never_a_matter_of_our_key() -> None:
     assert isinstance(fault("DUPLICATE_VALUE", f"duplicate value found: {KEY}", update=True), Rejected)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Lovelace is not known to us", "… is not known to us"),
+        ("call +49 170 9998877 first", "call +49 … … first"),
+        ("mail ada@example.org", "mail …"),
+        ("A case must be released first", "A case must be released first"),
+        ('unexpected {"SuppliedName": "Somebody Else"}', "unexpected"),
+        ("failed for\nSomebody Else", "failed for"),
+    ],
+)
+def test_parts_of_what_was_sent_are_left_out_of_an_unknown_refusal(text: str, told: str) -> None:
+    sent = {
+        "SuppliedName": "Ada Lovelace",
+        "SuppliedEmail": "ada@example.org",
+        "Description": "The customer may be reached at +49 170 9998877, case by case",
+        "Status": "New",
+    }
+    fault = row_fault([{"statusCode": "SOMETHING_NEW", "message": text}], sent=sent, key_field="K", update=True)
+    assert str(fault) == f"SOMETHING_NEW: refused by Salesforce: {told}".rstrip()

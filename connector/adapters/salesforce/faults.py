@@ -9,7 +9,7 @@ Codes: SOAP API Developer Guide, "StatusCode"; REST API Developer Guide, "Status
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -39,6 +39,9 @@ _MISSING_COLUMN = re.compile(r"No such column '([^']{1,80})'|Invalid field(?: na
 _LEADING_FIELD = re.compile(r"([A-Za-z][\w .]{0,60}): ")
 _IN_BRACKETS = re.compile(r"\[([A-Za-z]\w*(?:, ?[A-Za-z]\w*)*)\]\s*\Z")
 _LONGEST_TEXT = re.compile(r"\(max length=(\d+)\)")
+_DOCUMENT = re.compile(r"[\n{<]")
+_WORD = re.compile(r"[^\W_][\w@.+-]{2,}")
+_NAMELIKE = re.compile(r"[A-Z\d@]|[^\x00-\x7f]")
 _WHERE_IN_JSON = re.compile(r"\[?line:? ?\d+, column:? ?\d+\]?")
 
 
@@ -137,7 +140,7 @@ def _refused(code: str, text: str, fields: Sequence[str], sent: Mapping[str, Any
     if limit:
         told += f" (max length={limit[1]})"
     if code in ADMIN_TEXT or code not in PERMANENT:
-        told += f": {without_values(text, sent.values())}"
+        told += f": {without_values(text, sent)}"
     named = ", ".join(fields) or field
     if named:
         told += f" [{named}]"
@@ -163,12 +166,15 @@ def _field(text: str, fields: Sequence[str], sent: Mapping[str, Any]) -> str:
     return ""
 
 
-def without_values(text: str, values: Iterable[Any]) -> str:
-    """A text of theirs without the values that we sent, tokens and mail addresses."""
-    for value in sorted((str(v) for v in values if v is not None and not isinstance(v, bool)), key=len, reverse=True):
+def without_values(text: str, sent: Mapping[str, Any]) -> str:
+    """A text of theirs without the values that we sent, also in part (names, numbers, addresses), tokens and mail addresses."""
+    values = [str(value) for value in sent.values() if value is not None and not isinstance(value, bool)]
+    for value in sorted(values, key=len, reverse=True):
         if len(value) >= 3:
             text = text.replace(value, "…")
-    return redact(text, longest=200)
+    words = {word for value in values for word in _WORD.findall(value) if _NAMELIKE.search(word)} - set(sent)
+    text = _DOCUMENT.split(text)[0]  # a trigger's debugging aid: the whole row, or its neighbours
+    return redact(_WORD.sub(lambda word: "…" if word[0] in words else word[0], text), longest=200)
 
 
 def call_fault(answer: Response, clock_pause: timedelta = _DAY_LIMIT_PAUSE) -> RemoteError:
@@ -222,24 +228,24 @@ def _missing_column(code: str, text: str) -> str:
 
 
 def _by_status(answer: Response, code: str, text: str, head: str) -> RemoteError:
-    status = answer.status
+    status, reads = answer.status, answer.intent == "read"  # what refuses a write may repeat what it carried
     if status == 410:
         return Misconfigured(f"{head}: this API version is retired", code="410", remedy="set version: to a current one")
     if status in (414, 431):
         return Misconfigured(f"{head}: the query is too long", code=str(status), remedy="read fewer fields")
     if status == 403:
         return Misconfigured(
-            f"{head}: {redact(text, longest=160) if code else 'refused'}",
+            f"{head}: {redact(text, longest=160) if code and reads else 'refused'}",
             code=code or "403",
             remedy="give the integration user's permission set the API, the object and its fields; check login IP ranges",
         )
     if code == "INVALID_TYPE" or status in (404, 405, 415, 428):
         return Misconfigured(
-            f"{head}: {redact(text, longest=160) if code else 'no such resource'}",
+            f"{head}: {redact(text, longest=160) if code and reads else 'no such resource'}",
             code=code or str(status),
             remedy="check the stream's name (an object's API name), the version, and the user's access to the object",
         )
-    if answer.intent == "read":
+    if reads:
         return Misconfigured(
             f"{head}: {redact(text, longest=160)}", code=code, remedy="correct the mapping or the flow's where:"
         )
