@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.desk import desk
+from bench.growth import growth
 from bench.processes import Run, Sandbox, run, sandbox
 
 HERE = Path(__file__).parent
@@ -199,6 +200,9 @@ def main() -> None:
     parser.add_argument(
         "--desk", type=int, default=200_000, help="rows at which people's commands are timed; 0: leave it out"
     )
+    parser.add_argument(
+        "--growth", type=int, default=1_000_000, help="rows of the ledger beside one of 10,000; 0: leave it out"
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         options = ("--orders", str(given.orders), "--returns", "0", "--latency-ms", str(given.latency))
@@ -211,6 +215,9 @@ def main() -> None:
             pending(orders, Path(scratch))
         if given.desk:
             desk(given.desk, given.rounds, Path(scratch) / "desk")
+        if given.growth:
+            (Path(scratch) / "growth").mkdir()
+            growth(given.growth, 10_000, 20, given.rounds, Path(scratch) / "growth")
 
 
 if __name__ == "__main__":
