@@ -42,8 +42,8 @@ def command(session: Session, lost: bool) -> int:
         clean = store.compact() if extent.remnants else True
     finally:
         store.close()
-    how = "encrypted with the configured key" if extent.encrypted else "not encrypted"
-    click.echo(f"{plural(done.records, 'stored record')} changed; all are {how}")
+    how = "all are encrypted with the configured key" if extent.encrypted else "none is encrypted"
+    click.echo(f"{plural(done.records, 'stored record')} changed; {how}")
     if done.forgotten:
         click.echo(f"{plural(done.forgotten, 'stored record')} forgotten: no key opens them")
     if not clean:

@@ -14,7 +14,7 @@ from connector.mapping.functions import FILENAME, Work
 from connector.mapping.lines import CompiledLine
 from connector.mapping.sites import Site
 from connector.mapping.spec import LineSpec, Lookup, Mapped, Wanted
-from connector.mapping.values import MOST_STEPS, Wrong
+from connector.mapping.values import LARGEST_TEXT, MOST_STEPS, Wrong
 from connector.model import Record
 
 MOST_LINES = 10_000
@@ -90,7 +90,7 @@ class CompiledMapping:
             for line in self._lines:
                 if line.loop is None:
                     if line.when is None or line.when(*known, None, steps):
-                        wanted.append(_wanted(line, known, None, steps))
+                        wanted.append(self._bounded(line, _wanted(line, known, None, steps)))
                 else:
                     self._elements(line, known, steps, wanted)
         except _FAILURES as error:
@@ -104,7 +104,7 @@ class CompiledMapping:
         for element in line.loop(*known, None, steps):
             if line.when is not None and not line.when(*known, element, steps):
                 continue
-            made = _wanted(line, known, element, steps)
+            made = self._bounded(line, _wanted(line, known, element, steps))
             if made.key in keys:
                 raise MappingFault(
                     f"two elements of line '{line.spec.id}' have the same key",
@@ -118,6 +118,18 @@ class CompiledMapping:
                     f"more than {MOST_LINES:,} lines for one record",
                     place=self.document.place((*line.path, "for")),
                 )
+
+    def _bounded(self, line: CompiledLine, made: Wanted) -> Wanted:
+        """What a record holds and no template made is bounded too: no remote field takes more, and the call would carry it."""
+        for name, value in (made.values or {}).items():
+            if value.__class__ is str and len(value) > LARGEST_TEXT:
+                raise MappingFault(
+                    f"{name}: text longer than {LARGEST_TEXT:,} characters",
+                    place=self.document.place((*line.path, "fields", name)),
+                    field=name,
+                    remedy="shorten it with truncate",
+                )
+        return made
 
     def place_read(self, owner: str, name: str) -> Place | None:
         """Where a field is read first: `owner` is `record`, `origin` or a lookup's name. None: it is not read by name."""

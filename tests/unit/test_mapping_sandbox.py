@@ -171,6 +171,15 @@ def test_text_that_grows_beyond_all_bounds_parks_before_it_costs_memory(template
     assert peak < 20 * LARGEST_TEXT
 
 
+@pytest.mark.parametrize("template", ["{{ x }}", "{{ x | default('') }}", "{{ x if x else '' }}"])
+def test_a_giant_text_that_a_record_holds_parks_before_it_is_sent(template: str) -> None:
+    mapping = of({"fields": {"A": 1, "F": template}})
+    assert mapping.map(record(x="a" * LARGEST_TEXT)).lines[0].values == {"A": 1, "F": "a" * LARGEST_TEXT}
+    with pytest.raises(MappingFault, match="F: text longer than 1,000,000 characters") as caught:
+        mapping.map(record(x="a" * (LARGEST_TEXT + 1)))
+    assert (caught.value.field, caught.value.remedy) == ("F", "shorten it with truncate")
+
+
 def test_a_record_cannot_ask_for_endless_lines() -> None:
     mapping = of(
         {"also": [{"id": "a", "to": "destination.X", "for": "{{ l }}", "key": "{{ this }}", "fields": {"F": 1}}]}
