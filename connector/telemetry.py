@@ -103,6 +103,27 @@ _ALL = (
         "{flow}: {rows} rows had passed to another worker when their outcome came; it was not written over theirs",
         "if it recurs, raise `lease`: deliveries take longer than rows are held",
     ),
+    # the budget of calls
+    Event(
+        "budget_held",
+        "warning",
+        "{connection}: no more calls for {lane} until {until}: {reason}",
+        "what waits is delivered later and burns no attempt; said once until it goes on",
+    ),
+    Event("budget_free", "info", "{connection}: calls for {lane} go on"),
+    Event(
+        "budget_short",
+        "warning",
+        "{connection}: with {an_hour} calls an hour, as in the last one, the budget ends at {ends}; {left} of {budget} are left",
+        "poll less often, raise `budget`, or find out who else calls; backfills stop first, then sweeps, live flows, write-backs",
+    ),
+    Event("budget_lasts", "info", "{connection}: with {an_hour} calls an hour the budget lasts"),
+    Event(
+        "budget_lost",
+        "warning",
+        "the last calls could not be counted in the ledger: {error}",
+        "the message says what to do; at most the calls of the last two seconds are missing from the count of the day",
+    ),
     # upkeep
     Event("sweep", "debug", "{flow}: {read} keys compared over {width} s, {found} found"),
     Event("sweep_found", "info", "{flow}: the sweep found {records} records that no poll had shown"),

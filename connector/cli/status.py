@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from connector.cli.calls import calls_table
 from connector.cli.root import Session, with_config
 from connector.cli.table import plural, table, text
 
@@ -30,14 +31,20 @@ def command(session: Session) -> int:
     Example:
       connector status
     """
+    from connector.config import SystemClock
+
     config = session.load()
     with ledger(config) as store:
         books, healths = store.counts(), store.healths()
+        spent = store.spent(now := SystemClock().now())
         waiting = {each.flow: _waiting(store, each.flow) for each in books if each.pending}
     names = {flow.id: name for name, flow in config.flows.items()}
     _show_books(config, books, waiting)
     click.echo("")
     _show_health(config, healths, names)
+    click.echo("")
+    for line in calls_table(config, spent, now):
+        click.echo(line)
     return 0 if all(each.balanced for each in books) else 1
 
 

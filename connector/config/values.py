@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from connector import stamps
 
@@ -115,6 +115,12 @@ def time_of_day(value: Any) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def share(value: Any) -> Any:
+    """`20%` as 0.2; a number between 0 and 1 as it is."""
+    match = re.match(r"(\d{1,2}(?:\.\d+)?) ?%\Z", value) if isinstance(value, str) else None
+    return float(match[1]) / 100 if match else value
+
+
 def written(value: Any) -> str:
     """A value of one of the kinds below as people write it."""
     match value:
@@ -153,3 +159,11 @@ Listen = Annotated[
     _form(r"none|(?:\[[0-9a-fA-F:]+\]|[^:\[\]]+):\d{1,5}", "127.0.0.1:8080", "[::1]:8080", "none"),
 ]
 TimeOfDay = Annotated[tuple[int, int], BeforeValidator(time_of_day), _form(r"(?:[01]\d|2[0-3]):[0-5]\d", "02:30")]
+
+_SHARE = [
+    {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+    {"type": "string", "pattern": r"^\d{1,2}(?:\.\d+)? ?%$"},
+]
+Share = Annotated[
+    float, BeforeValidator(share), Field(ge=0, lt=1), WithJsonSchema({"anyOf": _SHARE, "examples": ["20%", 0.2]})
+]

@@ -106,7 +106,7 @@ def _listen(stack: ExitStack, assembly: Assembly, pulse: Pulse, metrics: Metrics
     # The pages look through a connection of their own: a question never waits for a delivery, or the other way round.
     looking = open_store(assembly.config.store, base=assembly.config.folder)
     stack.callback(looking.close)
-    metrics.look_at(looking, assembly.connections)
+    metrics.look_at(looking, assembly.connections, assembly.config.limits)
     return stack.enter_context(WebServer(listen, Vitals(assembly, looking, pulse), metrics.render)).address
 
 

@@ -12,7 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
-from connector.model import Cursor, Line, Page, Record, Row, RowState
+from connector.budget import Spent
+from connector.model import Cursor, Line, Page, Record, Row, RowState, Usage
 
 __all__ = [
     "Books",
@@ -316,6 +317,14 @@ class Store(Protocol):
 
     def healths(self) -> Mapping[str, tuple[str, datetime, str, str]]:
         """scope → state, since, message, remedy."""
+        ...
+
+    def spend(self, calls: Mapping[str, int], usages: Mapping[str, Usage], now: datetime) -> Mapping[str, Spent]:
+        """Add calls, by connection, to those of the last 24 hours, and keep a server's newer count; `spent` after it."""
+        ...
+
+    def spent(self, now: datetime) -> Mapping[str, Spent]:
+        """By connection, the calls of the last 24 hours, whichever process made them, and the server's last count."""
         ...
 
     def prune(self, now: datetime, *, delivered: float, parked: float, audit: float) -> int:

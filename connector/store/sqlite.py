@@ -15,6 +15,7 @@ from connector.errors import LedgerError
 from connector.model import Cursor, Page, Record, Row, RowState
 from connector.store import Books, Cause, Ingested, Leased, LeaseToken, Moved, Settle
 from connector.store import sqlite_schema as schema
+from connector.store.sqlite_budget import BudgetBook
 from connector.store.sqlite_desk import CAUSED, Desk
 from connector.store.sqlite_hand import Choice, audited, drop_rows, replay_rows
 from connector.store.sqlite_ingest import Intake, add_to_books, ingest_page
@@ -38,7 +39,7 @@ def _record(key: Any, site: str, stamp: str | None, our_key: Any, flags: int, bo
     )
 
 
-class SqliteStore(Desk):
+class SqliteStore(Desk, BudgetBook):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
 
     def __init__(self, path: Path) -> None:

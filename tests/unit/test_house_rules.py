@@ -24,29 +24,34 @@ MAY_KNOW: dict[str, set[str]] = {
     "secret": set(),
     "nearest": set(),
     "retry": {"errors"},
+    "budget": {"model"},
     "digests": {"model"},
     "document": {"errors", "nearest"},
     "adapter": {"errors", "model"},
     "mapping.spec": set(),
     "flow": {"mapping.spec", "model"},
     "mapping": {"document", "errors", "mapping", "model", "stamps"},
-    "store": {"digests", "errors", "model", "store"},
-    "engine": {"adapter", "digests", "engine", "errors", "flow", "keys", "mapping.spec", "model", "retry", "store="},
+    "store": {"budget", "digests", "errors", "model", "store"},
+    "engine": {
+        "adapter", "budget", "digests", "engine", "errors", "flow", "keys", "mapping.spec", "model", "retry", "store=",
+    },
     "http": {"adapter", "errors", "http*", "model", "secret"},
     "telemetry": set(),
-    "config": {"adapter", "config", "document", "errors", "flow", "mapping", "model", "retry", "secret", "stamps"},
-    "metrics": {"adapter", "engine.report", "errors", "flow", "metrics", "store=", "telemetry"},
+    "config": {
+        "adapter", "budget", "config", "document", "errors", "flow", "mapping", "model", "retry", "secret", "stamps",
+    },
+    "metrics": {"adapter", "budget", "engine.report", "errors", "flow", "metrics", "store=", "telemetry"},
     "web": {"config.values", "errors", "telemetry", "web"},
     "runner": {
         "adapter", "config", "document", "engine", "errors", "flow", "metrics", "model", "runner", "store=", "telemetry",
         "web",
     },
     "cli": {
-        "", "adapter", "cli", "config", "document", "engine", "errors", "flow", "keys", "mapping", "model", "runner",
+        "", "adapter", "budget", "cli", "config", "document", "engine", "errors", "flow", "keys", "mapping", "model", "runner",
         "sandbox", "secret", "stamps", "store=", "telemetry",
     },
     "sandbox": {"sandbox"},
-    "testing": {"adapter", "errors", "model", "stamps", "store=", "testing"},
+    "testing": {"adapter", "budget", "errors", "model", "stamps", "store=", "testing"},
 }  # fmt: skip
 """Part of the package → parts that it may import. `store=` is the seam alone, not what implements it; `http*` are
 the modules whose names begin so; "" is the package's public names. An adapter may know what ADAPTERS says, and its own folder."""
