@@ -45,6 +45,17 @@ _ALL = (
     Event("stopping", "info", "{signal}: finishing what is in flight, at most {grace} s"),
     Event("stopped", "info", "all passes ended after {seconds} s"),
     Event(
+        "clock_leapt",
+        "warning",
+        "the machine's clock was put {way} by {seconds} s, or the machine slept",
+        "let this machine keep its time by NTP; nothing is lost: polls go on by their intervals",
+    ),
+    Event(
+        "clock_put_back",
+        "info",
+        "{flow}: the ledger was {seconds} s ahead of the machine's clock; what waited for a later time is due now",
+    ),
+    Event(
         "stopped_hard",
         "error",
         "stopped with {flows} still in flight: {why}",

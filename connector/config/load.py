@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from connector.adapter import Adapter, Clock, adapter_class, adapter_names
 from connector.budget import Limits
+from connector.config.clock import SystemClock
 from connector.config.faults import faults_of, in_document
 from connector.config.flows import build_flows
 from connector.config.references import Resolved, resolve
@@ -69,13 +70,6 @@ class Config:
     @property
     def folder(self) -> Path:
         return self.path.parent
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 def load_config(

@@ -17,6 +17,7 @@ from connector.budget import Lane, Limits
 from connector.digests import Digester
 from connector.engine.brake import Brake
 from connector.engine.budget import Allowance, Budgets, lane_of
+from connector.engine.chunks import alone
 from connector.engine.deliver import Delivery, Workshop
 from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.health import Health, Tell
@@ -107,6 +108,9 @@ class Engine:
         tally = Tally()
         with self.store.hold(f"flow:{flow.id}"):
             self.health.look()
+            if ahead := self.store.put_back(flow.id, started):
+                self._brakes.pop(flow.id, None)
+                self._tell("clock_put_back", flow=flow.name, seconds=round(ahead))
             run = _Pass(self, self.workshop(flow), tally, progress, lane_of(flow))
             if not run.blocked(f"flow:{flow.id}"):
                 run.run()
@@ -183,6 +187,7 @@ class _Pass:
         self._flow = shop.flow
         self._source: Place = shop.places.source(shop.flow)
         self._running: set[Future[int]] = set()
+        self._tokens: dict[Future[int], LeaseToken] = {}
         self._stuck = False
         self._total: int | None = None
         self._chunk = max(1, shop.places.at(*shop.flow.destination).stream.batch)
@@ -261,7 +266,8 @@ class _Pass:
             self._wait_below(flow.concurrency)
         now = shop.clock.now()
         fields = frozenset(select.fields) if select.fields else None
-        done = shop.store.ingest(flow.id, page, now, lease=flow.lease if deliver else None, fields=fields, move=move)
+        lease = flow.lease if deliver else None
+        done = shop.store.ingest(flow.id, page, now, lease=lease, fields=fields, move=move, flying=self._flying())
         self._tally.add(read=done.read, repeated=done.repeated, changed=done.changed)
         if done.token is not None and done.leased:
             for start in range(0, len(done.leased), self._chunk):
@@ -322,13 +328,14 @@ class _Pass:
             ):
                 return
             now = shop.clock.now()
-            token, leased = shop.store.lease(flow.id, now, seconds=flow.lease, limit=self._chunk)
+            flying = self._flying()
+            token, leased = shop.store.lease(flow.id, now, seconds=flow.lease, limit=self._chunk, flying=flying)
             if not leased:
                 if not self._running:
                     return
                 self._wait_below(1)
                 continue
-            for part in _alone(leased, self._chunk):
+            for part in alone(leased, self._chunk):
                 self._submit(pool, token, part, now)
 
     # -- workers -------------------------------------------------------------------------------------------------------
@@ -336,7 +343,14 @@ class _Pass:
     def _submit(self, pool: ThreadPoolExecutor, token: LeaseToken, leased: Sequence[Leased], now: datetime) -> None:
         until = now + timedelta(seconds=self._flow.lease)
         delivery = Delivery(self._shop, token, leased, until, self._tally)
-        self._running.add(pool.submit(self._deliver, delivery))
+        future = pool.submit(self._deliver, delivery)
+        self._running.add(future)
+        self._tokens[future] = token
+
+    def _flying(self) -> set[LeaseToken]:
+        """Leases under which something is still being delivered: it may be after their end, if the process was stopped for
+        long or the clock was put forward, and nobody else may begin the same."""
+        return {self._tokens[future] for future in self._running}
 
     def _deliver(self, delivery: Delivery) -> int:
         problem = self._allowance.problem("delivery")  # of a large page, the chunks before it may have used up the rest
@@ -354,6 +368,7 @@ class _Pass:
 
     def _collect(self, done: set[Future[int]]) -> None:
         for future in done:
+            del self._tokens[future]
             if future.result() == 0:
                 self._stuck = True
 
@@ -365,16 +380,3 @@ class _Pass:
             counts = self._tally.counts
             delivered = counts["done"] + counts["filtered"] + counts["foreign"]
             self._progress(Progress(self._flow.name, counts["read"], delivered, counts["parked"], self._total))
-
-
-def _alone(leased: Sequence[Leased], chunk: int) -> list[Sequence[Leased]]:
-    """Rows that failed before go in chunks of their own, smaller with every attempt, so that one that spoils its chunk
-    ends up by itself and the others pass."""
-    parts: list[Sequence[Leased]] = []
-    by_attempts: dict[int, list[Leased]] = {}
-    for one in leased:
-        by_attempts.setdefault(one.attempts, []).append(one)
-    for attempts, rows in by_attempts.items():
-        size = max(1, chunk >> (2 * min(attempts, 8)))
-        parts.extend(rows[start : start + size] for start in range(0, len(rows), size))
-    return parts

@@ -78,6 +78,13 @@ class EmbeddedRunner:
         add(self._watch, IntervalTrigger(seconds=5), id="watch")
         self._scheduler.start()
 
+    def clock_leapt(self) -> None:
+        """Nothing waits longer than its interval: after a leap back every next time would lie as far ahead as it went."""
+        now = datetime.now(UTC)
+        for job in self._scheduler.get_jobs():
+            if isinstance(job.trigger, IntervalTrigger) and job.next_run_time > now + job.trigger.interval:
+                job.modify(next_run_time=now + job.trigger.interval)
+
     def drain(self, seconds: float) -> list[str]:
         """Start nothing more and wait until what is in flight ended; names the flows that did not within `seconds`."""
         self._stop.set()

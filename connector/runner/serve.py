@@ -13,6 +13,7 @@ from connector.config import Config, SystemClock
 from connector.errors import Busy
 from connector.runner.assembly import Assembly, assembled, refuse_lost_flows
 from connector.runner.embedded import EmbeddedRunner
+from connector.runner.leaps import Leaps
 from connector.runner.pulse import Pulse
 from connector.runner.signals import Signals
 from connector.store import Store, open_store
@@ -20,6 +21,10 @@ from connector.telemetry import Tell
 
 if TYPE_CHECKING:
     from connector.metrics import Metrics
+
+
+_LOOK = 5.0
+"""Seconds between two looks at the machine's clock."""
 
 
 class Vitals:
@@ -72,7 +77,11 @@ def serve(config: Config, signals: Signals, tell: Tell) -> int:
         enabled = sum(flow.enabled for flow in flows.values())
         tell("started", flows=enabled, connections=len(config.connections), listen=address, store=config.store)
         runner.start()
-        signals.wait()
+        leaps = Leaps()
+        while not signals.wait(_LOOK):
+            if leap := leaps.seconds():
+                tell("clock_leapt", seconds=round(abs(leap)), way="forward" if leap > 0 else "back")
+                runner.clock_leapt()
         return _stop(runner, config.daemon.stop_grace, signals, tell)
 
 

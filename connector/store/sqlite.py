@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,17 @@ from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
 
 _RUNNER_BYTE = 0
+_APART = 60.0
+"""Seconds by which clocks may differ without anybody having put one back."""
+_PUT_BACK = (
+    'UPDATE line SET uncertain=:now WHERE uncertain>:now AND "row" IN (SELECT id FROM "row" WHERE flow=:flow AND state=0)',
+    'UPDATE "row" SET uncertain=:now WHERE flow=:flow AND state=0 AND uncertain>:now',
+    'UPDATE "row" SET due=:now WHERE flow=:flow AND state=0 AND due>:now',
+    "INSERT INTO created SELECT flow, :minute, sum(n) FROM created WHERE flow=:flow AND minute>:minute AND minute>:hour "
+    "GROUP BY flow ON CONFLICT (flow, minute) DO UPDATE SET n=n+excluded.n",
+    "DELETE FROM created WHERE flow=:flow AND minute>:minute",
+)
+"""What lies ahead is now; new objects of the last hour before the clock was put back were made just now."""
 
 
 def _record(key: Any, site: str, stamp: str | None, our_key: Any, flags: int, body: bytes, claimed_by: Any) -> Record:
@@ -78,6 +89,19 @@ class SqliteStore(Desk, BudgetBook):
             found = db.execute("SELECT cursor FROM flow WHERE name=?", (flow,)).fetchone()
         return shown(found[0]) if found else None
 
+    def put_back(self, flow: str, now: datetime) -> float:
+        at, number = now.timestamp(), self._prepare(flow)
+        with self._read() as db:
+            last = db.execute("SELECT cursor_at FROM flow WHERE id=?", (number,)).fetchone()[0]
+        if last is None or last - at <= _APART:
+            return 0.0
+        with self._write() as db:
+            db.execute("UPDATE flow SET cursor_at=? WHERE id=?", (at, number))
+            given = {"now": at, "flow": number, "minute": int(at // 60), "hour": int(last // 60) - 60}
+            for statement in _PUT_BACK:
+                db.execute(statement, given)
+        return float(last - at)
+
     # -- ingest --------------------------------------------------------------------------------------------------------
 
     def ingest(
@@ -89,6 +113,7 @@ class SqliteStore(Desk, BudgetBook):
         lease: float | None = None,
         fields: frozenset[str] | None = None,
         move: bool = True,
+        flying: Collection[LeaseToken] = (),
     ) -> Ingested:
         at = now.timestamp()
         selection = None if fields is None else orjson.dumps(sorted(fields)).decode()
@@ -101,6 +126,7 @@ class SqliteStore(Desk, BudgetBook):
             until=at + (lease or 0.0),
             selection=None if selection is None else self._words.number(selection),
             fields=fields,
+            flying=flying,
         )
         with self._write() as db:
             done = ingest_page(self._words, db, intake, page.records)
@@ -115,7 +141,9 @@ class SqliteStore(Desk, BudgetBook):
 
     # -- lease, settle -------------------------------------------------------------------------------------------------
 
-    def lease(self, flow: str, now: datetime, *, seconds: float, limit: int) -> tuple[LeaseToken, list[Leased]]:
+    def lease(
+        self, flow: str, now: datetime, *, seconds: float, limit: int, flying: Collection[LeaseToken] = ()
+    ) -> tuple[LeaseToken, list[Leased]]:
         at, token = now.timestamp(), self._token()
         number = self._prepare(flow)
         with self._read() as db:
@@ -126,8 +154,9 @@ class SqliteStore(Desk, BudgetBook):
             rows = db.execute(
                 "SELECT id, rev, site, key, stamp, our_key, flags, attempts, entered, token, due, uncertain, "
                 'first_seen, last_seen, body, claimed_by, selection FROM "row" LEFT JOIN record ON record."row" = "row".id '
-                "WHERE flow=? AND state=0 AND due<=? ORDER BY due LIMIT ?",
-                (number, at, limit),
+                f"WHERE flow=? AND state=0 AND due<=? AND (token IS NULL OR token NOT IN ({marks(len(flying))})) "
+                "ORDER BY due LIMIT ?",
+                (number, at, *flying, limit),
             ).fetchall()
             leased = []
             for row in rows:

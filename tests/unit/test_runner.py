@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -319,3 +320,22 @@ def test_a_flow_whose_every_pass_fails_shows_no_sign_of_life_until_one_ends_well
     broken = False
     runner._poll("a")
     assert runner.pulse.unhealthy() == {}
+
+
+def test_after_a_leap_back_of_the_clock_every_flow_polls_within_its_interval(rig: Rig) -> None:
+    passes = Passes()
+    runner = rig(passes, flow("orders", every=3600.0))
+    passes.wait_for("orders", 1)
+    jobs = {job.id: job for job in runner._scheduler.get_jobs()}
+    for job in jobs.values():
+        job.modify(
+            next_run_time=job.next_run_time + timedelta(hours=5)
+        )  # what a clock put back by five hours makes of it
+    nightly = jobs["nightly:orders"].next_run_time
+
+    runner.clock_leapt()
+
+    after = {job.id: job for job in runner._scheduler.get_jobs()}
+    for name in ("poll:orders", "sweep:orders", "watch", "prune"):
+        assert after[name].next_run_time <= datetime.now(UTC) + after[name].trigger.interval
+    assert after["nightly:orders"].next_run_time == nightly
