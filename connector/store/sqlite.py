@@ -37,10 +37,19 @@ _PUT_BACK = (
 """What lies ahead is now; new objects of the last hour before the clock was put back were made just now."""
 
 
-def _record(key: Any, site: str, stamp: str | None, our_key: Any, flags: int, body: bytes, claimed_by: Any) -> Record:
+def _record(
+    key: Any, site: str, stamp: str | None, our_key: Any, flags: int, body: bytes, claimed_by: Any
+) -> Record | None:
+    """None when the stored document is damaged: as if it had been pruned, it is fetched again."""
+    try:
+        fields = load(body)
+    except (ValueError, TypeError):
+        return None
+    if not isinstance(fields, dict):
+        return None
     return Record(
         shown(key),
-        load(body),
+        fields,
         stamp,
         site,
         shown(our_key),
@@ -262,7 +271,8 @@ class SqliteStore(Desk, BudgetBook):
                     part,
                 ).fetchall():
                     record = _record(row[1], self._words.text(row[2]), *row[3:8])
-                    found[row[0]] = (record, self._words.selection(row[8]))
+                    if record is not None:
+                        found[row[0]] = (record, self._words.selection(row[8]))
         return found
 
     def known(self, flow: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str | None]:

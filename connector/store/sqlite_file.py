@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from connector.store.sqlite_open import file_faults, identity, open_file, same_file
+from connector.store.sqlite_faults import file_faults
+from connector.store.sqlite_open import identity, open_file, same_file
 from connector.store.sqlite_words import Words
 
 
