@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -175,6 +176,7 @@ def set_up(*, format: Format = "auto", level: Level = "info", stream: TextIO | N
     as_text = format == "text" or (format == "auto" and out.isatty())
     handler = logging.StreamHandler(out)
     handler.setFormatter(TextLines() if as_text else JsonLines())
+    handler.addFilter(Repeats())
     root = logging.getLogger()
     for old in list(root.handlers):
         if isinstance(old.formatter, (TextLines, JsonLines)):
@@ -183,6 +185,33 @@ def set_up(*, format: Format = "auto", level: Level = "info", stream: TextIO | N
     # Libraries log URLs and bodies below WARNING: never wanted, whatever our own level is.
     root.setLevel(logging.WARNING)
     _LOGGER.setLevel(_LEVELS[level])
+
+
+class Repeats(logging.Filter):
+    """What a library says again and again goes through once in ten minutes, with how often it was said: our own events are told
+    once by whoever tells them, but a library may speak a thousand times a second (asyncio without a file handle left)."""
+
+    _PAUSE = 600.0
+    _MOST = 200
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now, self._said = now, dict[tuple[str, str], list[float]]()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if hasattr(record, "event"):
+            return True
+        key, now = (record.name, str(record.msg)[:200]), self._now()
+        since, times = self._said.get(key, (-self._PAUSE, 0.0))
+        if now - since < self._PAUSE:
+            self._said[key] = [since, times + 1]
+            return False
+        if len(self._said) >= self._MOST:
+            self._said.clear()
+        self._said[key] = [now, 0.0]
+        if times:
+            record.facts = {"repeated": int(times)}
+        return True
 
 
 class JsonLines(logging.Formatter):
