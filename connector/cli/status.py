@@ -22,7 +22,8 @@ _PLAIN = {"": "due soon, or held by a worker", "remap": "put back by `connector 
 @click.command()
 @with_config
 def command(session: Session) -> int:
-    """Show the books of every flow, with both equations, what its records wait for, and the health of every connection.
+    """Show the books of every flow, with both equations, what its records wait for, the health of every connection, and the
+    calls of the last 24 hours: what the budget leaves, and how long that lasts at the present rate.
 
     Reads the ledger only: it works beside a running daemon and touches no network. Exits with 1 if a flow's books do not
     balance, which must never be.

@@ -68,8 +68,7 @@ def file_faults(path: Path) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if not code:  # found by Python, not by SQLite: text that cannot be decoded, which the message would repeat
             raise LedgerError(f"ledger {path} {_DAMAGED} (a text in it is no UTF-8)") from None
-        said = getattr(error, "sqlite_errorname", "") or type(error).__name__
-        raise LedgerError(_told(path, code, f"{error}, {said}")) from error
+        raise LedgerError(_told(path, code, str(error))) from error
 
 
 def _told(path: Path, code: int, said: str) -> str:
