@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,7 @@ import pytest
 
 from connector.errors import AuthFailed, Misconfigured, RateLimited, Rejected, RemoteError, Transient, Unavailable
 from connector.http import Intent, Response
+from connector.http_faults import network_fault
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 
@@ -121,3 +123,11 @@ def test_a_redirect_names_its_target_without_the_query() -> None:
 
 def test_half_an_emoji_in_one_record_does_not_make_its_page_unreadable() -> None:
     assert answer(200, content=b'{"text": "\\ud83d", "n": 1.5}').json() == {"text": "\ud83d", "n": 1.5}
+
+
+def test_a_machine_without_file_handles_is_no_fault_of_the_system_that_was_called() -> None:
+    error = OSError(errno.EMFILE, "Too many open files")
+    fault = network_fault(error, name="shop", host="shop.example", where="GET /x", intent="once", sent=False)
+    assert isinstance(fault, Unavailable)
+    assert "no further file handle" in str(fault)
+    assert "ulimit -n" in fault.remedy
