@@ -3,7 +3,7 @@
 These names are what an adapter's author needs; everything else is internal.
 """
 
-from connector.adapter import Adapter, Clock, SetsUp, Stream
+from connector.adapter import Adapter, Clock, Gauged, SetsUp, Stream
 from connector.errors import (
     AuthFailed,
     Changed,
@@ -15,7 +15,20 @@ from connector.errors import (
     Transient,
     Unavailable,
 )
-from connector.model import Attribute, Page, Problem, Record, Ref, Report, Result, Select, Setup, StreamUse, Write
+from connector.model import (
+    Attribute,
+    Page,
+    Problem,
+    Record,
+    Ref,
+    Report,
+    Result,
+    Select,
+    Setup,
+    StreamUse,
+    Usage,
+    Write,
+)
 
 __all__ = [
     "Adapter",
@@ -24,6 +37,7 @@ __all__ = [
     "Changed",
     "Clock",
     "Conflict",
+    "Gauged",
     "Gone",
     "Misconfigured",
     "Page",
@@ -41,5 +55,6 @@ __all__ = [
     "StreamUse",
     "Transient",
     "Unavailable",
+    "Usage",
     "Write",
 ]

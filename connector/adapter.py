@@ -15,7 +15,7 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from connector.model import Attribute, Cursor, Op, Page, Record, Report, Result, Select, Setup, StreamUse, Write
+from connector.model import Attribute, Cursor, Op, Page, Record, Report, Result, Select, Setup, StreamUse, Usage, Write
 
 Declared = Mapping[str, Mapping[str, Attribute]]
 """Stream → field → how it is declared in the remote system."""
@@ -127,6 +127,15 @@ class SetsUp(Protocol):
 
     def setup(self, uses: Sequence[StreamUse], declared: Declared) -> Setup:
         """The files for what the flows do. Touches no network; no secret stands in any of them."""
+        ...
+
+
+@runtime_checkable
+class Gauged(Protocol):
+    """What an adapter may have beside its verbs, where its system tells how many calls were used of how many."""
+
+    def usage(self) -> Usage | None:
+        """The server's last count; None before the first answer. Makes no call."""
         ...
 
 

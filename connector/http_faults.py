@@ -5,6 +5,7 @@ Adapters look at their vendor's own codes first and ask `Response.fault()` for w
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import math
@@ -176,6 +177,8 @@ def _reason(error: Exception) -> tuple[str, str]:
     """The cause in plain words, and the way out where there is one."""
     chain = list(_chain(error))
     for one in chain:
+        if isinstance(one, OSError) and one.errno in (errno.EMFILE, errno.ENFILE):
+            return "this machine gives us no further file handle", "let this process open more files (ulimit -n)"
         if isinstance(one, socket.gaierror):
             return "the host name does not resolve", "check the connection's url and auth_url, and DNS on this machine"
         if isinstance(one, ConnectionRefusedError):

@@ -214,6 +214,16 @@ class Report:
         return not self.problems
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Calls used and allowed in 24 hours as the server counted them at `at`; `app`: those of our own app, if told."""
+
+    used: int
+    allowed: int
+    app: int | None
+    at: datetime
+
+
 RowState = Literal["pending", "done", "filtered", "parked", "dropped", "foreign"]
 LineState = Literal["owed", "sent", "rejected"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,6 +48,17 @@ _ALL = (
     ),
     Event("stopping", "info", "{signal}: finishing what is in flight, at most {grace} s"),
     Event("stopped", "info", "all passes ended after {seconds} s"),
+    Event(
+        "clock_leapt",
+        "warning",
+        "the machine's clock was put {way} by {seconds} s, or the machine slept",
+        "let this machine keep its time by NTP; nothing is lost: polls go on by their intervals",
+    ),
+    Event(
+        "clock_put_back",
+        "info",
+        "{flow}: the ledger was {seconds} s ahead of the machine's clock; what waited for a later time is due now",
+    ),
     Event(
         "stopped_hard",
         "error",
@@ -106,6 +118,27 @@ _ALL = (
         "{flow}: {rows} rows had passed to another worker when their outcome came; it was not written over theirs",
         "if it recurs, raise `lease`: deliveries take longer than rows are held",
     ),
+    # the budget of calls
+    Event(
+        "budget_held",
+        "warning",
+        "{connection}: no more calls for {lane} until {until}: {reason}",
+        "what waits is delivered later and burns no attempt; said once until it goes on",
+    ),
+    Event("budget_free", "info", "{connection}: calls for {lane} go on"),
+    Event(
+        "budget_short",
+        "warning",
+        "{connection}: with {an_hour} calls an hour, as in the last one, the budget ends at {ends}; {left} of {budget} are left",
+        "poll less often, raise `budget`, or find out who else calls; backfills stop first, then sweeps, live flows, write-backs",
+    ),
+    Event("budget_lasts", "info", "{connection}: with {an_hour} calls an hour the budget lasts"),
+    Event(
+        "budget_lost",
+        "warning",
+        "the last calls could not be counted in the ledger: {error}",
+        "the message says what to do; at most the calls of the last two seconds are missing from the count of the day",
+    ),
     # upkeep
     Event("sweep", "debug", "{flow}: {read} keys compared over {width} s, {found} found"),
     Event("sweep_found", "info", "{flow}: the sweep found {records} records that no poll had shown"),
@@ -164,6 +197,7 @@ def set_up(*, format: Format = "auto", level: Level = "info", stream: TextIO | N
     as_text = format == "text" or (format == "auto" and out.isatty())
     handler = logging.StreamHandler(out)
     handler.setFormatter(TextLines() if as_text else JsonLines())
+    handler.addFilter(Repeats())
     root = logging.getLogger()
     for old in list(root.handlers):
         if isinstance(old.formatter, (TextLines, JsonLines)):
@@ -172,6 +206,33 @@ def set_up(*, format: Format = "auto", level: Level = "info", stream: TextIO | N
     # Libraries log URLs and bodies below WARNING: never wanted, whatever our own level is.
     root.setLevel(logging.WARNING)
     _LOGGER.setLevel(_LEVELS[level])
+
+
+class Repeats(logging.Filter):
+    """What a library says again and again goes through once in ten minutes, with how often it was said: our own events are told
+    once by whoever tells them, but a library may speak a thousand times a second (asyncio without a file handle left)."""
+
+    _PAUSE = 600.0
+    _MOST = 200
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now, self._said = now, dict[tuple[str, str], list[float]]()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if hasattr(record, "event"):
+            return True
+        key, now = (record.name, str(record.msg)[:200]), self._now()
+        since, times = self._said.get(key, (-self._PAUSE, 0.0))
+        if now - since < self._PAUSE:
+            self._said[key] = [since, times + 1]
+            return False
+        if len(self._said) >= self._MOST:
+            self._said.clear()
+        self._said[key] = [now, 0.0]
+        if times:
+            record.facts = {"repeated": int(times)}
+        return True
 
 
 class JsonLines(logging.Formatter):

@@ -6,6 +6,7 @@ not be reached.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,16 @@ from connector.cli.root import Session, root
 from connector.cli.streams import shown_streams
 
 WELL, FAILED, WRONG, UNREACHABLE = 0, 1, 2, 3
+_MACHINE = {
+    errno.EMFILE: "let this process open more files (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine: find out by whom (lsof)",
+    errno.ENOSPC: "free some of that disk",
+    errno.EDQUOT: "the quota of that disk is used up: free some of it",
+    errno.EROFS: "that disk is read-only: mount it writable, or write elsewhere",
+    errno.EIO: "that disk cannot be read or written: look at it (dmesg)",
+    errno.ENOMEM: "this machine has no memory left for it",
+}
+"""Faults of the machine that are no defects, each with its way out."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,6 +75,10 @@ def _explained(error: Exception) -> int:
         return WRONG
     if isinstance(error, ConnectorError):
         click.echo(str(error), err=True)
+        return WRONG
+    if isinstance(error, OSError) and error.errno in _MACHINE:
+        click.echo(f"this machine: {error}", err=True)
+        click.echo(f"  {_MACHINE[error.errno]}", err=True)
         return WRONG
     from connector.secret import said
 

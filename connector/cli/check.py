@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from connector.cli.calls import budget_problems
 from connector.cli.root import Session, with_config
 from connector.cli.table import plural
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from connector.adapter import Adapter
+    from connector.budget import Limits
     from connector.config import Config
     from connector.config.uses import Uses
     from connector.document import Document
@@ -50,7 +52,10 @@ def command(session: Session, live: bool) -> int:
     adapters = {name: connection.open(clock) for name, connection in config.connections.items()}
     try:
         uses, places = uses_of(config, adapters), load(str(config.path))
-        codes = {name: _ask(name, adapter, uses, places) for name, adapter in adapters.items()}
+        codes = {
+            name: _ask(name, adapter, uses, places, config.connections[name].limits)
+            for name, adapter in adapters.items()
+        }
         if any(code == 1 and isinstance(adapters[name], SetsUp) for name, code in codes.items()):
             click.echo("what is missing in a system, connector setup writes as files for its administrator")
         return max(codes.values(), default=0)
@@ -73,8 +78,9 @@ def uses_of(config: Config, adapters: Mapping[str, Adapter]) -> Uses:
     )
 
 
-def _ask(name: str, adapter: Adapter, uses: Uses, document: Document) -> int:
+def _ask(name: str, adapter: Adapter, uses: Uses, document: Document, limits: Limits | None) -> int:
     """Ask one system, and print what it found."""
+    from connector.config import SystemClock
     from connector.errors import ConnectionFault, RemoteError
 
     began = time.monotonic()
@@ -85,12 +91,13 @@ def _ask(name: str, adapter: Adapter, uses: Uses, document: Document) -> int:
         if error.remedy:
             click.echo(f"  {error.remedy}")
         return 3 if isinstance(error, ConnectionFault) else 1
+    problems = [*report.problems, *budget_problems(limits, adapter, SystemClock().now())]
     facts = ", ".join(f"{key} {value}" for key, value in report.facts.items())
     seconds = f"{time.monotonic() - began:.1f} s"
-    click.echo(f"{name}: {'ok' if report.well else 'FAIL'}  {facts}{', ' if facts else ''}{seconds}")
-    for text in _told(name, report.problems, uses, document):
+    click.echo(f"{name}: {'FAIL' if problems else 'ok'}  {facts}{', ' if facts else ''}{seconds}")
+    for text in _told(name, problems, uses, document):
         click.echo(text)
-    return 0 if report.well else 1
+    return 1 if problems else 0
 
 
 def _told(name: str, problems: Iterable[Problem], uses: Uses, document: Document) -> list[str]:

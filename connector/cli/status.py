@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from connector.cli.calls import calls_table
 from connector.cli.root import Session, with_config
 from connector.cli.table import plural, table, text
 from connector.visible import visible
@@ -22,8 +23,9 @@ _PLAIN = {"": "due soon, or held by a worker", "remap": "put back by `connector 
 @click.command()
 @with_config
 def command(session: Session) -> int:
-    """Show the books of every flow, with both equations, what its records wait for, the health of every connection,
-    and how large the ledger is.
+    """Show the books of every flow, with both equations, what its records wait for, the health of every connection, the
+    calls of the last 24 hours (what the budget leaves, and how long that lasts at the present rate), and how large the
+    ledger is.
 
     Reads the ledger only: it works beside a running daemon and touches no network. Exits with 1 if a flow's books do not
     balance, which must never be.
@@ -32,15 +34,21 @@ def command(session: Session) -> int:
     Example:
       connector status
     """
+    from connector.config import SystemClock
+
     config = session.load()
     with ledger(config) as store:
         books, healths = store.counts(), store.healths()
         extent = store.extent()
+        spent = store.spent(now := SystemClock().now())
         waiting = {each.flow: _waiting(store, each.flow) for each in books if each.pending}
     names = {flow.id: name for name, flow in config.flows.items()}
     _show_books(config, books, waiting)
     click.echo("")
     _show_health(config, healths, names)
+    click.echo("")
+    for line in calls_table(config, spent, now):
+        click.echo(line)
     click.echo("")
     for line in extent_lines(extent):
         click.echo(line)

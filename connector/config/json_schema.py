@@ -10,7 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from connector.adapter import Adapter
-from connector.config.schema import File
+from connector.config.schema import Budget, File
 from connector.config.values import written
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -39,15 +39,17 @@ class _Generator(GenerateJsonSchema):
 def config_schema(adapters: Mapping[str, type[Adapter]]) -> dict[str, Any]:
     """The schema of a whole configuration whose connections are of these adapters."""
     defs, file = _parts(File, "", lax=False)
+    budget = _parts(Budget, "", lax=True)[1]
     for name, adapter in sorted(adapters.items()):
         try:
             inner, settings = _parts(adapter.Settings, f"{name}.", lax=True)
         except PydanticInvalidForJsonSchema:  # somebody's type of their own: nothing can be said of these settings
             inner, settings = {}, {"type": "object"}
         chosen = {"const": name, "description": "which kind of system it is"}
-        settings["properties"] = {"adapter": chosen, **settings.get("properties", {})}
+        shared = {"adapter": chosen, "budget": {"$ref": "#/$defs/budget", "description": "how many calls are ours"}}
+        settings["properties"] = {**shared, **settings.get("properties", {})}
         defs |= {**inner, name: settings}
-    defs |= {"connection": _connection(sorted(adapters)), "reference": _REFERENCE}
+    defs |= {"budget": budget, "connection": _connection(sorted(adapters)), "reference": _REFERENCE}
     patterns = file["properties"]["connections"]["patternProperties"]
     for pattern in patterns:
         patterns[pattern] = {"$ref": "#/$defs/connection"}

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ValidationError
 
 from connector.adapter import Adapter, Clock, adapter_class, adapter_names
+from connector.budget import Limits
+from connector.config.clock import SystemClock
 from connector.config.faults import faults_of, in_document
 from connector.config.flows import build_flows
 from connector.config.references import Resolved, resolve
-from connector.config.schema import Daemon, File, Keep, Log, Web
+from connector.config.schema import Budget, Daemon, File, Keep, Log, Web
 from connector.document import Document, did_you_mean, load
 from connector.errors import ConfigFault, Fault
 from connector.flow import Flow
@@ -37,6 +39,8 @@ class Connection:
     adapter: type[Adapter]
     settings: BaseModel
     kind: str = ""
+    limits: Limits | None = None
+    """Its budget, if one is given."""
 
     def open(self, clock: Clock) -> Adapter:
         """A new adapter; it touches no network until its first verb. Close it."""
@@ -60,6 +64,11 @@ class Config:
     log: Log
 
     @property
+    def limits(self) -> Mapping[str, Limits]:
+        """Budgets of the connections that have one."""
+        return {name: each.limits for name, each in self.connections.items() if each.limits}
+
+    @property
     def folder(self) -> Path:
         return self.path.parent
 
@@ -68,13 +77,6 @@ class Config:
         """Keys of stored records, for `open_store`."""
         encrypt = self.keep.encrypt
         return RecordKeys(encrypt.key, encrypt.old_keys)
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 def load_config(
@@ -163,8 +165,9 @@ def _connections(document: Document, resolved: Resolved, faults: list[Fault]) ->
             faults.append(document.fault((*path, "adapter"), message, did_you_mean(str(kind), adapter_names())))
             continue
         insecure = list(_insecure(document, data, path))
+        limits = _limits(document, resolved, faults, path, cls) if "budget" in data else None
         try:
-            values = {key: value for key, value in data.items() if key != "adapter"}
+            values = {key: value for key, value in data.items() if key not in ("adapter", "budget")}
             settings = cls.Settings.model_validate(values)
         except ValidationError as error:
             found = list(faults_of(error, cls.Settings, document, resolved, path))
@@ -172,8 +175,24 @@ def _connections(document: Document, resolved: Resolved, faults: list[Fault]) ->
             faults += found + [fault for fault in insecure if fault.place not in said]
             continue
         faults += insecure
-        out[name] = Connection(name, cls, settings, str(kind))
+        out[name] = Connection(name, cls, settings, str(kind), limits)
     return out
+
+
+def _limits(
+    document: Document, resolved: Resolved, faults: list[Fault], path: tuple[str, ...], adapter: type[Adapter]
+) -> Limits | None:
+    """A connection's budget; its form is the same whatever the adapter."""
+    path = (*path, "budget")
+    try:
+        budget = Budget.model_validate(resolved.data["connections"][path[1]]["budget"])
+    except ValidationError as error:
+        faults += faults_of(error, Budget, document, resolved, path)
+        return None
+    if budget.calls_per_day is None and not hasattr(adapter, "usage"):
+        message = "this system does not tell how many calls were used, so a reserve alone holds nothing back"
+        faults.append(document.fault(path, message, "add calls_per_day, which we count ourselves"))
+    return Limits(budget.calls_per_day, budget.reserve)
 
 
 def _adapter(name: str) -> type[Adapter] | None:

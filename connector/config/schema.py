@@ -16,6 +16,7 @@ from connector.config.values import (
     EncryptionKey,
     Interval,
     Listen,
+    Share,
     Start,
     StartValue,
     TimeOfDay,
@@ -31,6 +32,17 @@ class Part(BaseModel):
     """One section of the file: no unknown keys, nothing changed after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=False)
+
+
+class Budget(BaseModel):
+    """How many calls of a connection are ours. Lax, as the settings beside it: a reference may bring the number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    calls_per_day: int | None = Field(default=None, gt=0, description="calls of ours in a rolling 24 hours")
+    reserve: Share = Field(
+        default=0.2, description="share of what the system allows in 24 hours that is left to people and others"
+    )
 
 
 class Sweep(Part):

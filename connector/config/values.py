@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from connector import stamps
 from connector.secret import Secret, key_bytes
@@ -123,6 +123,12 @@ def encryption_key(value: Any) -> Any:
     return value
 
 
+def share(value: Any) -> Any:
+    """`20%` as 0.2; a number between 0 and 1 as it is."""
+    match = re.match(r"(\d{1,2}(?:\.\d+)?) ?%\Z", value) if isinstance(value, str) else None
+    return float(match[1]) / 100 if match else value
+
+
 def written(value: Any) -> str:
     """A value of one of the kinds below as people write it."""
     match value:
@@ -162,3 +168,11 @@ Listen = Annotated[
 ]
 EncryptionKey = Annotated[Secret, BeforeValidator(encryption_key)]
 TimeOfDay = Annotated[tuple[int, int], BeforeValidator(time_of_day), _form(r"(?:[01]\d|2[0-3]):[0-5]\d", "02:30")]
+
+_SHARE = [
+    {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+    {"type": "string", "pattern": r"^\d{1,2}(?:\.\d+)? ?%$"},
+]
+Share = Annotated[
+    float, BeforeValidator(share), Field(ge=0, lt=1), WithJsonSchema({"anyOf": _SHARE, "examples": ["20%", 0.2]})
+]

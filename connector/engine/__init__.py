@@ -13,8 +13,11 @@ from datetime import datetime, timedelta
 from functools import reduce
 
 from connector.adapter import Adapter, Clock
+from connector.budget import Lane, Limits
 from connector.digests import Digester
 from connector.engine.brake import Brake
+from connector.engine.budget import Allowance, Budgets, lane_of
+from connector.engine.chunks import alone
 from connector.engine.deliver import Delivery, Workshop
 from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.health import Health, Tell
@@ -48,11 +51,13 @@ class Engine:
         policy: Policy,
         tell: Tell,
         stop: threading.Event | None = None,
+        limits: Mapping[str, Limits] | None = None,
     ) -> None:
         self.store, self.flows, self.clock, self._policy, self._tell = store, flows, clock, policy, tell
         self._stop = stop or threading.Event()
         self.places = Places(connections)
         self.health = Health(store=store, clock=clock, policy=policy, tell=tell)
+        self.budgets = Budgets(store=store, connections=connections, limits=limits or {}, clock=clock, tell=tell)
         self._digester = Digester(store.digest_key)
         self._targets = Targets()
         self._brakes: dict[str, Brake] = {}
@@ -103,7 +108,10 @@ class Engine:
         tally = Tally()
         with self.store.hold(f"flow:{flow.id}"):
             self.health.look()
-            run = _Pass(self, self.workshop(flow), tally, progress)
+            if ahead := self.store.put_back(flow.id, started):
+                self._brakes.pop(flow.id, None)
+                self._tell("clock_put_back", flow=flow.name, seconds=round(ahead))
+            run = _Pass(self, self.workshop(flow), tally, progress, lane_of(flow))
             if not run.blocked(f"flow:{flow.id}"):
                 run.run()
         return self._report(flow, tally, started, before)
@@ -113,6 +121,7 @@ class Engine:
         return next((books.pending for books in self.store.counts() if books.flow == flow.id), 0)
 
     def _report(self, flow: Flow, tally: Tally, started: datetime, before: Mapping[str, int]) -> PassReport:
+        self.budgets.note(now=True)
         for (reason, field), rows in tally.parked.items():
             remedy = tally.remedies[(reason, field)]
             self._tell("parked", flow=flow.name, rows=rows, reason=reason, field=field, remedy=remedy)
@@ -129,7 +138,7 @@ class Engine:
         started, before = self.clock.now(), self._calls(flow)
         tally = Tally()
         with self.store.hold(f"flow:{flow.id}"):
-            run = _Pass(self, self.workshop(flow), tally, None)
+            run = _Pass(self, self.workshop(flow), tally, None, "sweep")
             if not run.blocked(f"flow:{flow.id}") and self.store.cursor(flow.id) is not None:
                 run.sweep(width)
         return self._report(flow, tally, started, before)
@@ -172,11 +181,13 @@ class Engine:
 class _Pass:
     """One pass under way. Deliveries run in a pool; leasing, ingesting and reading happen in the calling thread."""
 
-    def __init__(self, engine: Engine, shop: Workshop, tally: Tally, progress: OnProgress | None) -> None:
+    def __init__(self, engine: Engine, shop: Workshop, tally: Tally, progress: OnProgress | None, lane: Lane) -> None:
         self._engine, self._shop, self._tally, self._progress = engine, shop, tally, progress
+        self._allowance = Allowance(engine.budgets, lane, shop.flow, shop.places, tally)
         self._flow = shop.flow
         self._source: Place = shop.places.source(shop.flow)
         self._running: set[Future[int]] = set()
+        self._tokens: dict[Future[int], LeaseToken] = {}
         self._stuck = False
         self._total: int | None = None
         self._chunk = max(1, shop.places.at(*shop.flow.destination).stream.batch)
@@ -194,7 +205,7 @@ class _Pass:
         flow, health = self._flow, self._shop.health
         destination = f"connection:{flow.destination[0]}"
         with ThreadPoolExecutor(max_workers=max(1, flow.concurrency), thread_name_prefix=flow.id) as pool:
-            if not self.blocked(f"connection:{flow.source[0]}"):
+            if not self.blocked(f"connection:{flow.source[0]}") and not self._allowance.held("source"):
                 self._pull(pool)
             if not self.blocked(destination) and not self.blocked(f"flow:{flow.id}"):
                 self._push(pool)
@@ -205,7 +216,9 @@ class _Pass:
     def _can_deliver(self) -> bool:
         """The destination is well: pages may be leased as they come. Else they are stored, and one chunk probes."""
         health, flow = self._shop.health, self._flow
-        return not (health.probing(f"connection:{flow.destination[0]}") or health.probing(f"flow:{flow.id}"))
+        if health.probing(f"connection:{flow.destination[0]}") or health.probing(f"flow:{flow.id}"):
+            return False
+        return not self._allowance.held("delivery")
 
     # -- pull ----------------------------------------------------------------------------------------------------------
 
@@ -220,7 +233,7 @@ class _Pass:
                 self._check_presence(page, select)
                 self._total = self._total or page.total
                 self._take_in(pool, page, select)
-                if shop.stopping():
+                if shop.stopping() or self._allowance.held("source"):
                     return
         except (ConnectionFault, Misconfigured, RecordFault) as problem:
             stopped = stop(place, flow.id, shop.health, problem)
@@ -253,7 +266,8 @@ class _Pass:
             self._wait_below(flow.concurrency)
         now = shop.clock.now()
         fields = frozenset(select.fields) if select.fields else None
-        done = shop.store.ingest(flow.id, page, now, lease=flow.lease if deliver else None, fields=fields, move=move)
+        lease = flow.lease if deliver else None
+        done = shop.store.ingest(flow.id, page, now, lease=lease, fields=fields, move=move, flying=self._flying())
         self._tally.add(read=done.read, repeated=done.repeated, changed=done.changed)
         if done.token is not None and done.leased:
             for start in range(0, len(done.leased), self._chunk):
@@ -269,6 +283,8 @@ class _Pass:
         select = self._engine.selection(flow)
         keys_only = Select(fields=place.stream.needs, key_prefix=select.key_prefix, where=select.where, keys_only=True)
         since = shop.clock.now() - timedelta(seconds=width)
+        if self._allowance.held("source"):
+            return
         try:
             with ThreadPoolExecutor(max_workers=max(1, flow.concurrency), thread_name_prefix=flow.id) as pool:
                 for page in place.adapter.read(place.name, since, select=keys_only, overlap=0.0):
@@ -278,7 +294,7 @@ class _Pass:
                         shop.tell("sweep_found", flow=flow.name, records=len(found))
                         taken = Page(list(found.values()), None, page.read_at)
                         self._take_in(pool, taken, select, move=False)
-                    if shop.stopping():
+                    if shop.stopping() or self._allowance.held("source"):
                         break
                 self._wait_all()
         except Stopped as stopped:  # health knows
@@ -305,16 +321,21 @@ class _Pass:
         while not shop.stopping() and not self._stuck:
             probing = not self._can_deliver()
             self._wait_below(1 if probing else flow.concurrency)
-            if self.blocked(f"connection:{flow.destination[0]}") or self.blocked(f"flow:{flow.id}"):
+            if (
+                self._allowance.held("delivery")
+                or self.blocked(f"connection:{flow.destination[0]}")
+                or self.blocked(f"flow:{flow.id}")
+            ):
                 return
             now = shop.clock.now()
-            token, leased = shop.store.lease(flow.id, now, seconds=flow.lease, limit=self._chunk)
+            flying = self._flying()
+            token, leased = shop.store.lease(flow.id, now, seconds=flow.lease, limit=self._chunk, flying=flying)
             if not leased:
                 if not self._running:
                     return
                 self._wait_below(1)
                 continue
-            for part in _alone(leased, self._chunk):
+            for part in alone(leased, self._chunk):
                 self._submit(pool, token, part, now)
 
     # -- workers -------------------------------------------------------------------------------------------------------
@@ -322,7 +343,18 @@ class _Pass:
     def _submit(self, pool: ThreadPoolExecutor, token: LeaseToken, leased: Sequence[Leased], now: datetime) -> None:
         until = now + timedelta(seconds=self._flow.lease)
         delivery = Delivery(self._shop, token, leased, until, self._tally)
-        self._running.add(pool.submit(delivery.run))
+        future = pool.submit(self._deliver, delivery)
+        self._running.add(future)
+        self._tokens[future] = token
+
+    def _flying(self) -> set[LeaseToken]:
+        """Leases under which something is still being delivered: it may be after their end, if the process was stopped for
+        long or the clock was put forward, and nobody else may begin the same."""
+        return {self._tokens[future] for future in self._running}
+
+    def _deliver(self, delivery: Delivery) -> int:
+        problem = self._allowance.problem("delivery")  # of a large page, the chunks before it may have used up the rest
+        return delivery.run() if problem is None else delivery.put_off(problem)
 
     def _wait_below(self, count: int) -> None:
         """Wait until fewer than `count` deliveries run; raises what a delivery raised."""
@@ -336,6 +368,7 @@ class _Pass:
 
     def _collect(self, done: set[Future[int]]) -> None:
         for future in done:
+            del self._tokens[future]
             if future.result() == 0:
                 self._stuck = True
 
@@ -347,16 +380,3 @@ class _Pass:
             counts = self._tally.counts
             delivered = counts["done"] + counts["filtered"] + counts["foreign"]
             self._progress(Progress(self._flow.name, counts["read"], delivered, counts["parked"], self._total))
-
-
-def _alone(leased: Sequence[Leased], chunk: int) -> list[Sequence[Leased]]:
-    """Rows that failed before go in chunks of their own, smaller with every attempt, so that one that spoils its chunk
-    ends up by itself and the others pass."""
-    parts: list[Sequence[Leased]] = []
-    by_attempts: dict[int, list[Leased]] = {}
-    for one in leased:
-        by_attempts.setdefault(one.attempts, []).append(one)
-    for attempts, rows in by_attempts.items():
-        size = max(1, chunk >> (2 * min(attempts, 8)))
-        parts.extend(rows[start : start + size] for start in range(0, len(rows), size))
-    return parts

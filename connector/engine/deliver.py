@@ -74,6 +74,11 @@ class Delivery:
             for work in self._works:  # steps name their work: without this, records live on until a garbage collection
                 work.steps.clear()
 
+    def put_off(self, problem: RemoteError) -> int:
+        """Nothing may be called now: the rows stay due, as if they had never been leased."""
+        self._snooze(problem, self._shop.clock.now())
+        return self._settle()
+
     def _plan(self) -> None:
         for work in self._works:
             if work.settle is None:

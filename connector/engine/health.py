@@ -18,6 +18,7 @@ Tell = Callable[..., None]
 @dataclass(slots=True)
 class _Pause:
     until: datetime
+    noted: datetime
     since: datetime
     times: int
     problem: RemoteError
@@ -50,8 +51,12 @@ class Health:
 
     def until(self, scope: str) -> datetime | None:
         """When this scope may be tried again, None if now."""
-        pause = self._pauses.get(scope)
-        return pause.until if pause and pause.until > self._clock.now() else None
+        pause, now = self._pauses.get(scope), self._clock.now()
+        if (
+            pause is None or pause.noted > now
+        ):  # noted by a clock that was put back since: how long it lasts is not known
+            return None
+        return pause.until if pause.until > now else None
 
     def probing(self, scope: str) -> bool:
         """Its pause is over but no call has succeeded since: one call at a time."""
@@ -62,13 +67,13 @@ class Health:
         now = self._clock.now()
         with self._lock:
             before = self._pauses.get(scope)
-            if before and before.until > now and not isinstance(problem, RateLimited):
+            if before and before.noted <= now < before.until and not isinstance(problem, RateLimited):
                 return before.until  # calls that were in flight when it broke do not lengthen the pause
             times = before.times if before else 0
             outcome = decide(problem, times, now, self._policy)
             assert isinstance(outcome, Snooze), "only faults of a connection or stream come here"
             since = before.since if before else now
-            self._pauses[scope] = _Pause(outcome.until, since, times + 1, problem)
+            self._pauses[scope] = _Pause(outcome.until, now, since, times + 1, problem)
             self._inherited.pop(scope, None)
         if before is None or type(before.problem) is not type(problem):
             kind, _, name = scope.partition(":")

@@ -29,6 +29,7 @@ from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from connector.adapter import Adapter, Clock
+from connector.budget import Limits
 from connector.engine.report import PassReport, Progress
 from connector.errors import Busy
 from connector.flow import Flow
@@ -148,10 +149,12 @@ class Metrics:
         if report.problem is None:
             self._success.labels(flow).set(self._clock.now().timestamp())
 
-    def look_at(self, store: Store, connections: Mapping[str, Adapter]) -> None:
+    def look_at(
+        self, store: Store, connections: Mapping[str, Adapter], limits: Mapping[str, Limits] | None = None
+    ) -> None:
         """Ask this ledger on every scrape. It should be opened for this alone: what delivers must not wait for a scrape,
         nor a scrape for what delivers."""
-        self.registry.register(LedgerCollector(store, connections, self._flows, self._clock))
+        self.registry.register(LedgerCollector(store, connections, self._flows, self._clock, limits or {}))
 
     # -- what it answers -----------------------------------------------------------------------------------------------
 

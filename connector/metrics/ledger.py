@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from connector.adapter import Adapter, Clock
+from connector.budget import Limits, Spent, bounds, ends_at, tightest
 from connector.errors import LedgerError
 from connector.flow import Flow
 from connector.store import Books, Store
@@ -32,6 +34,18 @@ GAUGES: tuple[tuple[str, str, list[str]], ...] = (
     ("connector_flow_paused", "1 while a flow waits for an administrator.", ["flow"]),
     ("connector_brake_limit", "New objects an hour that the flow may make.", ["flow"]),
     ("connector_created_last_hour", "New objects that the flow made in the last hour.", ["flow"]),
+    ("connector_calls_day", "Requests sent in the last 24 hours, by every process on the ledger.", ["connection"]),
+    (
+        "connector_budget_calls",
+        "Calls that the budget gives in 24 hours: ours, or those of the system less the reserve.",
+        ["connection"],
+    ),
+    ("connector_budget_left", "Calls of it that are left now.", ["connection"]),
+    (
+        "connector_budget_ends_seconds",
+        "Seconds until it ends at the rate of the last hour; +Inf if not within 24 hours.",
+        ["connection"],
+    ),
     ("connector_connection_up", "1 unless a remote system is known not to work.", ["connection"]),
     ("connector_connection_state", "1 for the fault that a connection has, if any.", ["connection", "state"]),
 )
@@ -47,9 +61,15 @@ class LedgerCollector:
     """What the ledger and the connections say on a scrape. A ledger that cannot be read says just that."""
 
     def __init__(
-        self, store: Store, connections: Mapping[str, Adapter], flows: Mapping[str, Flow], clock: Clock
+        self,
+        store: Store,
+        connections: Mapping[str, Adapter],
+        flows: Mapping[str, Flow],
+        clock: Clock,
+        limits: Mapping[str, Limits],
     ) -> None:
         self._store, self._connections, self._flows, self._clock = store, connections, flows, clock
+        self._limits = limits
 
     def describe(self) -> Iterator[Metric]:
         return iter(self._families().values())
@@ -88,6 +108,7 @@ class LedgerCollector:
             ("rekeying", extent.rekeying),
         ):
             families[f"connector_ledger_{what}"].add_metric([], value)
+        self._budgets(families, now)
         for name in self._connections:
             state = healths.get(f"connection:{name}", ("ok", now, "", ""))[0]
             families["connector_connection_up"].add_metric([name], state == "ok")
@@ -102,6 +123,19 @@ class LedgerCollector:
             if flow.brake is not None:
                 families["connector_brake_limit"].add_metric([name], flow.brake)
             self._counters(families, name, books.get(flow.id))
+
+    def _budgets(self, families: Families, now: datetime) -> None:
+        spent = self._store.spent(now)
+        for name in self._connections:
+            one = spent.get(name, Spent())
+            families["connector_calls_day"].add_metric([name], one.own(now))
+            bound = tightest(bounds(self._limits.get(name), one, now))
+            if bound is not None:
+                ends = ends_at(bound, one, now)
+                seconds = (ends - now).total_seconds() if ends else math.inf
+                families["connector_budget_calls"].add_metric([name], bound.budget)
+                families["connector_budget_left"].add_metric([name], bound.left)
+                families["connector_budget_ends_seconds"].add_metric([name], seconds)
 
     @staticmethod
     def _counters(families: Families, name: str, books: Books | None) -> None:

@@ -12,7 +12,7 @@ from connector.adapter import Adapter, Clock
 from connector.config import Config, SystemClock
 from connector.document import did_you_mean
 from connector.engine import Engine
-from connector.errors import ConfigFault, Fault, Place
+from connector.errors import ConfigFault, Fault, LedgerError, Place
 from connector.store import Store, open_store
 from connector.telemetry import Tell
 
@@ -54,8 +54,18 @@ def assembled(config: Config, *, tell: Tell, clock: Clock | None = None) -> Iter
             policy=config.policy,
             tell=tell,
             stop=stop,
+            limits=config.limits,
         )
+        stack.callback(_note_calls, engine, tell)
         yield Assembly(config, store, connections, engine, clock, stop, tell)
+
+
+def _note_calls(engine: Engine, tell: Tell) -> None:
+    """What was called since the last note is still to be counted; a ledger that takes it no more ends nothing else."""
+    try:
+        engine.budgets.note(now=True)
+    except LedgerError as error:
+        tell("budget_lost", error=str(error))
 
 
 def refuse_lost_flows(assembly: Assembly) -> None:

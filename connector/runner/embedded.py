@@ -71,18 +71,24 @@ class EmbeddedRunner:
         add, now, jitter = self._scheduler.add_job, datetime.now(UTC), self._timings.jitter
         hour, minute = self._timings.nightly_at
         for name, flow in self._flows.items():
-            every = IntervalTrigger(seconds=flow.every, jitter=min(jitter, flow.every / 2) or None)
+            every = Every(seconds=flow.every, jitter=min(jitter, flow.every / 2) or None)
             add(self._poll, every, args=[name], id=f"poll:{name}", next_run_time=now)
-            sweeps = IntervalTrigger(seconds=flow.sweep_every, jitter=min(jitter, flow.sweep_every / 2) or None)
+            sweeps = Every(seconds=flow.sweep_every, jitter=min(jitter, flow.sweep_every / 2) or None)
             add(self._sweep, sweeps, args=[name, flow.sweep_width], id=f"sweep:{name}")
             nightly = CronTrigger(hour=hour, minute=minute, jitter=int(jitter) or None, timezone=UTC)
             add(self._sweep, nightly, args=[name, flow.deep_sweep_width], id=f"nightly:{name}")
-        soon = now + timedelta(
-            seconds=min(_FIRST_PRUNE, self._timings.prune_every)
-        )  # one that never runs for long, too
-        add(self._prune, IntervalTrigger(seconds=self._timings.prune_every), id="prune", next_run_time=soon)
-        add(self._watch, IntervalTrigger(seconds=5), id="watch")
+        # soon: one that never runs for long, too
+        soon = now + timedelta(seconds=min(_FIRST_PRUNE, self._timings.prune_every))
+        add(self._prune, Every(seconds=self._timings.prune_every), id="prune", next_run_time=soon)
+        add(self._watch, Every(seconds=5), id="watch")
         self._scheduler.start()
+
+    def clock_leapt(self) -> None:
+        """Nothing waits longer than its interval: after a leap back every next time would lie as far ahead as it went."""
+        now = datetime.now(UTC)
+        for job in self._scheduler.get_jobs():
+            if isinstance(job.trigger, Every) and job.next_run_time > now + job.trigger.interval:
+                job.modify(next_run_time=now + job.trigger.interval)
 
     def drain(self, seconds: float) -> list[str]:
         """Start nothing more and wait until what is in flight ended; names the flows that did not within `seconds`."""
@@ -122,7 +128,7 @@ class EmbeddedRunner:
             tell_report(self._tell, report)
         if work.failures:
             self._tell("poll_recovered", flow=name, failures=work.failures)
-        work.failures, work.problem = 0, ""
+        work.failures, work.problems = 0, frozenset()
         self.pulse.beat(name)
 
     def _busy_elsewhere(self, name: str, work: _FlowWork, busy: Busy) -> None:
@@ -132,8 +138,8 @@ class EmbeddedRunner:
 
     def _failed(self, name: str, work: _FlowWork, error: Exception) -> None:
         problem = said(error)
-        again = work.problem == problem
-        work.failures, work.problem = work.failures + 1, problem
+        again = problem in work.problems  # a disk that is full may show itself in two ways by turns
+        work.failures, work.problems = work.failures + 1, work.problems | {problem}
         facts: dict[str, Any] = {"flow": name, "error": problem}
         if not isinstance(error, ConnectorError) and not again:
             facts["trace"] = trace(error)
@@ -179,6 +185,15 @@ class EmbeddedRunner:
             self._tell("misfire", flow=name)
 
 
+class Every(IntervalTrigger):  # type: ignore[misc]  # ships no types
+    """An interval that does not go through every time it has missed: APScheduler makes a list of them, and after a clock was put
+    forward by a year, or a long sleep, that is millions of entries to choose the last one from."""
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        due: datetime | None = super().get_next_fire_time(previous_fire_time, now)
+        return now if due is not None and previous_fire_time is not None and now - due > self.interval else due
+
+
 class _FlowWork:
     """One flow's turn: poll and sweep never run beside each other."""
 
@@ -187,7 +202,7 @@ class _FlowWork:
         self.again = False
         self.elsewhere = False
         self.failures = 0
-        self.problem = ""
+        self.problems: frozenset[str] = frozenset()
 
 
 class _InFlight:

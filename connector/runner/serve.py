@@ -13,6 +13,7 @@ from connector.config import Config, SystemClock
 from connector.errors import Busy
 from connector.runner.assembly import Assembly, assembled, refuse_lost_flows
 from connector.runner.embedded import EmbeddedRunner
+from connector.runner.leaps import Leaps
 from connector.runner.pulse import Pulse
 from connector.runner.signals import Signals
 from connector.runner.upkeep import Upkeep
@@ -21,6 +22,10 @@ from connector.telemetry import Tell
 
 if TYPE_CHECKING:
     from connector.metrics import Metrics
+
+
+_LOOK = 5.0
+"""Seconds between two looks at the machine's clock."""
 
 
 class Vitals:
@@ -69,7 +74,11 @@ def serve(config: Config, signals: Signals, tell: Tell) -> int:
         if assembly.store.extent().readable:
             tell("ledger_readable", store=config.store)
         runner.start()
-        signals.wait()
+        leaps = Leaps()
+        while not signals.wait(_LOOK):
+            if leap := leaps.seconds():
+                tell("clock_leapt", seconds=round(abs(leap)), way="forward" if leap > 0 else "back")
+                runner.clock_leapt()
         return _stop(runner, config.daemon.stop_grace, signals, tell)
 
 
@@ -104,7 +113,7 @@ def _listen(stack: ExitStack, assembly: Assembly, pulse: Pulse, metrics: Metrics
     config = assembly.config
     looking = open_store(config.store, base=config.folder, keys=config.record_keys)
     stack.callback(looking.close)
-    metrics.look_at(looking, assembly.connections)
+    metrics.look_at(looking, assembly.connections, assembly.config.limits)
     return stack.enter_context(WebServer(listen, Vitals(assembly, looking, pulse), metrics.render)).address
 
 

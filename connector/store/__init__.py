@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
-from connector.model import Cursor, Line, Page, Record, Row, RowState
+from connector.budget import Spent
+from connector.model import Cursor, Line, Page, Record, Row, RowState, Usage
 from connector.secret import RecordKeys
 
 __all__ = [
@@ -218,17 +219,26 @@ class Store(Protocol):
         lease: float | None = None,
         fields: frozenset[str] | None = None,
         move: bool = True,
+        flying: Collection[LeaseToken] = (),
     ) -> Ingested:
         """Store what really changed, raise its rev, and move the cursor, in one transaction.
 
         Equal stamp with other content is a new version, a lower stamp is refused (repeated), equal stamp and content is
-        repeated. With `lease` (seconds) changed rows come back leased, unless another lease on them is alive.
+        repeated. With `lease` (seconds) changed rows come back leased, unless another lease on them is alive. `flying`:
+        leases of the caller's own under which something is being delivered: alive whatever the clock says.
         """
         ...
 
-    def lease(self, flow: str, now: datetime, *, seconds: float, limit: int) -> tuple[LeaseToken, list[Leased]]:
+    def lease(
+        self, flow: str, now: datetime, *, seconds: float, limit: int, flying: Collection[LeaseToken] = ()
+    ) -> tuple[LeaseToken, list[Leased]]:
         """Up to `limit` pending rows that are due, oldest due first, committed as held. A lease that had run out, or whose
-        holder is dead, and that was never settled makes the row uncertain from then."""
+        holder is dead, and that was never settled makes the row uncertain from then. `flying`: as in `ingest`."""
+        ...
+
+    def put_back(self, flow: str, now: datetime) -> float:
+        """Set right what a clock that ran ahead has left, if the flow's last read lies more than a minute after `now`: nothing
+        is due later than now, or in doubt since later. The seconds that it lay ahead; 0.0 otherwise."""
         ...
 
     def settle(self, flow: str, token: LeaseToken, settles: Sequence[Settle], now: datetime, *, mapping: str) -> Moved:
@@ -352,6 +362,14 @@ class Store(Protocol):
 
     def healths(self) -> Mapping[str, tuple[str, datetime, str, str]]:
         """scope → state, since, message, remedy."""
+        ...
+
+    def spend(self, calls: Mapping[str, int], usages: Mapping[str, Usage], now: datetime) -> Mapping[str, Spent]:
+        """Add calls, by connection, to those of the last 24 hours, and keep a server's newer count; `spent` after it."""
+        ...
+
+    def spent(self, now: datetime) -> Mapping[str, Spent]:
+        """By connection, the calls of the last 24 hours, whichever process made them, and the server's last count."""
         ...
 
     def prune(self, now: datetime, *, delivered: float, parked: float, audit: float, go_on: GoOn | None = None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from connector.model import Cursor, Page, Record, Row, RowState
 from connector.secret import RecordKeys
 from connector.store import Books, Cause, Ingested, Leased, LeaseToken, Moved, Settle
 from connector.store import sqlite_schema as schema
+from connector.store.sqlite_budget import BudgetBook
 from connector.store.sqlite_desk import CAUSED, Desk
 from connector.store.sqlite_hand import Choice, audited, drop_rows, replay_rows
 from connector.store.sqlite_ingest import Intake, add_to_books, ingest_page
@@ -26,12 +27,32 @@ from connector.store.sqlite_upkeep import Upkeep
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
 
 _RUNNER_BYTE = 0
+_APART = 60.0
+"""Seconds by which clocks may differ without anybody having put one back."""
+_PUT_BACK = (
+    'UPDATE line SET uncertain=:now WHERE uncertain>:now AND "row" IN (SELECT id FROM "row" WHERE flow=:flow AND state=0)',
+    'UPDATE "row" SET uncertain=:now WHERE flow=:flow AND state=0 AND uncertain>:now',
+    'UPDATE "row" SET due=:now WHERE flow=:flow AND state=0 AND due>:now',
+    "INSERT INTO created SELECT flow, :minute, sum(n) FROM created WHERE flow=:flow AND minute>:minute AND minute>:hour "
+    "GROUP BY flow ON CONFLICT (flow, minute) DO UPDATE SET n=n+excluded.n",
+    "DELETE FROM created WHERE flow=:flow AND minute>:minute",
+)
+"""What lies ahead is now; new objects of the last hour before the clock was put back were made just now."""
 
 
-def _record(key: Any, site: str, stamp: str | None, our_key: Any, flags: int, body: bytes, claimed_by: Any) -> Record:
+def _record(
+    key: Any, site: str, stamp: str | None, our_key: Any, flags: int, body: bytes, claimed_by: Any
+) -> Record | None:
+    """None when the stored document is damaged: as if it had been pruned, it is fetched again."""
+    try:
+        fields = load(body)
+    except (ValueError, TypeError):
+        return None
+    if not isinstance(fields, dict):
+        return None
     return Record(
         shown(key),
-        load(body),
+        fields,
         stamp,
         site,
         shown(our_key),
@@ -41,7 +62,7 @@ def _record(key: Any, site: str, stamp: str | None, our_key: Any, flags: int, bo
     )
 
 
-class SqliteStore(Desk, Upkeep):
+class SqliteStore(Desk, BudgetBook, Upkeep):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
 
     def __init__(self, path: Path, keys: RecordKeys | None = None) -> None:
@@ -80,6 +101,19 @@ class SqliteStore(Desk, Upkeep):
             found = db.execute("SELECT cursor FROM flow WHERE name=?", (flow,)).fetchone()
         return shown(found[0]) if found else None
 
+    def put_back(self, flow: str, now: datetime) -> float:
+        at, number = now.timestamp(), self._prepare(flow)
+        with self._read() as db:
+            last = db.execute("SELECT cursor_at FROM flow WHERE id=?", (number,)).fetchone()[0]
+        if last is None or last - at <= _APART:
+            return 0.0
+        with self._write() as db:
+            db.execute("UPDATE flow SET cursor_at=? WHERE id=?", (at, number))
+            given = {"now": at, "flow": number, "minute": int(at // 60), "hour": int(last // 60) - 60}
+            for statement in _PUT_BACK:
+                db.execute(statement, given)
+        return float(last - at)
+
     # -- ingest --------------------------------------------------------------------------------------------------------
 
     def ingest(
@@ -91,6 +125,7 @@ class SqliteStore(Desk, Upkeep):
         lease: float | None = None,
         fields: frozenset[str] | None = None,
         move: bool = True,
+        flying: Collection[LeaseToken] = (),
     ) -> Ingested:
         at = now.timestamp()
         selection = None if fields is None else orjson.dumps(sorted(fields)).decode()
@@ -104,6 +139,7 @@ class SqliteStore(Desk, Upkeep):
             until=at + (lease or 0.0),
             selection=None if selection is None else self._words.number(selection),
             fields=fields,
+            flying=flying,
         )
         with self._write() as db:
             intake.seal = self._bodies.seal(db)
@@ -119,7 +155,9 @@ class SqliteStore(Desk, Upkeep):
 
     # -- lease, settle -------------------------------------------------------------------------------------------------
 
-    def lease(self, flow: str, now: datetime, *, seconds: float, limit: int) -> tuple[LeaseToken, list[Leased]]:
+    def lease(
+        self, flow: str, now: datetime, *, seconds: float, limit: int, flying: Collection[LeaseToken] = ()
+    ) -> tuple[LeaseToken, list[Leased]]:
         at, token = now.timestamp(), self._token()
         number = self._prepare(flow)
         with self._read() as db:
@@ -130,8 +168,9 @@ class SqliteStore(Desk, Upkeep):
             rows = db.execute(
                 "SELECT id, rev, site, key, stamp, our_key, flags, attempts, entered, token, due, uncertain, "
                 'first_seen, last_seen, body, claimed_by, selection FROM "row" LEFT JOIN record ON record."row" = "row".id '
-                "WHERE flow=? AND state=0 AND due<=? ORDER BY due LIMIT ?",
-                (number, at, limit),
+                f"WHERE flow=? AND state=0 AND due<=? AND (token IS NULL OR token NOT IN ({marks(len(flying))})) "
+                "ORDER BY due LIMIT ?",
+                (number, at, *flying, limit),
             ).fetchall()
             leased = []
             for row in rows:
@@ -239,7 +278,8 @@ class SqliteStore(Desk, Upkeep):
                 ).fetchall():
                     body = self._bodies.plain(db, row[0], row[6])
                     record = _record(row[1], self._words.text(row[2]), row[3], row[4], row[5], body, row[7])
-                    found[row[0]] = (record, self._words.selection(row[8]))
+                    if record is not None:
+                        found[row[0]] = (record, self._words.selection(row[8]))
         return found
 
     def known(self, flow: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str | None]:

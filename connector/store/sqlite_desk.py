@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from connector.model import Row
 from connector.store import Cause
+from connector.store.sqlite_faults import Damaged
 from connector.store.sqlite_file import LedgerFile
 from connector.store.sqlite_ingest import add_to_books
 from connector.store.sqlite_rows import read_rows
@@ -82,6 +83,8 @@ class Desk(LedgerFile):
             ).fetchall():
                 which = (number, reason, field) if state != "pending" else (number, reason)
                 some = db.execute(keys, (*which, _KEYS)).fetchall()
+                if not some:
+                    raise Damaged("its indexes disagree")
                 shown_keys, remedy = tuple(shown(key) for key, _ in some), shown(some[0][1]) or ""
                 found.append(
                     Cause(

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from connector.secret import RecordKeys
 from connector.store.sqlite_bodies import Bodies
-from connector.store.sqlite_open import file_faults, identity, open_file, same_file
+from connector.store.sqlite_faults import file_faults
+from connector.store.sqlite_open import identity, open_file, same_file
 from connector.store.sqlite_words import Words
 
 

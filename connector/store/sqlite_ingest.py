@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -47,6 +47,7 @@ class Intake:
     selection: int | None
     fields: frozenset[str] | None
     seal: Seal | None = None
+    flying: Collection[str] = ()
     new: list[tuple[Any, ...]] = field(default_factory=list)
     changed: list[tuple[Any, ...]] = field(default_factory=list)
     bodies: list[tuple[Any, ...]] = field(default_factory=list)
@@ -149,7 +150,7 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
     """A new version of a known row; leased with the page unless another lease on it is alive."""
     number, rev, _, _, state, due, token, uncertain, entered, first_seen = old
     at = intake.at
-    alive = token is not None and due > at and token != DEAD
+    alive = token is not None and token != DEAD and (due > at or token in intake.flying)
     if token is not None and not alive:
         uncertain = due or at  # its lease ran out and was never settled
     leased = None

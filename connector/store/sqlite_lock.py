@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from connector.errors import Busy, LedgerError
+from connector.store.sqlite_faults import way_out
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class Locks:
                 if self._id not in _FILES:
                     _FILES[self._id] = _LockFile(os.open(path, os.O_RDWR | os.O_CLOEXEC))
             except OSError as error:
-                raise LedgerError(f"cannot open {path}: {error.strerror}; make its folder writable") from error
+                raise LedgerError(f"cannot open {path}: {error.strerror}; {way_out(error)}") from error
             self._file: _LockFile | None = _FILES[self._id]
             self._file.users += 1
 

@@ -7,11 +7,12 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from connector.errors import LedgerError
 from connector.store import sqlite_schema as schema
+from connector.store.sqlite_faults import BUSY, Damaged, file_faults, way_out
 
 _PRAGMAS = (
     "page_size=8192",
@@ -25,22 +26,6 @@ _PRAGMAS = (
 """Pages of 8 KiB, in new files: a page of 4 holds one order of 2 KiB and is half empty, and its commit costs twice the CPU."""
 _OLDEST = (3, 33)
 """The version of SQLite that brought UPDATE … FROM."""
-_BUSY = 30.0
-"""Seconds to wait for another process's transaction."""
-
-
-@contextmanager
-def file_faults(path: Path) -> Iterator[None]:
-    """What the file does to us, as LedgerError; our own mistakes stay as they are."""
-    try:
-        yield
-    except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
-        raise
-    except sqlite3.Error as error:
-        raise LedgerError(
-            f"ledger {path}: {error}; check free disk, that it and its folder are writable, and that it is "
-            "not damaged (sqlite3 FILE 'pragma integrity_check')"
-        ) from error
 
 
 def open_file(path: Path) -> tuple[sqlite3.Connection, bytes]:
@@ -56,20 +41,21 @@ def open_file(path: Path) -> tuple[sqlite3.Connection, bytes]:
         _close_to_others(path)
     except OSError as error:
         raise LedgerError(
-            f"cannot open the ledger {path}: {error.strerror}; see `store` in the configuration, "
-            "and make the file and its folder writable"
+            f"cannot open the ledger {path}: {error.strerror}; see `store` in the configuration, and {way_out(error)}"
         ) from error
     with file_faults(path):
-        conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY)
+        conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY)
         try:
             for pragma in _PRAGMAS:
                 conn.execute(f"PRAGMA {pragma}").close()
             _migrate(path, conn)
-            key = conn.execute("SELECT value FROM meta WHERE name='digest_key'").fetchone()[0]
+            key = conn.execute("SELECT value FROM meta WHERE name='digest_key'").fetchone()
+            if key is None:
+                raise Damaged("its key is missing")
         except BaseException:
             conn.close()
             raise
-    return conn, bytes(key)
+    return conn, bytes(key[0])
 
 
 def _make(path: Path) -> None:
@@ -131,7 +117,10 @@ def _migrate(path: Path, conn: sqlite3.Connection) -> None:
         return
     conn.execute("BEGIN IMMEDIATE")
     try:
-        newer = schema.ledger.applied(conn) - schema.KNOWN
+        applied = schema.ledger.applied(conn)
+        if not applied and conn.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise LedgerError(f"{path} is a database of something else; name another file under `store`")
+        newer = applied - schema.KNOWN
         if newer:
             raise LedgerError(f"{path} was written by a newer version ({', '.join(sorted(newer))}); upgrade first")
         schema.ledger.apply(conn)

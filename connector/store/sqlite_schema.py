@@ -101,5 +101,17 @@ def m004_encryption(db: Database) -> None:
     )
 
 
+@ledger()
+def m005_budget(db: Database) -> None:
+    """Calls by connection in slots of ten minutes, and the server's own count: a restart forgets neither."""
+    for statement in (
+        "CREATE TABLE spent (connection TEXT NOT NULL, slot INTEGER NOT NULL, calls INTEGER NOT NULL, "
+        "PRIMARY KEY (connection, slot)) WITHOUT ROWID",
+        "CREATE TABLE usage (connection TEXT PRIMARY KEY, used INTEGER NOT NULL, allowed INTEGER NOT NULL, app INTEGER, "
+        "at REAL NOT NULL) WITHOUT ROWID",
+    ):
+        db.conn.execute(statement)
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""

@@ -6,6 +6,7 @@ import sqlite3
 
 import orjson
 
+from connector.store.sqlite_faults import Damaged
 from connector.store.sqlite_values import bound, shown
 
 
@@ -37,6 +38,8 @@ class Words:
         known = self._texts.get(number)
         if known is None:
             found = self._conn.execute("SELECT text FROM word WHERE id=?", (number,)).fetchone()
+            if found is None:
+                raise Damaged(f"word {number} is missing")
             known = self._texts[number] = str(shown(found[0]))
         return known
 

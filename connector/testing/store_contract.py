@@ -11,6 +11,7 @@ class TestMine(StoreContract):
 from __future__ import annotations
 
 from connector.testing.store_books import BooksPromises
+from connector.testing.store_budget import BudgetPromises
 from connector.testing.store_desk import DeskPromises
 from connector.testing.store_hand import HandPromises
 from connector.testing.store_ingest import IngestPromises
@@ -30,6 +31,7 @@ class StoreContract(
     HandPromises,
     DeskPromises,
     RemapPromises,
+    BudgetPromises,
     ProcessPromises,
 ):
     """Every promise of `connector.store.Store`. `make` and `url` are yours."""

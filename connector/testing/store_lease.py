@@ -41,6 +41,46 @@ class LeasePromises(StoreHooks):
         assert [one.key for one in self.take(store, later(minutes=10))] == ["2", "1"]
         assert self.take(store, later(minutes=10)) == []
 
+    def test_what_is_still_being_delivered_is_leased_to_nobody_whatever_the_clock_says(self, store: Store) -> None:
+        token, _ = self.bring(store, order("1"))
+        store.ingest(FLOW, page(order("2")), NOW)
+        late = later(hours=2)
+        _, leased = store.lease(FLOW, late, seconds=60, limit=9, flying=[token])
+        assert [one.key for one in leased] == ["2"]
+        again = store.ingest(FLOW, page(order("1", minute=1)), late, lease=60, flying=[token])
+        assert (again.changed, again.leased) == (1, [])
+        assert [one.key for one in self.take(store, late)] == ["1"], "its delivery ended: it is due, and in doubt"
+
+    def test_after_a_clock_was_put_back_nothing_waits_for_a_time_that_it_never_was(self, store: Store) -> None:
+        ahead = later(hours=5)
+        store.ingest(FLOW, page(order("1"), order("2"), order("3"), cursor="c"), ahead)
+        token, (one, two, three) = store.lease(FLOW, ahead, seconds=300, limit=9)
+        doubt = LineSettle("note", "", "shop.orders.notes", "owed", uncertain=ahead)
+        outcomes = [
+            outcome(one, "pending", due=later(hours=6)),
+            outcome(two, "pending", due=ahead, uncertain=ahead, lines=[doubt], created=4),
+            outcome(three),
+        ]
+        store.settle(FLOW, token, outcomes, ahead, mapping=MAPPING)
+
+        assert store.put_back("other", NOW) == 0
+        assert store.put_back(FLOW, NOW) == 5 * 3600
+        assert store.put_back(FLOW, NOW) == 0
+
+        leased = {each.key: each for each in self.take(store)}
+        assert leased.keys() == {"1", "2"}
+        assert leased["2"].uncertain == NOW
+        assert leased["2"].lines[("note", "")].uncertain == NOW
+        assert store.created(FLOW, later(minutes=-60)) == 4
+        assert store.created(FLOW, later(minutes=2)) == 0
+        assert store.cursor(FLOW) == "c"
+        assert books(store).balanced
+
+    def test_clocks_that_differ_a_little_change_nothing(self, store: Store) -> None:
+        store.ingest(FLOW, page(order("1"), cursor="c"), later(seconds=59))
+        assert store.put_back(FLOW, NOW) == 0
+        assert self.take(store) == []
+
     def test_flows_do_not_lease_each_others_rows(self, store: Store) -> None:
         store.ingest("other", page(order()), NOW)
         assert self.take(store) == []

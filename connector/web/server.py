@@ -25,6 +25,9 @@ from starlette.routing import Route
 from connector.config.values import Address
 from connector.errors import ConnectorError
 
+_WAITING = 64
+"""Connections that may wait to be taken."""
+
 
 class CannotListen(ConnectorError):  # our errors are named after what is so
     """The address of `web.listen` cannot be used."""
@@ -87,6 +90,7 @@ class WebServer:
             log_config=None,
             access_log=False,
             lifespan="off",
+            backlog=_WAITING,  # without a file handle left, asyncio tries as often as that every second
             timeout_graceful_shutdown=2,
         )
         self._server = uvicorn.Server(config)
@@ -112,7 +116,7 @@ class WebServer:
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(target)
-            sock.listen(64)
+            sock.listen(_WAITING)
         except OSError as error:
             sock.close()
             remedy = "another process listens there" if error.errno == errno.EADDRINUSE else str(error.strerror)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -59,14 +59,14 @@ def run(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, wit
 class Daemon:
     """`connector run` in `folder`; killed at the end if it is still there."""
 
-    def __init__(self, folder: Path, *, env: Mapping[str, str] | None = None) -> None:
-        self.folder, self.env = folder, env
+    def __init__(self, folder: Path, *, env: Mapping[str, str] | None = None, command: Sequence[str] = COMMAND) -> None:
+        self.folder, self.env, self.command = folder, env, command
         self.lines: list[str] = []
         self._some = threading.Condition()
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            [*COMMAND, "run"], cwd=self.folder, env=environment(self.env), stderr=subprocess.PIPE, text=True
+            [*self.command, "run"], cwd=self.folder, env=environment(self.env), stderr=subprocess.PIPE, text=True
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -216,3 +218,13 @@ def test_a_defect_shows_its_traceback_only_when_asked(folder: Path) -> None:
     assert "defect: ZeroDivisionError: oops" in ended.err
     assert "Traceback" not in ended.err
     assert "Traceback" in run(folder, "--debug", "check", env=env).err
+
+
+def test_a_machine_without_file_handles_or_disk_is_told_so_and_is_no_defect(folder: Path) -> None:
+    for limit, words in (("ulimit -n 6", "ulimit -n"), ("exec > /dev/full", "free some of that disk")):
+        command = f"{limit}; exec {sys.executable} -m connector.cli sync"
+        ended = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+        assert ended.returncode == 2, ended.stderr
+        assert words in ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert "defect" not in ended.stderr

@@ -13,7 +13,7 @@ from connector import keys
 from connector.adapter import Adapter
 from connector.adapters.salesforce import Salesforce
 from connector.adapters.salesforce.comments import LONGEST
-from connector.errors import Gone, Misconfigured, RateLimited, Rejected, Transient
+from connector.errors import Gone, Misconfigured, Rejected, Transient
 from connector.model import Record, Result, Select, StreamUse, Write
 from connector.sandbox.box import Sandbox
 from connector.sandbox.options import Options
@@ -274,14 +274,3 @@ def test_a_comment_has_no_key_of_ours_to_fetch_by(service: Salesforce) -> None:
 
 def test_check_asks_comments_for_no_key_field(service: Salesforce) -> None:
     assert service.check([StreamUse("CaseComment")]).well
-
-
-def test_a_reserve_holds_comments_back_as_it_does_new_cases(box: Sandbox, service: Salesforce) -> None:
-    [case] = cases(service, 1)
-    thrifty = open_(box, budget={"reserve": "99%"})
-    box.control.set(daily_calls=20)
-    thrifty.check()
-    with pytest.raises(RateLimited):
-        thrifty.write("CaseComment", [said(0, case)])
-    assert box.control.comments() == []
-    thrifty.close()

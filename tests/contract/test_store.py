@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -181,6 +182,110 @@ def test_damage_found_later_is_a_ledger_error_too(tmp_path: Path) -> None:
         file.write(b"\xff" * (path.stat().st_size - 4096))
     with pytest.raises(LedgerError, match="integrity_check"), closing(open_store(f"sqlite:///{path}")) as store:
         list(store.rows())
+
+
+def test_a_full_disk_is_said_with_its_remedy_and_when_there_is_room_the_same_work_passes(tmp_path: Path) -> None:
+    with closing(open_store("sqlite:///ledger.db", base=tmp_path)) as store:
+        (pages,) = store._conn.execute("PRAGMA page_count").fetchone()  # type: ignore[attr-defined]
+        store._conn.execute(f"PRAGMA max_page_count={pages + 3}")  # type: ignore[attr-defined]
+        many = page(*(order(str(n)) for n in range(900)), cursor="after")
+        for _ in range(3):
+            with pytest.raises(LedgerError, match="the disk is full; free some"):
+                store.ingest(FLOW, many, NOW, lease=60)
+            assert store.cursor(FLOW) is None
+            assert sum(each.rows for each in store.counts()) == 0
+        store._conn.execute("PRAGMA max_page_count=1000000")  # type: ignore[attr-defined]
+        assert store.ingest(FLOW, many, NOW, lease=60).changed == 900
+        assert store.cursor(FLOW) == "after"
+
+
+def test_a_ledger_that_another_process_keeps_locked_is_said_so(tmp_path: Path) -> None:
+    with (
+        closing(open_store("sqlite:///ledger.db", base=tmp_path)) as store,
+        closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other,
+    ):
+        store._conn.execute("PRAGMA busy_timeout=0")  # type: ignore[attr-defined]
+        other.execute("BEGIN IMMEDIATE")
+        assert store.counts() == [], "looking waits for nobody"
+        with pytest.raises(LedgerError, match="another process has been writing"):
+            store.audit("x", NOW)
+        other.execute("ROLLBACK")
+        store.audit("x", NOW)
+
+
+def test_a_database_of_something_else_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE theirs (x)")
+    assert "a database of something else" in refused(path)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("theirs",)]
+
+
+def damaged(path: Path, sql: str, *given: object) -> None:
+    """A page whose bytes changed, as SQLite then reads it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA writable_schema=ON")
+        db.execute(sql, given)
+
+
+@pytest.mark.parametrize("body", [b'{"order_no": "\xff', b"[1]", 7])
+def test_a_stored_record_that_is_damaged_is_fetched_again_and_harms_no_other(tmp_path: Path, body: object) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        store.ingest(FLOW, page(order("1"), order("2")), NOW)
+        damaged(path, 'UPDATE record SET body=? WHERE "row"=1', body)
+        _, leased = store.lease(FLOW, NOW, seconds=60, limit=9)
+        assert [(one.key, one.record is None) for one in leased] == [("1", True), ("2", False)]
+        assert set(store.records([1, 2])) == {2}
+
+
+def test_texts_and_words_that_are_damaged_are_a_damaged_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        store.ingest(FLOW, page(order("1")), NOW)
+        store.health("connection:shop", "down", NOW)
+    damaged(path, "UPDATE health SET message=CAST(x'ff' AS TEXT)")
+    damaged(path, "DELETE FROM word")
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        with pytest.raises(LedgerError, match="is damaged; stop the connector"):
+            store.healths()
+        with pytest.raises(LedgerError, match=r"is damaged.*word"):
+            list(store.rows())
+    damaged(path, "DELETE FROM meta")
+    assert "its key is missing" in refused(path)
+
+
+@pytest.mark.parametrize("what", ["truncated", "zeroed"])
+def test_a_file_that_lost_a_part_is_a_damaged_ledger_wherever_that_is_found(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(open_store(f"sqlite:///{path}")) as store:
+        store.ingest(FLOW, page(*(order(str(n), fields={"x": "y" * 300}) for n in range(500))), NOW)
+    content = path.read_bytes()
+    path.write_bytes(
+        content[: len(content) // 3] if what == "truncated" else content[:8192] + bytes(len(content) - 8192)
+    )
+    whole = pytest.raises(LedgerError, match="is damaged; stop the connector, keep this file")
+    with whole, closing(open_store(f"sqlite:///{path}")) as store:
+        list(store.rows())
+
+
+@pytest.mark.parametrize("left", [None, b"", b"garbage" * 5000])
+def test_without_its_wal_a_ledger_is_what_it_was_before_and_its_books_balance(
+    tmp_path: Path, left: bytes | None
+) -> None:
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    with closing(open_store("sqlite:///ledger.db", base=tmp_path)) as store:
+        store.ingest(FLOW, page(order("1"), cursor="one"), NOW)
+        store._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[attr-defined]
+        store.ingest(FLOW, page(order("2"), cursor="two"), NOW)
+        shutil.copy(tmp_path / "ledger.db", folder / "ledger.db")
+    if left is not None:
+        (folder / "ledger.db-wal").write_bytes(left)
+    with closing(open_store("sqlite:///ledger.db", base=folder)) as store:
+        assert (store.cursor(FLOW), [row.key for row in store.rows()]) == ("one", ["1"])
+        assert all(each.balanced for each in store.counts())
 
 
 @contextmanager

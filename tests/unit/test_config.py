@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.budget import Limits
 from connector.config import Config, load_config
 from connector.config.schema import Retry
 from connector.errors import ConfigFault, Fault
@@ -440,3 +441,33 @@ def test_a_lease_that_no_call_could_end_in_is_refused(folder: Folder) -> None:
     fault = folder.fault(CONFIG.replace("every: 30s", "every: 30s, lease: 1s"))
     assert "a lease of 1 s is not longer than a call of 'desk' may take" in fault.message
     assert fault.remedy.startswith("lease: ")
+
+
+# -- budgets -----------------------------------------------------------------------------------------------------------
+
+
+def budgeted(text: str) -> str:
+    return CONFIG.replace("    folder: desk\n", f"    folder: desk\n    budget: {text}\n")
+
+
+def test_a_budget_may_stand_beside_the_settings_of_any_adapter(folder: Folder) -> None:
+    folder.write("config.yaml", budgeted("{calls_per_day: '${CALLS}', reserve: 12.5%}"))
+    config = folder.load({"CALLS": "5000"})
+    assert config.limits == {"desk": Limits(5000, 0.125)}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{calls_per_day: 0}", "calls_per_day"),
+        ("{calls_per_day: many}", "calls_per_day"),
+        ("{calls_per_day: 5, reserve: 100%}", "reserve"),
+        ("{calls_per_day: 5, resrve: 10%}", "resrve"),
+        ("50000", "budget"),
+        ("{reserve: 10%}", "a reserve alone holds nothing back"),
+    ],
+)
+def test_a_wrong_budget_is_a_fault_with_its_place(folder: Folder, text: str, says: str) -> None:
+    fault = folder.fault(budgeted(text))
+    assert says in str(fault)
+    assert fault.place.line == 8

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.config import load_config
-from connector.config.load import SystemClock
+from connector.config import SystemClock, load_config
 from connector.config.uses import Uses, collect
 from connector.document import load
 from connector.mapping.written import Reader, Written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,7 @@ import pytest
 
 from connector.errors import AuthFailed, Misconfigured, RateLimited, Rejected, RemoteError, Transient, Unavailable
 from connector.http import Intent, Response
+from connector.http_faults import network_fault
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 
@@ -140,3 +142,11 @@ def test_a_number_that_no_float_holds_stays_text_and_spoils_no_page(content: byt
 def test_what_is_not_json_or_nested_without_end_is_said_so(content: bytes) -> None:
     with pytest.raises(Unavailable, match="no whole JSON document"):
         answer(200, content=content).json()
+
+
+def test_a_machine_without_file_handles_is_no_fault_of_the_system_that_was_called() -> None:
+    error = OSError(errno.EMFILE, "Too many open files")
+    fault = network_fault(error, name="shop", host="shop.example", where="GET /x", intent="once", sent=False)
+    assert isinstance(fault, Unavailable)
+    assert "no further file handle" in str(fault)
+    assert "ulimit -n" in fault.remedy

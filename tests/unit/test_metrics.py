@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import re
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
 
+from connector.budget import Limits
 from connector.config.values import Address
 from connector.document import load
 from connector.errors import LedgerError, Misconfigured, Unavailable
@@ -45,7 +47,7 @@ def looking(tmp_path: Path, world: World) -> Iterator[Store]:
 @pytest.fixture
 def metrics(world: World, looking: Store) -> Metrics:
     metrics = Metrics(world.flows, world.clock)
-    metrics.look_at(looking, world.engine.places.connections)
+    metrics.look_at(looking, world.engine.places.connections, {"desk": Limits(1000)})
     return metrics
 
 
@@ -291,3 +293,16 @@ def test_it_is_served_in_the_format_that_is_asked_for(metrics: Metrics) -> None:
     _, headers, body = answers["gzip"]
     assert headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(body).endswith(b"# EOF\n")
+
+
+def test_the_calls_of_the_day_and_what_the_budget_leaves_are_told_whichever_process_made_them(
+    metrics: Metrics, world: World
+) -> None:
+    world.store.spend({"desk": 400, "shop": 7}, {}, world.clock.now())
+    assert value(metrics, "connector_calls_day", connection="shop") == 7
+    assert value(metrics, "connector_calls_day", connection="desk") == 400
+    assert value(metrics, "connector_budget_calls", connection="desk") == 1000
+    assert value(metrics, "connector_budget_left", connection="desk") == 600
+    assert 3600 < value(metrics, "connector_budget_ends_seconds", connection="desk") < 3 * 3600
+    world.clock.forward(hours=2)
+    assert value(metrics, "connector_budget_ends_seconds", connection="desk") == math.inf

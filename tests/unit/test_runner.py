@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -13,7 +14,7 @@ from connector.config.schema import Daemon
 from connector.engine.report import PassReport, Progress
 from connector.errors import Busy, LedgerError, Unavailable
 from connector.flow import Flow, Mapping
-from connector.runner.embedded import EmbeddedRunner, tell_report
+from connector.runner.embedded import EmbeddedRunner, Every, tell_report
 from connector.runner.pulse import Pulse
 
 PATIENCE = 10.0
@@ -319,3 +320,30 @@ def test_a_flow_whose_every_pass_fails_shows_no_sign_of_life_until_one_ends_well
     broken = False
     runner._poll("a")
     assert runner.pulse.unhealthy() == {}
+
+
+def test_after_a_leap_back_of_the_clock_every_flow_polls_within_its_interval(rig: Rig) -> None:
+    passes = Passes()
+    runner = rig(passes, flow("orders", every=3600.0))
+    passes.wait_for("orders", 1)
+    jobs = {job.id: job for job in runner._scheduler.get_jobs()}
+    for job in jobs.values():
+        job.modify(
+            next_run_time=job.next_run_time + timedelta(hours=5)
+        )  # what a clock put back by five hours makes of it
+    nightly = jobs["nightly:orders"].next_run_time
+
+    runner.clock_leapt()
+
+    after = {job.id: job for job in runner._scheduler.get_jobs()}
+    for name in ("poll:orders", "sweep:orders", "watch", "prune"):
+        assert after[name].next_run_time <= datetime.now(UTC) + after[name].trigger.interval
+    assert after["nightly:orders"].next_run_time == nightly
+
+
+def test_a_clock_put_forward_by_years_makes_no_list_of_all_that_was_missed() -> None:
+    trigger = Every(seconds=1)
+    before, now = datetime(1970, 1, 2, tzinfo=UTC), datetime(2026, 11, 20, tzinfo=UTC)
+    assert trigger.get_next_fire_time(before, now) == now
+    assert trigger.get_next_fire_time(now, now) == now + timedelta(seconds=1)
+    assert trigger.get_next_fire_time(now - timedelta(seconds=1.5), now) == now - timedelta(seconds=0.5)

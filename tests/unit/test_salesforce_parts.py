@@ -24,16 +24,11 @@ def test_defaults_are_those_that_the_page_promises() -> None:
     plain = settings()
     assert (plain.version, plain.settle_after, plain.batch, plain.page, plain.margin) == ("66.0", 600, 200, 2000, 5)
     assert plain.token_url == f"{URL}/services/oauth2/token"
-    assert plain.budget is None
 
 
-def test_durations_and_shares_may_be_written_for_people() -> None:
-    written = settings(
-        settle_after="10m", margin="2s", budget={"reserve": "20%", "calls_per_day": 5}, timeouts={"read": 3}
-    )
+def test_durations_may_be_written_for_people() -> None:
+    written = settings(settle_after="10m", margin="2s", timeouts={"read": 3})
     assert (written.settle_after, written.margin, written.timeouts.read) == (600, 2, 3)
-    assert written.budget is not None
-    assert written.budget.reserve == 0.2
 
 
 @pytest.mark.parametrize(
@@ -45,7 +40,6 @@ def test_durations_and_shares_may_be_written_for_people() -> None:
         ({"version": "31.0"}, "46.0"),
         ({"batch": 201}, "batch"),
         ({"page": 0}, "page"),
-        ({"budget": {"reserve": "100%"}}, "reserve"),
         ({"settle_after": "ten minutes"}, "settle_after"),
         ({"auth": {"grant": "password"}}, "client_credentials"),
         ({"auth": {"grant": "jwt", "client_id": "x"}}, "private_key"),

@@ -84,6 +84,7 @@ connections:
     site: RefArch
     client_id: a
     client_secret: ${file:secret}
+    budget: {calls_per_day: "${PAGE}"}
     margin: 5s
     index_lag: 30
     timeouts: {connect: 5, read: 500ms, total: "${TOTAL}"}

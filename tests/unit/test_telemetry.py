@@ -149,3 +149,27 @@ def test_a_fact_that_cannot_be_json_does_not_lose_the_line() -> None:
     telemetry.set_up(format="json", stream=out)
     tell("poll", flow="a", calls={("shop", 1): 2}, odd=object())
     assert lines(out)[0]["flow"] == "a"
+
+
+def test_what_a_library_says_a_thousand_times_a_second_comes_once_in_ten_minutes_with_its_number() -> None:
+    now = 0.0
+    out = io.StringIO()
+    telemetry.set_up(format="json", stream=out)
+    (handler,) = (each for each in logging.getLogger().handlers if isinstance(each.formatter, telemetry.JsonLines))
+    handler.filters[:] = [telemetry.Repeats(lambda: now)]
+    library = logging.getLogger("asyncio")
+    for _ in range(1000):
+        library.error("socket.accept() out of system resource")
+    library.error("something else")
+    tell("prune_failed", error="x")
+    tell("prune_failed", error="x")
+    now = 601.0
+    library.error("socket.accept() out of system resource")
+    said = [(line["event"], line["text"].partition(":")[0], line.get("repeated")) for line in lines(out)]  # type: ignore[attr-defined]
+    assert said == [
+        ("library", "socket.accept() out of system resource", None),
+        ("library", "something else", None),
+        ("prune_failed", "the ledger could not be pruned", None),
+        ("prune_failed", "the ledger could not be pruned", None),
+        ("library", "socket.accept() out of system resource", 999),
+    ]

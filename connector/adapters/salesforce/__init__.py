@@ -20,7 +20,7 @@ from connector.adapters.salesforce.signin import SignIn
 from connector.adapters.salesforce.streams import Streams
 from connector.errors import Misconfigured
 from connector.http import Http
-from connector.model import Cursor, Page, Record, Report, Result, Select, Setup, StreamUse, Write
+from connector.model import Cursor, Page, Record, Report, Result, Select, Setup, StreamUse, Usage, Write
 
 if TYPE_CHECKING:
     from connector.adapters.salesforce.parts import Parts
@@ -37,7 +37,7 @@ class Salesforce:
         self.name, self._settings, self._clock = name, settings, clock
         self.streams: Mapping[str, Stream] = Streams(settings)
         self._http = Http(name, clock=clock, timeouts=settings.timeouts, ca_file=settings.ca_file)
-        self._gauge = Gauge(name, settings.budget, clock)
+        self._gauge = Gauge(clock)
         self._sign_in = SignIn(self._http, settings, clock)
         self._lock = threading.Lock()
         self._made: Parts | None = None
@@ -67,10 +67,8 @@ class Salesforce:
             raise ValueError(
                 f"{stream} takes one kind of write in a call: {', '.join(sorted(target.writes)) or 'none'}"
             )
-        if op != "update":
-            self._gauge.check()
-            if op == "create" and any(write.uncertain for write in batch):
-                self._parts.checker.must_refuse_a_second(stream)
+        if op == "create" and any(write.uncertain for write in batch):
+            self._parts.checker.must_refuse_a_second(stream)
         with self._http.within(2 * self._settings.timeouts.total):
             if op == "append":
                 return self._parts.comments.append(target, batch)
@@ -85,6 +83,10 @@ class Salesforce:
     def calls(self) -> int:
         """Requests sent so far, sign-ins and tries again included."""
         return self._http.calls
+
+    def usage(self) -> Usage | None:
+        """How many calls the org has used of how many, by its last reply."""
+        return self._gauge.usage
 
     def longest_call(self) -> float:
         """A write ends within twice the total time of a call, after at most one more in which another thread signs in."""

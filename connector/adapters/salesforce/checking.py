@@ -16,7 +16,7 @@ from connector.adapters.salesforce.fields import field_problems
 from connector.adapters.salesforce.names import name_problems, named_in
 from connector.adapters.salesforce.settings import Settings
 from connector.adapters.salesforce.signin import SignIn
-from connector.errors import ConnectionFault, Misconfigured, RateLimited, RemoteError
+from connector.errors import ConnectionFault, Misconfigured, RemoteError
 from connector.http import Response, clock_problems
 from connector.model import Problem, Report, StreamUse
 
@@ -47,10 +47,6 @@ class Checker:
             if error.code in ("404", "410", "NOT_FOUND"):  # no such version: every stream would fail
                 return Report(self._facts(), [Problem(str(error), error.remedy, setting="version")])
             # The limits themselves need the permission View Setup; that we were let in is what was asked
-        try:
-            self._gauge.check()
-        except RateLimited as error:
-            problems.append(Problem(str(error), error.remedy))
         for use in uses:
             problems += self._of_stream(use)
         problems += self._of_names(uses)

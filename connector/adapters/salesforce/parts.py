@@ -33,7 +33,7 @@ class Parts:
     ) -> None:
         self.client = Client(http, http.session(gauge.hear), sign_in, url=settings.url, version=settings.version)
         describe = Describer(self.client)
-        self.reader = Reader(self.client, settings, clock, gauge, sign_in, describe)
+        self.reader = Reader(self.client, settings, clock, sign_in, describe)
         references = References(self.client.rows)
         self.writer = Writer(
             self.client,

@@ -14,7 +14,6 @@ from typing import Any, Literal
 from connector import stamps
 from connector.adapter import Clock, Stream
 from connector.adapters.salesforce import comments, cursor, soql
-from connector.adapters.salesforce.budget import Gauge
 from connector.adapters.salesforce.client import Client
 from connector.adapters.salesforce.conditional import guard
 from connector.adapters.salesforce.cursor import Position
@@ -36,12 +35,11 @@ class Reader:
         client: Client,
         settings: Settings,
         clock: Clock,
-        gauge: Gauge,
         sign_in: SignIn,
         describe: Callable[[str], dict[str, Any]],
     ) -> None:
         self._client, self._settings, self._clock = client, settings, clock
-        self._gauge, self._sign_in, self._describe = gauge, sign_in, describe
+        self._sign_in, self._describe = sign_in, describe
 
     def pages(self, stream: Stream, since: Cursor | datetime | None, select: Select, overlap: float) -> Iterator[Page]:
         """Rows changed since, oldest first, one query a page; at least one page."""
@@ -51,7 +49,6 @@ class Reader:
         conditions = self._conditions(stream, select)
         limit = self._settings.page
         while True:
-            self._gauge.check()
             began = self._clock.now()
             query = soql.page(stream.name, names, start=at, conditions=conditions, limit=limit)
             answer, rows, done = self._client.page(query)
@@ -69,7 +66,6 @@ class Reader:
         self, stream: Stream, keys: Sequence[str], by: Literal["key", "our_key"], select: Select
     ) -> dict[str, Record]:
         """Rows by Id or by our key; those that are missing are left out. Of several with one key, the oldest."""
-        self._gauge.check()
         names = self._columns(stream, select)
         wanted = list(dict.fromkeys(keys))
         if by == "our_key":
@@ -87,7 +83,7 @@ class Reader:
         return {key: found[name] for key, name in named if name in found}
 
     def ids_by_key(self, stream: Stream, keys: Sequence[str]) -> dict[str, str]:
-        """Our key → Id, for keys that exist. Not held back by the budget: it ends a write."""
+        """Our key → Id, for keys that exist."""
         key_field = self._key_field(stream)
         found: dict[str, str] = {}
         for query in soql.among(stream.name, ["Id", key_field], key_field, keys):

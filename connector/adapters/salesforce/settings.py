@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from connector.http import Seconds, Timeouts, check_url
 from connector.secret import Secret
@@ -14,23 +14,8 @@ API_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 _OLDEST = 46
 
 
-def share(value: Any) -> Any:
-    """`20%` as 0.2; a number between 0 and 1 as it is."""
-    match = re.match(r"(\d{1,2}(?:\.\d+)?) ?%\Z", value) if isinstance(value, str) else None
-    return float(match[1]) / 100 if match else value
-
-
 def _base(value: str) -> str:
     return check_url(value)
-
-
-_SHARE = [
-    {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
-    {"type": "string", "pattern": r"^\d{1,2}(?:\.\d+)? ?%$"},
-]
-Share = Annotated[
-    float, BeforeValidator(share), Field(ge=0, lt=1), WithJsonSchema({"anyOf": _SHARE, "examples": ["20%", 0.2]})
-]
 
 
 class _Part(BaseModel):
@@ -57,13 +42,6 @@ class Jwt(_Part):
     )
 
 
-class Budget(_Part):
-    """How many calls are ours. `reserve` is the share of the org's daily calls that is left to people and others."""
-
-    calls_per_day: int | None = Field(default=None, gt=0, description="calls of ours in a rolling 24 hours")
-    reserve: Share = Field(default=0.2, description="share of the org's daily calls that is left to others")
-
-
 class Settings(_Part):
     """One Salesforce org. Times are seconds, or written as `90s`, `10m`, `1h`."""
 
@@ -76,7 +54,6 @@ class Settings(_Part):
     version: str = Field(
         default="66.0", description="API version, in quotes", json_schema_extra={"pattern": r"^\d{2,3}\.0$"}
     )
-    budget: Budget | None = Field(default=None, description="how many calls are ours")
     settle_after: Seconds = Field(default=600, description="how late a write may commit after we gave it up")
     batch: int = Field(default=200, ge=1, le=200, description="rows in one write")
     page: int = Field(default=2000, ge=1, le=2000, description="rows in one query page")
