@@ -192,7 +192,8 @@ class SqliteStore(Desk, BudgetBook, Upkeep):
         record = None
         if row[14] is not None:
             body = self._bodies.plain(db, row[0], row[14])
-            record = _record(row[3], site, row[4], row[5], row[6], body, row[15])
+            if body is not None:
+                record = _record(row[3], site, row[4], row[5], row[6], body, row[15])
         return Leased(
             row=row[0],
             rev=row[1],
@@ -276,7 +277,8 @@ class SqliteStore(Desk, BudgetBook, Upkeep):
                     f'JOIN "row" ON "row".id = record."row" WHERE record."row" IN ({marks(len(part))})',
                     part,
                 ).fetchall():
-                    body = self._bodies.plain(db, row[0], row[6])
+                    if (body := self._bodies.plain(db, row[0], row[6])) is None:
+                        continue
                     record = _record(row[1], self._words.text(row[2]), row[3], row[4], row[5], body, row[7])
                     if record is not None:
                         found[row[0]] = (record, self._words.selection(row[8]))

@@ -60,8 +60,9 @@ class Bodies:
 
     # -- out -----------------------------------------------------------------------------------------------------------
 
-    def plain(self, db: sqlite3.Connection, row: int, body: bytes) -> bytes:
-        """The document of a row as it was given."""
+    def plain(self, db: sqlite3.Connection, row: int, body: bytes) -> bytes | None:
+        """The document of a row as it was given; None when it was damaged, or put there from another row: it is fetched again.
+        LedgerError when its key is not configured."""
         if body[:1] != MARKED:
             return body
         number = number_of(body)
@@ -72,13 +73,7 @@ class Bodies:
         if key is None:
             since = db.execute("SELECT since FROM encryption WHERE id=?", (number,)).fetchone()
             raise self._refusal(number, since[0] if since else 0.0)
-        opened = key.opened(row, body)
-        if opened is None:
-            raise LedgerError(
-                f"ledger {self._path}: the stored record of row {row} was damaged or exchanged; put back a backup, "
-                "or delete it (sqlite3 FILE 'delete from record where \"row\"=…'): it is fetched again when it is needed"
-            )
-        return opened
+        return key.opened(row, body)
 
     # -- in ------------------------------------------------------------------------------------------------------------
 
@@ -149,10 +144,11 @@ class Bodies:
             after, seen, size = row, seen + 1, size + len(body)
             number = number_of(body)
             if number != self._current:
-                if body[:1] == MARKED and number not in self._known and self._keys.lost:
+                lost = body[:1] == MARKED and number not in self._known and self._keys.lost
+                plain = None if lost else self.plain(db, row, body)
+                if plain is None:
                     gone.append((row,))
                 else:
-                    plain = self.plain(db, row, body)
                     new.append((seal(row, plain) if seal else plain, row))
                     bare = bare or body[:1] != MARKED
             if size > _PART_BYTES:
