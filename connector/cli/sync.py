@@ -54,12 +54,14 @@ def command(session: Session, flows: tuple[str, ...], dry_run: bool) -> int:
             interrupted = assembly.stop.is_set()
     if dry_run:
         for each in counts:
-            _show_dry_run(each)
+            show_dry_run(each)
         return exit_code([each.problem for each in counts], parked=0)
     _show_reports(reports)
     code = exit_code([report.problem for report in reports], parked=sum(report.parked for report in reports))
     for flow in busy:
-        click.echo(f"{flow}: another process is making a pass of it right now, which does the same", err=True)
+        click.echo(
+            f"{flow}: another process is at work on it right now; a daemon does the same as this command", err=True
+        )
         code = code or 1
     if interrupted:
         click.echo("stopped before the end; the next pass goes on from here", err=True)
@@ -178,7 +180,8 @@ def _show_reports(reports: Sequence[PassReport]) -> None:
         click.echo("what they wait for: connector status")
 
 
-def _show_dry_run(dry: DryRun) -> None:
+def show_dry_run(dry: DryRun) -> None:
+    """Counts by outcome, route and reason."""
     click.echo(f"{dry.flow}: {dry.read:,} read, nothing sent, nothing stored")
     for title, counts in (("outcome", dry.outcomes), ("route", dry.routes), ("reason", dry.reasons)):
         if counts:

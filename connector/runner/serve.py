@@ -15,11 +15,16 @@ from connector.runner.assembly import Assembly, assembled, refuse_lost_flows
 from connector.runner.embedded import EmbeddedRunner
 from connector.runner.pulse import Pulse
 from connector.runner.signals import Signals
+from connector.runner.turns import Turns
 from connector.store import Store, open_store
 from connector.telemetry import Tell
 
 if TYPE_CHECKING:
     from connector.metrics import Metrics
+
+
+_PATIENCE = 10.0
+"""Seconds that a poll waits for a backfill to let it in."""
 
 
 class Vitals:
@@ -57,8 +62,9 @@ def serve(config: Config, signals: Signals, tell: Tell) -> int:
             now = assembly.clock.now()
             return assembly.store.prune(now, delivered=keep.delivered_records, parked=keep.parked, audit=keep.audit)
 
+        turns = Turns(assembly.engine, assembly.store, flows, assembly.stop, patience=_PATIENCE)
         runner = EmbeddedRunner(
-            passes=metrics.measured(assembly.engine) if metrics else assembly.engine,
+            passes=metrics.measured(turns) if metrics else turns,
             flows=flows,
             timings=config.daemon,
             tell=tell,

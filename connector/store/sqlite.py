@@ -15,14 +15,22 @@ from connector.errors import LedgerError
 from connector.model import Cursor, Page, Record, Row, RowState
 from connector.store import Books, Cause, Ingested, Leased, LeaseToken, Moved, Settle
 from connector.store import sqlite_schema as schema
+from connector.store.sqlite_backfill import Backfills, move_backfill
+from connector.store.sqlite_backup import Copying
 from connector.store.sqlite_desk import CAUSED, Desk
+from connector.store.sqlite_forget import Forgetting
 from connector.store.sqlite_hand import Choice, audited, drop_rows, replay_rows
 from connector.store.sqlite_ingest import Intake, add_to_books, ingest_page
 from connector.store.sqlite_lock import Locks
+from connector.store.sqlite_mend import Mending
 from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
 
 _RUNNER_BYTE = 0
+_NEWEST = "~"
+"""The stamp of what was forgotten: no version is newer."""
+_BYTES = {"flow": 1, "turn": 1 << 20, "backfill": 2 << 20}
+"""Where the bytes begin that stand for a flow each."""
 
 
 def _record(key: Any, site: str, stamp: str | None, our_key: Any, flags: int, body: bytes, claimed_by: Any) -> Record:
@@ -38,7 +46,7 @@ def _record(key: Any, site: str, stamp: str | None, our_key: Any, flags: int, bo
     )
 
 
-class SqliteStore(Desk):
+class SqliteStore(Desk, Backfills, Mending, Forgetting, Copying):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
 
     def __init__(self, path: Path) -> None:
@@ -52,11 +60,12 @@ class SqliteStore(Desk):
 
     @contextmanager
     def hold(self, what: str) -> Iterator[None]:
-        flow = self._prepare(what.removeprefix("flow:")) if what.startswith("flow:") else None
-        if flow is None and what != "runner":
+        kind, _, name = what.partition(":")
+        if kind not in _BYTES and what != "runner":
             raise ValueError(f"{what!r} cannot be held: `runner` or `flow:<id>`")
-        with self._locks.hold(_RUNNER_BYTE if flow is None else 1 + flow, what):
-            if flow is not None:
+        flow = self._prepare(name) if kind in _BYTES else None
+        with self._locks.hold(_RUNNER_BYTE if flow is None else _BYTES[kind] + flow, what):
+            if flow is not None and kind == "flow":
                 self._take_over(flow)
             yield
 
@@ -88,6 +97,7 @@ class SqliteStore(Desk):
         lease: float | None = None,
         fields: frozenset[str] | None = None,
         move: bool = True,
+        backfill: str | None = None,
     ) -> Ingested:
         at = now.timestamp()
         selection = None if fields is None else orjson.dumps(sorted(fields)).decode()
@@ -103,7 +113,9 @@ class SqliteStore(Desk):
         )
         with self._write() as db:
             done = ingest_page(self._words, db, intake, page.records)
-            if move and page.cursor is not None:
+            if backfill is not None:
+                move_backfill(db, number, backfill, page)
+            elif move and page.cursor is not None:
                 db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (bound(page.cursor), at, number))
         return done
 
@@ -246,7 +258,8 @@ class SqliteStore(Desk):
                     (*part, flow),
                 ).fetchall():
                     found[(self._words.text(site), shown(key))] = stamp
-        return found
+        unknown = [place for place in keys if place not in found]
+        return found | dict.fromkeys(self.is_forgotten(flow, unknown) if unknown else (), _NEWEST)
 
     def counts(self) -> Sequence[Books]:
         names = ("rows", "done", "filtered", "foreign", "parked", "pending", "dropped", "read", "repeated", "superseded",

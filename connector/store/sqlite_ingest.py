@@ -14,6 +14,7 @@ from connector.store import Ingested, Leased
 from connector.store.sqlite_many import write_many
 from connector.store.sqlite_rows import lines_of
 from connector.store.sqlite_schema import DEAD, DELETED, DROPPED, OWN, PENDING, STATES
+from connector.store.sqlite_tombstones import forgotten_among
 from connector.store.sqlite_values import at_time, bound, dump, marks, shown
 from connector.store.sqlite_words import Words
 
@@ -73,10 +74,14 @@ def ingest_page(words: Words, db: sqlite3.Connection, intake: Intake, records: S
     known = _known(words, db, intake.flow, [key for _, key in chosen])
     next_id = int(db.execute('SELECT coalesce(max(id), 0) FROM "row"').fetchone()[0]) + 1
     older: list[Leased] = []
+    unknown = [(site, key, one.our_key) for (site, key), one in chosen.items() if (site, key) not in known]
+    forgotten = forgotten_among(words, db, intake.key, intake.flow, unknown) if unknown else ()
     for place, record in chosen.items():
         body = dump(record.fields)
         old = known.get(place)
-        if old is None:
+        if place in forgotten:
+            intake.repeated += 1
+        elif old is None:
             _add(words, intake, next_id, record, body)
             next_id += 1
         elif _is_new(old, record, digest := content_digest(intake.key, record, body)):

@@ -18,6 +18,7 @@ from connector.testing.store_keeping import KeepingPromises
 from connector.testing.store_lease import LeasePromises
 from connector.testing.store_processes import ProcessPromises
 from connector.testing.store_remap import RemapPromises
+from connector.testing.store_tools import ToolsPromises
 
 
 class StoreContract(
@@ -28,6 +29,7 @@ class StoreContract(
     HandPromises,
     DeskPromises,
     RemapPromises,
+    ToolsPromises,
     ProcessPromises,
 ):
     """Every promise of `connector.store.Store`. `make` and `url` are yours."""

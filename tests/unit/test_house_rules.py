@@ -31,7 +31,9 @@ MAY_KNOW: dict[str, set[str]] = {
     "flow": {"mapping.spec", "model"},
     "mapping": {"document", "errors", "mapping", "model", "stamps"},
     "store": {"digests", "errors", "model", "store"},
-    "engine": {"adapter", "digests", "engine", "errors", "flow", "keys", "mapping.spec", "model", "retry", "store="},
+    "engine": {
+        "adapter", "digests", "engine", "errors", "flow", "keys", "mapping.spec", "model", "retry", "stamps", "store=",
+    },
     "http": {"adapter", "errors", "http*", "model", "secret"},
     "telemetry": set(),
     "config": {"adapter", "config", "document", "errors", "flow", "mapping", "model", "retry", "secret", "stamps"},
@@ -46,7 +48,7 @@ MAY_KNOW: dict[str, set[str]] = {
         "sandbox", "secret", "stamps", "store=", "telemetry",
     },
     "sandbox": {"sandbox"},
-    "testing": {"adapter", "errors", "model", "stamps", "store=", "testing"},
+    "testing": {"adapter", "digests", "errors", "model", "stamps", "store=", "testing"},
 }  # fmt: skip
 """Part of the package → parts that it may import. `store=` is the seam alone, not what implements it; `http*` are
 the modules whose names begin so; "" is the package's public names. An adapter may know what ADAPTERS says, and its own folder."""
