@@ -51,8 +51,9 @@ class Reconciling:
         self._digester = Digester(engine.store.digest_key)
         self._source = engine.places.source(self._flow)
         self._begins, self._recreate, self._progress = begins, recreate, progress
+        polled = engine.store.pulses().get(self._flow.id, (None, None))[0] or engine.clock.now()
         pause = timedelta(seconds=2 * self._flow.every + self._flow.overlap)
-        self._late = stamps.stamp(engine.clock.now() - pause)
+        self._late = stamps.stamp(min(polled, engine.clock.now()) - pause)
         """What was changed after it is the next poll's."""
         self._seen: set[tuple[str, str]] = set()
         self._keys: dict[str, str] = {}
@@ -173,7 +174,7 @@ class Reconciling:
             if row is None and (record.site, record.key) in forgotten:
                 self.found.left["forgotten"] += 1
             elif record.own or record.deleted or (record.stamp or "") > self._late:
-                self.found.left["own, deleted, or changed just now"] += 1
+                self.found.left["changed since the last poll, or our own"] += 1
             elif row is not None and row.state in ("pending", "parked", "dropped", "foreign"):
                 self.found.left[row.state] += 1
             else:

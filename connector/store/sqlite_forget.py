@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 
 from connector.errors import Busy
 from connector.store.sqlite_file import LedgerFile
@@ -16,7 +17,7 @@ from connector.store.sqlite_hand import audited
 from connector.store.sqlite_ingest import add_to_books
 from connector.store.sqlite_mend import standing_alone
 from connector.store.sqlite_schema import DEAD, PENDING, STATES
-from connector.store.sqlite_tombstones import digest, forgotten_among
+from connector.store.sqlite_tombstones import any_forgotten, digest, forgotten_among
 from connector.store.sqlite_values import bound, dump, load, marks, shown
 from connector.store.tools import Forgotten, Name
 
@@ -45,9 +46,17 @@ class Forgetting(LedgerFile):
         return Forgotten(erased, entries, texts)
 
     def is_forgotten(self, flow: str, names: Sequence[Name]) -> Collection[Name]:
-        number = self._prepare(flow)
         with self._read() as db:
-            return forgotten_among(self._words, db, self.digest_key, number, [(site, key, None) for site, key in names])
+            number = db.execute("SELECT id FROM flow WHERE name=?", (flow,)).fetchone()
+            if number is None or not any_forgotten(db):
+                return set()
+
+            def known(site: str) -> int:
+                found = db.execute("SELECT id FROM word WHERE text=?", (bound(site),)).fetchone()
+                return int(found[0]) if found else 0
+
+            asked = [(site, key, None) for site, key in names]
+            return forgotten_among(db, self.digest_key, int(number[0]), cache(known), asked)
 
     def is_name_forgotten(self, name: str) -> bool:
         with self._read() as db:

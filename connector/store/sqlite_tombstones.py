@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
 from connector.store.sqlite_values import marks
-from connector.store.sqlite_words import Words
 from connector.store.tools import Name
 
 
+def any_forgotten(db: sqlite3.Connection) -> bool:
+    """Whether there is anything to pass over: asked once a page."""
+    return db.execute("SELECT 1 FROM forgotten LIMIT 1").fetchone() is not None
+
+
 def forgotten_among(
-    words: Words, db: sqlite3.Connection, key: bytes, flow: int, records: Iterable[tuple[str, str, str | None]]
+    db: sqlite3.Connection,
+    key: bytes,
+    flow: int,
+    sites: Callable[[str], int],
+    records: Iterable[tuple[str, str, str | None]],
 ) -> set[Name]:
-    """Those of these (site, key, our key) that were forgotten, by record or by our key on them. One look where nothing was."""
-    if db.execute("SELECT 1 FROM forgotten LIMIT 1").fetchone() is None:
-        return set()
+    """Those of these (site, key, our key) that were forgotten, by record or by our key on them. `sites`: numbers of sites."""
     asked: dict[bytes, set[Name]] = {}
     for site, name, ours in records:
-        asked.setdefault(digest(key, "record", str(flow), str(words.number(site)), name), set()).add((site, name))
+        asked.setdefault(digest(key, "record", str(flow), str(sites(site)), name), set()).add((site, name))
         if ours:
             asked.setdefault(digest(key, "ours", ours), set()).add((site, name))
     found: set[Name] = set()

@@ -147,7 +147,7 @@ def test_a_backfill_says_what_it_cannot_do(full: Process, tmp_path: Path) -> Non
         (("orders-to-cases",), "Missing option '--from'"),
         (("orders-to-cases", "--from", "yesterday"), "--from: 'yesterday' is no time; write beginning, now, 7d"),
         (("orders-to-cases", "--from", "1d", "--to", "2d"), "the window ends before it begins"),
-        (("orders", "--from", "1d"), "did you mean 'orders-to-cases'?"),
+        (("orders", "--from", "1d"), "no flow 'orders'; known: cases-to-orders, orders-to-cases"),
     ):
         ended = run(folder, "backfill", *arguments)
         assert (ended.code, says in ended.err) == (2, True), ended.said
@@ -176,7 +176,7 @@ def test_a_customer_is_forgotten_beside_the_daemon_and_nothing_is_made_of_them_a
         number, email = order["order_no"], order["customer_info"]["email"]
         wait_until(control.cases)
         (case,) = control.cases()
-        control.agent_decide(id=case["Id"], resolution="Hold")
+        control.agent_decide(case=case["Id"], resolution="Hold")
         wait_until(control.notes)
         other = control.place_order(c_addressMismatch=True)["order_no"]
         wait_until(lambda: len(control.cases()) == 2)
@@ -189,8 +189,9 @@ def test_a_customer_is_forgotten_beside_the_daemon_and_nothing_is_made_of_them_a
         ended = run(folder, "forget", case["Id"])
         assert ended.code == 0, ended.said
         assert "2 records erased" in ended.out
-        assert f"service.Case   {case['Id']}" in ended.out
-        assert case["Commerce_Key__c"] in ended.out
+        assert ["service.Case", case["Id"], case["Commerce_Key__c"]] in [
+            line.split() for line in ended.out.splitlines()
+        ]
         assert "the ledger's file was written anew" in ended.out
         left = bytes_of(folder)
         assert not [name for name in (number, email, case["Id"], case["Commerce_Key__c"]) if name.encode() in left]
@@ -198,7 +199,7 @@ def test_a_customer_is_forgotten_beside_the_daemon_and_nothing_is_made_of_them_a
 
         repeated = {name: one["repeated"] for name, one in flows(folder).items()}
         control.change_order(number=number, c_fulfillmentStatus="DELAYED")
-        control.agent_close(id=case["Id"], resolution="Release")
+        control.agent_reopen(case=case["Id"])
         wait_until(lambda: all(one["repeated"] > repeated[name] for name, one in flows(folder).items()))
         assert len(control.cases()) == 2
         assert number.encode() not in bytes_of(folder).replace(b'"id":"%b"' % number.encode(), b"")
@@ -220,7 +221,7 @@ def test_a_lost_ledger_is_reconciled_without_a_second_case(shop: Process, tmp_pa
     folder, control = lay_out(tmp_path / "lost", shop, start="beginning"), shop.control
     for _ in range(24):
         control.place_order(c_addressMismatch=True)
-    assert run(folder, "sync").code == 0
+    assert [run(folder, "sync").code for _ in range(2)] == [0, 0]
     cases = {case["Commerce_Key__c"]: case for case in control.cases()}
     agreed = run(folder, "reconcile", "orders-to-cases")
     assert agreed.code == 0, agreed.said
@@ -241,10 +242,11 @@ def test_a_lost_ledger_is_reconciled_without_a_second_case(shop: Process, tmp_pa
     assert len(control.cases()) == len(cases)
     assert run(folder, "sync").code == 0
 
+    assert run(folder, "sync").code == 0
     some = sorted(cases)
-    control.agent_delete(id=cases[some[0]]["Id"])
-    control.agent_edit(id=cases[some[1]]["Id"], Subject="typed over")
-    wait_until(lambda: run(folder, "reconcile", "orders-to-cases").code == 1)
+    control.agent_delete(case=cases[some[0]]["Id"])
+    control.agent_edit(case=cases[some[1]]["Id"], fields={"Subject": "typed over"})
+    wait_until(lambda: run(folder, "sync").code == 0 and run(folder, "reconcile", "orders-to-cases").code == 1)
     found = json.loads(run(folder, "reconcile", "orders-to-cases", "--apply", "--recreate", "--format", "json").out)
     assert sorted((each["kind"], each["told"]) for each in found["differences"])[0] == ("differs", "Subject")
     assert {each["kind"] for each in found["differences"]} == {"differs", "gone"}

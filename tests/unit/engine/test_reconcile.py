@@ -25,7 +25,8 @@ def settled(tmp_path: Path) -> World:
     for key in "12345":
         world.order(key)
     world.tick()
-    world.clock.forward(minutes=60)
+    world.tick(minutes=60)
+    world.tick("cases-to-orders")
     return world
 
 
@@ -49,7 +50,7 @@ def repaired(world: World, one: Reconciling, found: Reconciled) -> int:
     count = one.apply(found.repairs)
     assert all(books.balanced for books in world.store.counts())
     world.tick()
-    world.clock.forward(minutes=60)
+    world.tick(minutes=60)
     again = reconciling(world)[1]
     assert not again.repairs, again.differences
     return count
@@ -139,7 +140,7 @@ def test_what_was_cleared_and_filled_in_again_is_cleared_again(tmp_path: Path) -
     world.shop.put("orders", "1", note=None)
     world.tick()
     world.desk.put("Case", world.case_id("1"), Note="again")
-    world.clock.forward(minutes=60)
+    world.tick(minutes=60)
     one, found = reconciling(world)
     assert kinds(found) == {"differs": ["1"]}
     repaired(world, one, found)
@@ -174,7 +175,7 @@ def test_what_waits_for_somebody_is_not_repaired(settled: World) -> None:
     settled.shop.put("orders", "1", status="changed")
     settled.tick()
     assert settled.states()["1"] == "parked"
-    settled.clock.forward(minutes=60)
+    settled.tick(minutes=60)
     _, found = reconciling(settled, recreate=True)
     assert (found.differences, found.left["parked"]) == ([], 1)
 
@@ -199,7 +200,7 @@ def test_answers_are_compared_on_what_they_answer(settled: World) -> None:
     settled.desk.put("Case", settled.case_id("1"), Resolution="Release", Decided="d1")
     settled.tick("cases-to-orders")
     settled.shop.put("orders", "1", c_decision="typed over")
-    settled.clock.forward(minutes=60)
+    settled.tick("cases-to-orders", minutes=60)
     one, found = reconciling(settled, flow="cases-to-orders")
     assert [(each.kind, each.told) for each in found.differences] == [("differs", "c_decision")]
     assert one.apply(found.repairs) == 1
