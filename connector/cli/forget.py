@@ -84,9 +84,9 @@ def command(session: Session, keys: tuple[str, ...], dry_run: bool) -> int:
 
 def belonging(assembly: Assembly, keys: Sequence[str]) -> Belonging:
     """Rows of these names, of what they wrote and of what was read back of that, however many steps away."""
-    from connector.cli.explain import find, read_back
+    from connector.cli.explain import find
 
-    store, config = assembly.store, assembly.config
+    store = assembly.store
     found = Belonging(names=set(keys))
     for row in (row for key in keys for row in find(store, key)):
         flow = _flow(assembly, row.flow)
@@ -100,8 +100,7 @@ def belonging(assembly: Assembly, keys: Sequence[str]) -> Belonging:
         rows = list(found.rows.values())
         ours = {each for row in rows for each in _our_keys(assembly, row)}
         found.names |= ours | {row.key for row in rows} | {each for row in rows for each in _made(assembly, row)}
-        more: list[Row] = [*read_back(store, rows, config), *store.bearing(ours)]
-        more += _origins(assembly, rows)
+        more: list[Row] = [*_answers(assembly, rows), *store.bearing(ours), *_origins(assembly, rows)]
         found.rows |= {row.id: row for row in more}
     return found
 
@@ -135,6 +134,15 @@ def _made(assembly: Assembly, row: Row) -> Iterator[str]:
             if line.target and line.stream.partition(".")[0] == flow.destination[0]:
                 yield line.target
             yield from line.forgotten
+
+
+def _answers(assembly: Assembly, rows: Iterable[Row]) -> Iterator[Row]:
+    """What flows that answer these have read of what these made."""
+    flows = assembly.config.flows
+    for flow in flows.values():
+        answered = flows[flow.answers].id if flow.answers else None
+        for target in {line.target for row in rows if row.flow == answered for line in row.lines if line.target}:
+            yield from assembly.store.rows(flow=flow.id, key=target)
 
 
 def _origins(assembly: Assembly, rows: Iterable[Row]) -> Iterator[Row]:
