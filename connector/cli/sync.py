@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from connector.flow import Flow
     from connector.runner.assembly import Assembly
 
+_PATIENCE = 3.0
+"""Seconds to wait for a flow that another process has: a backfill lets go of it after each page."""
 Watch = Callable[[str], "Callable[[Progress], None]"]
 
 
@@ -142,12 +144,14 @@ def progress_bar(shown: bool, *, word: str = "delivered") -> Iterator[Watch]:
 
 def _passes(assembly: Assembly, flows: Sequence[str], watch: Watch, busy: list[str]) -> Iterator[PassReport]:
     from connector.errors import Busy
+    from connector.runner.turns import Turns
 
+    turns = Turns(assembly.engine, assembly.store, assembly.config.flows, assembly.stop, patience=_PATIENCE)
     for flow in flows:
         if assembly.stop.is_set():
             return
         try:
-            yield assembly.engine.run_pass(flow, progress=watch(flow))
+            yield turns.run_pass(flow, progress=watch(flow))
         except Busy:
             busy.append(flow)
 
