@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from connector import stamps
@@ -27,6 +27,8 @@ from connector.store import Backfill
 
 SHARE = 0.75
 """Of the brake: the rest is left to what is new."""
+PAUSE = timedelta(seconds=30)
+"""After a fault that says nothing of when to come again."""
 TRIES = 6
 """Faults of a remote system in a row, without a page between, after which it gives up; the next one goes on."""
 
@@ -144,7 +146,7 @@ class Backfilling:
             problem, self._tally.problem = self._tally.problem, None
             left = left if until else None
             if until or problem:
-                wait = self._failed(problem, until or self._paused())
+                wait = self._failed(problem, until or self._paused(problem))
                 if wait is None:
                     return
                 yield wait
@@ -179,13 +181,14 @@ class Backfilling:
         if self._progress is not None:
             self._progress(replace(progress, total=self._total))
 
-    def _paused(self) -> datetime | None:
-        """Until when the systems that it works with are left alone."""
+    def _paused(self, problem: RemoteError | None) -> datetime:
+        """Until when the systems that it works with are left alone: as one of them said, or as their health says."""
         scopes = [
             f"flow:{self._flow.id}",
             *(f"connection:{end[0]}" for end in (self._flow.source, self._flow.destination)),
         ]
-        return max(filter(None, map(self._shop.health.until, scopes)), default=None)
+        untils = [*map(self._shop.health.until, scopes), getattr(problem, "until", None)]
+        return max(filter(None, untils), default=self._engine.clock.now() + PAUSE)
 
     def _failed(self, problem: RemoteError | None, until: datetime | None) -> Wait | None:
         """Wait out a fault of a remote system, a bounded number of times without a page between."""

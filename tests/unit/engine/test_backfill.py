@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from connector.engine.backfill import Backfilling, Wait
 from connector.engine.report import Backfilled
-from connector.errors import Misconfigured, Unavailable
+from connector.errors import Misconfigured, RateLimited, Unavailable
 from connector.flow import Flow
 from tests.unit.engine.world import World
 
@@ -185,6 +186,22 @@ def test_it_waits_out_a_system_that_is_down_and_loses_nothing(late: World, end: 
     assert one.report().finished
     assert sorted(late.cases()) == list("123456")
     assert all(count == 1 for count in late.desk.created.values())
+
+
+def test_it_waits_as_long_as_a_system_asks_it_to(late: World) -> None:
+    old_orders(late, "1")
+    until = late.clock.now() + timedelta(hours=3)
+    late.desk.fail("write", RateLimited("slow down", until=until))
+    waits = [wait for wait in _waiting(late, backfilling(late)) if wait]
+    assert [(wait.why, wait.until) for wait in waits] == [("trouble", until)]
+    assert sorted(late.cases()) == ["1"]
+
+
+def _waiting(world: World, one: Backfilling) -> Iterator[Wait | None]:
+    for wait in one.steps():
+        yield wait
+        if wait is not None and wait.until is not None:
+            world.clock.forward(seconds=(wait.until - world.clock.now()).total_seconds())
 
 
 def test_it_gives_up_in_the_end_and_the_next_one_goes_on(late: World) -> None:
