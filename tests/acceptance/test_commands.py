@@ -323,7 +323,8 @@ def test_the_configuration_may_be_named_before_the_command_after_it_or_by_the_en
         (("status",), {"CONNECTOR_CONFIG": config}),
     ):
         ended = run(elsewhere, *arguments, env=env)
-        assert ended.code == 0, ended.said
+        assert ended.code == 1, ended.said  # 00001301 is parked
+        assert "orders-to-cases" in ended.out
 
 
 def test_a_reader_that_goes_away_is_no_defect(synced: Path) -> None:
