@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from connector.cli.table import table, text
 
@@ -33,18 +33,33 @@ def budget_problems(limits: Limits | None, adapter: Adapter, now: datetime) -> l
     ]
 
 
-def calls_table(config: Config, spent: Mapping[str, Spent], now: datetime) -> Iterator[str]:
-    """One line a connection."""
+def calls_of(config: Config, spent: Mapping[str, Spent], now: datetime) -> dict[str, dict[str, Any]]:
+    """For machines: by connection, the calls of 24 hours, what its budget leaves, and the lanes that it holds back."""
     from connector.budget import KEEPS, Spent, bounds, ends_at, tightest
 
-    rows = []
+    found: dict[str, dict[str, Any]] = {}
     for name, connection in config.connections.items():
         one = spent.get(name, Spent())
         held = list(bounds(connection.limits, one, now))
         bound = tightest(held)
-        ends = min((at for at in (ends_at(each, one, now) for each in held) if at), default=None)
-        waits = [lane for lane in KEEPS if not all(each.lets(lane) for each in held)]
-        left = f"{bound.left:,} of {bound.budget:,}" if bound else "not known" if connection.limits else "no budget"
-        until = "" if bound is None else text(ends) if ends else "longer than a day"
-        rows.append((name, one.own(now), round(one.an_hour(now)), left, until, ", ".join(waits)))
+        found[name] = {
+            "calls": one.own(now),
+            "an_hour": round(one.an_hour(now)),
+            "limited": connection.limits is not None,
+            "left": bound.left if bound else None,
+            "budget": bound.budget if bound else None,
+            "lasts_until": min((at for at in (ends_at(each, one, now) for each in held) if at), default=None),
+            "held_back": [lane for lane in KEEPS if not all(each.lets(lane) for each in held)],
+        }
+    return found
+
+
+def calls_table(config: Config, spent: Mapping[str, Spent], now: datetime) -> Iterator[str]:
+    """One line a connection."""
+    rows = []
+    for name, one in calls_of(config, spent, now).items():
+        known = one["left"] is not None
+        left = f"{one['left']:,} of {one['budget']:,}" if known else "not known" if one["limited"] else "no budget"
+        until = "" if not known else text(one["lasts_until"]) if one["lasts_until"] else "longer than a day"
+        rows.append((name, one["calls"], one["an_hour"], left, until, ", ".join(one["held_back"])))
     return table(["connection", "calls in 24 h", "an hour now", "left", "lasts until", "held back"], rows)

@@ -38,6 +38,7 @@ def command(session: Session, key: str, flow: str | None) -> int:
     chosen_flows(config.flows, [flow] if flow else [])
     with ledger(config) as store:
         rows = find(store, key, flow=config.flows[flow].id if flow else None)
+        forgotten = not rows and store.is_name_forgotten(key)
         if not flow:
             rows += [row for row in read_back(store, rows, config) if row.id not in {each.id for each in rows}]
     for row in rows:
@@ -45,6 +46,11 @@ def command(session: Session, key: str, flow: str | None) -> int:
             click.echo(visible(line))
     if rows:
         return 0
+    if forgotten:
+        click.echo(
+            f"{key}: was forgotten (connector forget): nothing is known of it, and what is read of it is passed over"
+        )
+        return 1
     click.echo(f"{key}: no flow has read such a record", err=True)
     click.echo(
         "  it may be older than the flow's `start`, not changed since, or not visible to us: "

@@ -29,6 +29,10 @@ COMMANDS = {
     "parked": "List, show, retry and drop what waits for a person.",
     "remap": "Map settled records anew after a mapping has changed; --dry-run only counts.",
     "rekey": "Bring stored records under the configured key, or under none.",
+    "backfill": "Read the records of a window of time, beside the flow's own cursor.",
+    "reconcile": "Compare both sides of a flow by key; --apply queues the repairs.",
+    "forget": "Erase a customer's record from the ledger, and say what remains elsewhere.",
+    "backup": "Write a copy of the ledger while the daemon runs.",
     "sandbox": "Start the simulated shop and case system.",
     "demo": "Show the whole way, with the sandbox and the real daemon.",
 }

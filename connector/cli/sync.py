@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from connector.flow import Flow
     from connector.runner.assembly import Assembly
 
+_PATIENCE = 3.0
+"""Seconds to wait for a flow that another process has: a backfill lets go of it after each page."""
 Watch = Callable[[str], "Callable[[Progress], None]"]
 
 
@@ -55,12 +57,14 @@ def command(session: Session, flows: tuple[str, ...], dry_run: bool) -> int:
             interrupted = assembly.stop.is_set()
     if dry_run:
         for each in counts:
-            _show_dry_run(each)
+            show_dry_run(each)
         return exit_code([each.problem for each in counts], parked=0)
     _show_reports(reports)
     code = exit_code([report.problem for report in reports], parked=sum(report.parked for report in reports))
     for flow in busy:
-        click.echo(f"{flow}: another process is making a pass of it right now, which does the same", err=True)
+        click.echo(
+            f"{flow}: another process is at work on it right now; a daemon does the same as this command", err=True
+        )
         code = code or 1
     if interrupted:
         click.echo("stopped before the end; the next pass goes on from here", err=True)
@@ -141,12 +145,14 @@ def progress_bar(shown: bool, *, word: str = "delivered") -> Iterator[Watch]:
 
 def _passes(assembly: Assembly, flows: Sequence[str], watch: Watch, busy: list[str]) -> Iterator[PassReport]:
     from connector.errors import Busy
+    from connector.runner.turns import Turns
 
+    turns = Turns(assembly.engine, assembly.store, assembly.config.flows, assembly.stop, patience=_PATIENCE)
     for flow in flows:
         if assembly.stop.is_set():
             return
         try:
-            yield assembly.engine.run_pass(flow, progress=watch(flow))
+            yield turns.run_pass(flow, progress=watch(flow))
         except Busy:
             busy.append(flow)
 
@@ -179,7 +185,8 @@ def _show_reports(reports: Sequence[PassReport]) -> None:
         click.echo("what they wait for: connector status")
 
 
-def _show_dry_run(dry: DryRun) -> None:
+def show_dry_run(dry: DryRun) -> None:
+    """Counts by outcome, route and reason."""
     click.echo(f"{dry.flow}: {dry.read:,} read, nothing sent, nothing stored")
     for title, counts in (("outcome", dry.outcomes), ("route", dry.routes), ("reason", dry.reasons)):
         if counts:

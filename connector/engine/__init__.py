@@ -95,7 +95,8 @@ class Engine:
             stopping=self._stop.is_set,
         )
 
-    def _calls(self, flow: Flow) -> dict[str, int]:
+    def calls_of(self, flow: Flow) -> dict[str, int]:
+        """Calls so far of the connections that a flow works with."""
         names = {flow.source[0], flow.destination[0]}
         return {name: self.places.connections[name].calls() for name in names}
 
@@ -104,13 +105,14 @@ class Engine:
     def run_pass(self, name: str, *, progress: OnProgress | None = None) -> PassReport:
         """Pull, push and settle one flow until nothing is due or nothing moves. Raises Busy and LedgerError."""
         flow = self.flows[name]
-        started, before = self.clock.now(), self._calls(flow)
+        started, before = self.clock.now(), self.calls_of(flow)
         tally = Tally()
         with self.store.hold(f"flow:{flow.id}"):
             self.health.look()
             if ahead := self.store.put_back(flow.id, started):
                 self._brakes.pop(flow.id, None)
                 self._tell("clock_put_back", flow=flow.name, seconds=round(ahead))
+            self.workshop(flow).brake.look()
             run = _Pass(self, self.workshop(flow), tally, progress, lane_of(flow))
             if not run.blocked(f"flow:{flow.id}"):
                 run.run()
@@ -128,14 +130,14 @@ class Engine:
         counts = dict(tally.counts)
         counts.pop("deleted", None)
         counts["waiting"] = self.pending(flow)  # by the ledger: also what nobody has tried in this pass
-        calls = {name: after - before[name] for name, after in self._calls(flow).items()}
+        calls = {name: after - before[name] for name, after in self.calls_of(flow).items()}
         seconds = (self.clock.now() - started).total_seconds()
         return PassReport(flow.name, **counts, calls=calls, seconds=seconds, problem=tally.problem, delays=tally.delays)
 
     def sweep(self, name: str, *, width: float) -> PassReport:
         """Re-read keys and stamps of the last `width` seconds and take in what surfaced late; the cursor stays."""
         flow = self.flows[name]
-        started, before = self.clock.now(), self._calls(flow)
+        started, before = self.clock.now(), self.calls_of(flow)
         tally = Tally()
         with self.store.hold(f"flow:{flow.id}"):
             run = _Pass(self, self.workshop(flow), tally, None, "sweep")
@@ -148,10 +150,10 @@ class Engine:
     def dry_run(self, name: str, *, progress: OnProgress | None = None) -> DryRun:
         """Read from the flow's cursor, map on real data and count by outcome and route; sends and stores nothing."""
         flow = self.flows[name]
-        before = self._calls(flow)
+        before = self.calls_of(flow)
         looking = Looking(self.workshop(flow), self.selection(flow))
         result = looking.dry_run(self.store.cursor(flow.id) or flow.start, progress)
-        calls = {name: after - before[name] for name, after in self._calls(flow).items()}
+        calls = {name: after - before[name] for name, after in self.calls_of(flow).items()}
         return DryRun(flow.name, *result, calls=calls, problem=looking.problem)
 
     def preview(self, name: str, records: Sequence[Record], *, live: bool = True) -> list[Preview]:
@@ -189,6 +191,7 @@ class _Pass:
         self._running: set[Future[int]] = set()
         self._tokens: dict[Future[int], LeaseToken] = {}
         self._stuck = False
+        self.backfill: str | None = None
         self._total: int | None = None
         self._chunk = max(1, shop.places.at(*shop.flow.destination).stream.batch)
 
@@ -266,8 +269,10 @@ class _Pass:
             self._wait_below(flow.concurrency)
         now = shop.clock.now()
         fields = frozenset(select.fields) if select.fields else None
-        lease = flow.lease if deliver else None
-        done = shop.store.ingest(flow.id, page, now, lease=lease, fields=fields, move=move, flying=self._flying())
+        lease, asked = flow.lease if deliver else None, self.backfill
+        done = shop.store.ingest(
+            flow.id, page, now, lease=lease, fields=fields, move=move, flying=self._flying(), backfill=asked
+        )
         self._tally.add(read=done.read, repeated=done.repeated, changed=done.changed)
         if done.token is not None and done.leased:
             for start in range(0, len(done.leased), self._chunk):

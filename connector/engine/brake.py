@@ -21,14 +21,23 @@ class Brake:
 
     def __init__(self, flow: str, limit: int | None, store: Store, clock: Clock) -> None:
         self.limit = limit
-        self._clock = clock
+        self._flow, self._store, self._clock = flow, store, clock
         self._lock = threading.Lock()
         self._made: deque[tuple[datetime, int]] = deque()
         self._sum = 0
         self._held = False
-        if limit is not None:
-            now = clock.now()
-            self._add(now, store.created(flow, now - HOUR))
+        self.held = False
+        """Whether it has held something back since it was looked at."""
+        self.look()
+
+    def look(self) -> None:
+        """Begin with what the ledger knows: other processes work on the flow too. To be called by who holds it, when nothing of
+        it is under way. The ledger counts by the minute, so what was made counts a little longer than an hour."""
+        if self.limit is None:
+            return
+        made = self._store.created_by_minute(self._flow, self._clock.now() - HOUR)
+        with self._lock:
+            self._made, self._sum, self.held = deque(made), sum(count for _, count in made), False
 
     def _add(self, now: datetime, count: int) -> None:
         if count:
@@ -47,6 +56,8 @@ class Brake:
             self._add(now, granted)
             if granted == wanted:
                 self._held = False
+            else:
+                self.held = True
             return granted
 
     def again_at(self) -> datetime:

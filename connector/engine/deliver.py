@@ -196,6 +196,7 @@ class Delivery:
             if settle.state == "parked":
                 self._tally.park(settle.reason, settle.field, settle.remedy)
         self._tally.add(**counts)
+        self._tally.by_route(settles)
         done = [work.leased for work, settle in zip(self._works, settles, strict=True) if settle.state == "done"]
         self._tally.delivered(Counter(one.last_seen for one in done if not one.was), now)
         if moved.lost:

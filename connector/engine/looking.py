@@ -15,8 +15,10 @@ from connector.engine.planner import Planner
 from connector.engine.report import Change, PlannedWrite, Preview, Progress
 from connector.errors import MappingFault, RemoteError
 from connector.model import Cursor, Record, Select
+from connector.stamps import stamp
 from connector.store import Leased
 
+FORGOTTEN = "it was forgotten (connector forget)"
 _OUTCOMES = {
     "filtered": "filtered",
     "foreign": "foreign",
@@ -24,6 +26,10 @@ _OUTCOMES = {
     "pending": "waiting",
     "done": "unchanged",
 }
+
+
+def _within(record: Record, first: str, last: str | None) -> bool:
+    return record.stamp is None or last is None or first <= record.stamp <= last
 
 
 class Looking:
@@ -35,19 +41,29 @@ class Looking:
         self.problem: RemoteError | None = None
 
     def dry_run(
-        self, since: Cursor | datetime | None, progress: Callable[[Progress], None] | None
+        self,
+        since: Cursor | datetime | None,
+        progress: Callable[[Progress], None] | None,
+        until: datetime | None = None,
     ) -> tuple[int, Mapping[str, int], Mapping[str, int], Mapping[str, int]]:
-        """Records read, and counts by outcome, by route, and by reason of those that would not be written."""
+        """Records read, and counts by outcome, by route, and by reason of those that would not be written. With `until` the
+        read is of a window of time, its ends included."""
         shop = self._shop
+        first = stamp(since) if until is not None and isinstance(since, datetime) else ""
+        last = stamp(until) if until is not None else None
+        overlap = shop.flow.overlap if until is None else 0.0
         outcomes: Counter[str] = Counter()
         routes: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
         read = 0
         place = shop.places.source(shop.flow)
         try:
-            for page in place.adapter.read(place.name, since, select=self._select, overlap=shop.flow.overlap):
-                read += len(page.records)
-                for preview in self.preview(list(page.records), live=False):
+            for page in place.adapter.read(place.name, since, select=self._select, overlap=overlap):
+                records = [one for one in page.records if _within(one, first, last)]
+                if page.records and not records and all(last and (one.stamp or "") > last for one in page.records):
+                    break
+                read += len(records)
+                for preview in self.preview(records, live=False):
                     outcomes[preview.outcome] += 1
                     if preview.outcome in ("write", "unchanged"):
                         routes[preview.route] += 1
@@ -63,7 +79,11 @@ class Looking:
 
     def preview(self, records: Sequence[Record], *, live: bool) -> list[Preview]:
         """What each record would write. With `live`, the objects as they are now stand beside it."""
-        return self.plan([self._leased(record) for record in records], live=live)
+        flow, names = self._shop.flow, [(record.site, record.key) for record in records]
+        forgotten = self._shop.store.is_forgotten(flow.id, names)
+        known = [record for record in records if (record.site, record.key) not in forgotten]
+        gone = [Preview(flow.name, site, key, "filtered", FORGOTTEN) for site, key in names if (site, key) in forgotten]
+        return self.plan([self.leased(record) for record in known], live=live) + gone
 
     def plan(self, leased: Sequence[Leased], *, live: bool) -> list[Preview]:
         """The same for rows as the ledger has them; records that are not stored are fetched."""
@@ -75,7 +95,7 @@ class Looking:
             raise stopped.problem from stopped
         return [self._preview(work, live=live) for work in works]
 
-    def _leased(self, record: Record) -> Leased:
+    def leased(self, record: Record) -> Leased:
         """The row as the ledger has it, or as it would be when it came for the first time."""
         shop, now = self._shop, self._shop.clock.now()
         fields = frozenset(self._select.fields) if self._select.fields else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from connector.errors import RemoteError
+from connector.store import Settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,19 @@ class DryRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Backfilled:
+    """What a backfill did in this process. `finished`: it came to its end; else the next one goes on."""
+
+    flow: str
+    finished: bool
+    counts: Mapping[str, int]
+    routes: Mapping[str, int]
+    waiting: int
+    calls: Mapping[str, int]
+    problem: RemoteError | None
+
+
+@dataclass(frozen=True, slots=True)
 class Remapped:
     """What a changed mapping would do to the records of a flow that were settled under another version of it. `outcomes`:
 
@@ -134,6 +148,13 @@ class Tally:
         self.remedies: dict[tuple[str, str], str] = {}
         self.problem: RemoteError | None = None
         self.delays: Counter[int] = Counter()
+        self.routes: Counter[str] | None = None
+        """By route, what was delivered; counted where somebody asks for it."""
+
+    def by_route(self, settles: Iterable[Settle]) -> None:
+        if self.routes is not None:
+            with self._lock:
+                self.routes.update(settle.route for settle in settles if settle.state == "done")
 
     def delivered(self, came: Mapping[datetime, int], now: datetime) -> None:
         """Rows that are done now, by when their versions came: those of a page came at the same time."""

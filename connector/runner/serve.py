@@ -16,6 +16,7 @@ from connector.runner.embedded import EmbeddedRunner
 from connector.runner.leaps import Leaps
 from connector.runner.pulse import Pulse
 from connector.runner.signals import Signals
+from connector.runner.turns import Turns
 from connector.runner.upkeep import Upkeep
 from connector.store import Store, open_store
 from connector.telemetry import Tell
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _LOOK = 5.0
 """Seconds between two looks at the machine's clock."""
+_PATIENCE = 10.0
+"""Seconds that a poll waits for a backfill to let it in."""
 
 
 class Vitals:
@@ -57,8 +60,9 @@ def serve(config: Config, signals: Signals, tell: Tell) -> int:
         _hold_runner(stack, assembly)
         refuse_lost_flows(assembly)
         flows = config.flows
+        turns = Turns(assembly.engine, assembly.store, flows, assembly.stop, patience=_PATIENCE)
         runner = EmbeddedRunner(
-            passes=metrics.measured(assembly.engine) if metrics else assembly.engine,
+            passes=metrics.measured(turns) if metrics else turns,
             flows=flows,
             timings=config.daemon,
             tell=tell,

@@ -15,16 +15,20 @@ from typing import Literal, Protocol
 from connector.budget import Spent
 from connector.model import Cursor, Line, Page, Record, Row, RowState, Usage
 from connector.secret import RecordKeys
+from connector.store.tools import Backfill, Forgotten, Mend, Tools
 
 __all__ = [
+    "Backfill",
     "Books",
     "Cause",
     "Extent",
+    "Forgotten",
     "GoOn",
     "Ingested",
     "LeaseToken",
     "Leased",
     "LineSettle",
+    "Mend",
     "Moved",
     "Rekeyed",
     "Settle",
@@ -195,8 +199,8 @@ class Rekeyed:
     left: bool = False
 
 
-class Store(Protocol):
-    """About ten verbs. Every verb is one transaction; each may raise LedgerError.
+class Store(Tools, Protocol):
+    """About ten verbs, and those of `Tools`. Every verb is one transaction; each may raise LedgerError.
 
     Flows are named by their id. Times are aware UTC and come from the caller: the store has no clock.
     """
@@ -205,7 +209,10 @@ class Store(Protocol):
     """Random per ledger, made once; field digests are keyed with it."""
 
     def hold(self, what: str) -> AbstractContextManager[None]:
-        """Hold `runner` or `flow:<id>` across processes until the block ends or the process dies; raises Busy."""
+        """Hold `runner` or `flow:<id>` across processes until the block ends or the process dies; raises Busy.
+
+        `backfill:<id>`: one backfill of a flow at a time. `turn:<id>`: who waits for a flow holds its turn, so that a backfill,
+        which takes it page by page, lets them in."""
         ...
 
     def cursor(self, flow: str) -> Cursor | None: ...
@@ -220,8 +227,10 @@ class Store(Protocol):
         fields: frozenset[str] | None = None,
         move: bool = True,
         flying: Collection[LeaseToken] = (),
+        backfill: str | None = None,
     ) -> Ingested:
-        """Store what really changed, raise its rev, and move the cursor, in one transaction.
+        """Store what really changed, raise its rev, and move the cursor, in one transaction; with `backfill` that of the
+        backfill of this name, and the flow's stays. What was forgotten is counted as repeated.
 
         Equal stamp with other content is a new version, a lower stamp is refused (repeated), equal stamp and content is
         repeated. With `lease` (seconds) changed rows come back leased, unless another lease on them is alive. `flying`:

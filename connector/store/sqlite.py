@@ -17,11 +17,15 @@ from connector.model import Cursor, Page, Record, Row, RowState
 from connector.secret import RecordKeys
 from connector.store import Books, Cause, Ingested, Leased, LeaseToken, Moved, Settle
 from connector.store import sqlite_schema as schema
+from connector.store.sqlite_backfill import Backfills, move_backfill
+from connector.store.sqlite_backup import Copying
 from connector.store.sqlite_budget import BudgetBook
 from connector.store.sqlite_desk import CAUSED, Desk
+from connector.store.sqlite_forget import Forgetting
 from connector.store.sqlite_hand import Choice, audited, drop_rows, replay_rows
 from connector.store.sqlite_ingest import Intake, add_to_books, ingest_page
 from connector.store.sqlite_lock import Locks
+from connector.store.sqlite_mend import Mending
 from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
 from connector.store.sqlite_upkeep import Upkeep
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
@@ -38,6 +42,10 @@ _PUT_BACK = (
     "DELETE FROM created WHERE flow=:flow AND minute>:minute",
 )
 """What lies ahead is now; new objects of the last hour before the clock was put back were made just now."""
+_NEWEST = "~"
+"""The stamp of what was forgotten: no version is newer."""
+_BYTES = {"flow": 1, "turn": 1 << 20, "backfill": 2 << 20}
+"""Where the bytes begin that stand for a flow each."""
 
 
 def _record(
@@ -62,7 +70,7 @@ def _record(
     )
 
 
-class SqliteStore(Desk, BudgetBook, Upkeep):
+class SqliteStore(Desk, BudgetBook, Upkeep, Backfills, Mending, Forgetting, Copying):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
 
     def __init__(self, path: Path, keys: RecordKeys | None = None) -> None:
@@ -76,11 +84,12 @@ class SqliteStore(Desk, BudgetBook, Upkeep):
 
     @contextmanager
     def hold(self, what: str) -> Iterator[None]:
-        flow = self._prepare(what.removeprefix("flow:")) if what.startswith("flow:") else None
-        if flow is None and what != "runner":
+        kind, _, name = what.partition(":")
+        if kind not in _BYTES and what != "runner":
             raise ValueError(f"{what!r} cannot be held: `runner` or `flow:<id>`")
-        with self._locks.hold(_RUNNER_BYTE if flow is None else 1 + flow, what):
-            if flow is not None:
+        flow = self._prepare(name) if kind in _BYTES else None
+        with self._locks.hold(_RUNNER_BYTE if flow is None else _BYTES[kind] + flow, what):
+            if flow is not None and kind == "flow":
                 self._take_over(flow)
             yield
 
@@ -126,6 +135,7 @@ class SqliteStore(Desk, BudgetBook, Upkeep):
         fields: frozenset[str] | None = None,
         move: bool = True,
         flying: Collection[LeaseToken] = (),
+        backfill: str | None = None,
     ) -> Ingested:
         at = now.timestamp()
         selection = None if fields is None else orjson.dumps(sorted(fields)).decode()
@@ -144,7 +154,9 @@ class SqliteStore(Desk, BudgetBook, Upkeep):
         with self._write() as db:
             intake.seal = self._bodies.seal(db)
             done = ingest_page(self._words, db, intake, page.records)
-            if move and page.cursor is not None:
+            if backfill is not None:
+                move_backfill(db, number, backfill, page)
+            elif move and page.cursor is not None:
                 db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (bound(page.cursor), at, number))
         return done
 
@@ -295,7 +307,8 @@ class SqliteStore(Desk, BudgetBook, Upkeep):
                     (*part, flow),
                 ).fetchall():
                     found[(self._words.text(site), shown(key))] = stamp
-        return found
+        unknown = [place for place in keys if place not in found]
+        return found | dict.fromkeys(self.is_forgotten(flow, unknown) if unknown else (), _NEWEST)
 
     def counts(self) -> Sequence[Books]:
         names = ("rows", "done", "filtered", "foreign", "parked", "pending", "dropped", "read", "repeated", "superseded",

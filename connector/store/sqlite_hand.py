@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from connector.store.sqlite_ingest import add_to_books
 from connector.store.sqlite_schema import DROPPED, OWED, PARKED, PENDING
@@ -92,6 +93,18 @@ def _forget_gone(db: sqlite3.Connection, row: int, at: float) -> None:
     """
     lines = db.execute('SELECT id, key, target, gone, forgotten FROM line WHERE "row"=?', (row,)).fetchall()
     dead = {target for _, _, target, gone, _ in lines if gone and target is not None}
+    _begin_anew(db, row, lines, dead, at)
+
+
+def forget_objects(db: sqlite3.Connection, row: int, dead: Collection[str | bytes], at: float) -> None:
+    """The same for lines on these objects, whether or not a delivery has found them gone."""
+    lines = db.execute('SELECT id, key, target, gone, forgotten FROM line WHERE "row"=?', (row,)).fetchall()
+    _begin_anew(db, row, [line for line in lines if line[2] in dead], dead, at)
+
+
+def _begin_anew(
+    db: sqlite3.Connection, row: int, lines: Sequence[tuple[Any, ...]], dead: Collection[str | bytes], at: float
+) -> None:
     for name, key, target, gone, forgotten in lines:
         if not gone and target not in dead:
             continue

@@ -15,6 +15,7 @@ from connector.store.sqlite_bodies import Seal
 from connector.store.sqlite_many import write_many
 from connector.store.sqlite_rows import lines_of
 from connector.store.sqlite_schema import DEAD, DELETED, DROPPED, OWN, PENDING, STATES
+from connector.store.sqlite_tombstones import any_forgotten, forgotten_among
 from connector.store.sqlite_values import at_time, bound, dump, marks, shown
 from connector.store.sqlite_words import Words
 
@@ -76,10 +77,13 @@ def ingest_page(words: Words, db: sqlite3.Connection, intake: Intake, records: S
     known = _known(words, db, intake.flow, [key for _, key in chosen])
     next_id = int(db.execute('SELECT coalesce(max(id), 0) FROM "row"').fetchone()[0]) + 1
     older: list[Leased] = []
+    forgotten = _forgotten(words, db, intake, chosen, known) if any_forgotten(db) else ()
     for place, record in chosen.items():
         body = dump(record.fields)
         old = known.get(place)
-        if old is None:
+        if place in forgotten:
+            intake.repeated += 1
+        elif old is None:
             _add(words, intake, next_id, record, body)
             next_id += 1
         elif _is_new(old, record, digest := content_digest(intake.key, record, body)):
@@ -119,6 +123,18 @@ def _known(
         for row in db.execute(_KNOWN.format(marks(len(part))), (flow, *part)).fetchall():
             found[(words.text(row[0]), shown(row[1]))] = row[2:]
     return found
+
+
+def _forgotten(
+    words: Words,
+    db: sqlite3.Connection,
+    intake: Intake,
+    chosen: dict[tuple[str, str], Record],
+    known: dict[tuple[str, str], tuple[Any, ...]],
+) -> set[tuple[str, str]]:
+    """Records of the page that nothing is to be made of any more."""
+    unknown = [(*place, record.our_key) for place, record in chosen.items() if place not in known]
+    return forgotten_among(db, intake.key, intake.flow, words.number, unknown)
 
 
 def _is_new(old: tuple[Any, ...], record: Record, digest: bytes) -> bool:

@@ -113,5 +113,16 @@ def m005_budget(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@ledger()
+def m006_tools(db: Database) -> None:
+    """Backfills under way, and keyed digests of what was forgotten."""
+    for statement in (
+        "CREATE TABLE backfill (flow INTEGER NOT NULL, asked TEXT NOT NULL, begins REAL, ends REAL NOT NULL, cursor TEXT, "
+        'since REAL NOT NULL, "read" INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (flow, asked)) WITHOUT ROWID',
+        "CREATE TABLE forgotten (digest BLOB PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID",
+    ):
+        db.conn.execute(statement)
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""

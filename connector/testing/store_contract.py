@@ -20,6 +20,7 @@ from connector.testing.store_keys import KeyPromises
 from connector.testing.store_lease import LeasePromises
 from connector.testing.store_processes import ProcessPromises
 from connector.testing.store_remap import RemapPromises
+from connector.testing.store_tools import ToolsPromises
 
 
 class StoreContract(
@@ -32,6 +33,7 @@ class StoreContract(
     DeskPromises,
     RemapPromises,
     BudgetPromises,
+    ToolsPromises,
     ProcessPromises,
 ):
     """Every promise of `connector.store.Store`. `make` and `url` are yours."""

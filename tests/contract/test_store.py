@@ -70,6 +70,39 @@ class TestSqlite(StoreContract):
         assert (cause.rows, cause.keys) == (1, ("1",))
         assert looking.causes(state) == []
 
+    def test_no_byte_of_what_was_forgotten_is_left_in_the_ledgers_files(
+        self, opened: Callable[[], Store], tmp_path: Path
+    ) -> None:
+        """Beside another process, after versions that came and went, and in the audit."""
+        store, daemon = opened(), opened()
+        daemon._conn.execute("PRAGMA secure_delete=OFF")  # type: ignore[attr-defined]  # as SQLite is built in other places
+        for minute in range(3):
+            record = order(
+                "00001301",
+                minute=minute,
+                fields={"mail": f"ada{minute}@example.org", "pad": "x" * 9000},
+                our_key="ours:x:00001301",
+            )
+            self.settled(daemon, "done", record, now=later(minutes=minute))
+            daemon._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[attr-defined]
+        self.settled(daemon, "done", order("00001302"))
+        daemon.prune(later(days=9), delivered=86_400, parked=1, audit=1e9)
+        daemon.audit("parked drop", NOW, by="uid 7", key="00001301", why="Ada rang", rows="1", flow=FLOW)
+        daemon.audit("parked retry", NOW, by="uid 7", key="", reason="no 00001301 yet")
+        (row,) = store.rows(key="00001301")
+        store.forget([row.id], ["00001301", "ours:x:00001301"], later(days=9), by="uid 8")
+        assert store.scrub()
+        left = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
+        assert not [name for name in (b"00001301", b"ada0@", b"ada1@", b"ada2@", b"Ada rang") if name in left]
+        assert b"00001302" in left
+        with closing(sqlite3.connect(tmp_path / "ledger.db")) as db:
+            told = {what: json.loads(facts) for what, facts in db.execute("SELECT what, facts FROM audit").fetchall()}
+        assert told["parked drop"] == {
+            "by": "uid 7", "rows": "1", "flow": FLOW, "key": "(forgotten)", "why": "(forgotten)"}  # fmt: skip
+        assert told["parked retry"]["reason"] == "no (forgotten) yet"
+        assert told["forget"] == {"by": "uid 8", "rows": "1", "flows": FLOW}
+        assert daemon.ingest(FLOW, page(order("00001303")), later(days=9)).changed == 1, "the daemon goes on"
+
     @pytest.mark.parametrize("what", ["deleted", "replaced"])
     def test_a_ledger_that_is_taken_away_takes_no_more_in(self, store: Store, tmp_path: Path, what: str) -> None:
         store.ingest(FLOW, page(order()), NOW)

@@ -32,7 +32,10 @@ MAY_KNOW: dict[str, set[str]] = {
     "flow": {"mapping.spec", "model"},
     "mapping": {"document", "errors", "mapping", "model", "stamps"},
     "store": {"budget", "digests", "errors", "model", "secret", "store"},
-    "engine": {"adapter", "budget", "digests", "engine", "errors", "flow", "keys", "mapping.spec", "model", "retry", "store="},
+    "engine": {
+        "adapter", "budget", "digests", "engine", "errors", "flow", "keys", "mapping.spec", "model", "retry", "stamps",
+        "store=",
+    },
     "http": {"adapter", "errors", "http*", "model", "secret"},
     "telemetry": {"secret", "visible"},
     "visible": set(),
@@ -49,7 +52,7 @@ MAY_KNOW: dict[str, set[str]] = {
         "runner", "sandbox", "secret", "stamps", "store=", "telemetry", "visible",
     },
     "sandbox": {"sandbox"},
-    "testing": {"adapter", "budget", "errors", "model", "secret", "stamps", "store=", "testing"},
+    "testing": {"adapter", "budget", "digests", "errors", "model", "secret", "stamps", "store=", "testing"},
 }  # fmt: skip
 """Part of the package → parts that it may import. `store=` is the seam alone, not what implements it; `http*` are
 the modules whose names begin so; "" is the package's public names. An adapter may know what ADAPTERS says, and its own folder."""
