@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
-from connector.model import Cursor, Line, Page, Record, Row, RowState
+from connector.model import Attempt, Cursor, Line, Page, Record, Row, RowState
 
 __all__ = [
     "Books",
@@ -79,6 +79,10 @@ class LineSettle:
     remedy: str = ""
     gone: bool = False
     """A person deleted the object of ours that it writes to."""
+    code: str = ""
+    """The system's own, of the fault that `reason` tells."""
+    failed: str = ""
+    """The class of the fault, where it was tried and failed: remembered as an attempt."""
 
 
 @dataclass(slots=True)
@@ -221,6 +225,10 @@ class Store(Protocol):
 
     def records(self, rows: Iterable[int]) -> Mapping[int, tuple[Record, frozenset[str] | None]]:
         """Stored records by row id, with the selection they were read under; those pruned are left out."""
+        ...
+
+    def attempts(self, rows: Iterable[int]) -> Mapping[int, Sequence[Attempt]]:
+        """By row id the last tries that failed, at most a few, the oldest first."""
         ...
 
     def known(self, flow: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str | None]:

@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 
 from connector.errors import LedgerError
-from connector.model import Cursor, Page, Record, Row, RowState
+from connector.model import Attempt, Cursor, Page, Record, Row, RowState
 from connector.store import Books, Cause, Ingested, Leased, LeaseToken, Moved, Settle
 from connector.store import sqlite_schema as schema
+from connector.store.sqlite_attempts import attempts_of, prune_attempts
 from connector.store.sqlite_desk import CAUSED, Desk
 from connector.store.sqlite_hand import Choice, audited, drop_rows, replay_rows
 from connector.store.sqlite_ingest import Intake, add_to_books, ingest_page
@@ -235,6 +236,10 @@ class SqliteStore(Desk):
                     found[row[0]] = (record, self._words.selection(row[8]))
         return found
 
+    def attempts(self, rows: Iterable[int]) -> Mapping[int, Sequence[Attempt]]:
+        with self._read() as db:
+            return attempts_of(db, list(rows))
+
     def known(self, flow: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str | None]:
         found: dict[tuple[str, str], str | None] = {}
         with self._read() as db:
@@ -350,6 +355,7 @@ class SqliteStore(Desk):
                 (at - delivered, at - parked),
             ).rowcount
             db.execute("DELETE FROM audit WHERE at < ?", (at - audit,))
+            prune_attempts(db, at - parked)
             db.execute("DELETE FROM created WHERE minute < ?", (int((at - 86400) // 60),))
         return int(gone)
 

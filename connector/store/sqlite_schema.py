@@ -92,5 +92,19 @@ def m003_desk(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@ledger()
+def m004_told(db: Database) -> None:
+    """What failed and when, a few times for each row (`n` counts on): written by settles that report a failure, and only
+    by these. `code` is the system's own, so that what is told of a refusal can be told again in the same words."""
+    for statement in (
+        "ALTER TABLE line ADD COLUMN code TEXT",
+        'CREATE TABLE attempt ("row" INTEGER NOT NULL, n INTEGER NOT NULL, at REAL NOT NULL, line TEXT NOT NULL, '
+        "key TEXT NOT NULL, fault TEXT NOT NULL, code TEXT, reason TEXT NOT NULL, field TEXT, "
+        'PRIMARY KEY ("row", n)) WITHOUT ROWID',
+        "CREATE INDEX attempt_at ON attempt (at)",
+    ):
+        db.conn.execute(statement)
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""
