@@ -82,13 +82,14 @@ def line_of(step: Step, state: LineState, reason: str, field: str, remedy: str) 
         field=field,
         remedy=remedy,
         gone=isinstance(step.error, Gone) and step.ours,
-        code=code_of(error),
+        code=code_of(error, doubted=step.uncertain is not None),
         failed="" if error is None or isinstance(error, RefusedBefore) else type(error).__name__,
     )
 
 
-def code_of(error: RecordFault | MappingFault | None) -> str:
-    """A fault for a table of words: the system's own code, after whose fault it is where the system did not refuse."""
+def code_of(error: RecordFault | MappingFault | None, *, doubted: bool = False) -> str:
+    """A fault for a table of words: the system's own code, after whose fault it is where the system did not refuse. `doubted`: an
+    earlier try may have been carried out."""
     match error:
         case None:
             return ""
@@ -99,6 +100,8 @@ def code_of(error: RecordFault | MappingFault | None) -> str:
         case Rejected():
             return error.code
     kind = {Gone: "gone", Transient: "failing"}.get(type(error), "changed")
+    if isinstance(error, Transient) and (error.uncertain or doubted):
+        kind = "unclear"  # whoever is told must not believe that nothing happened
     return "/".join(filter(None, (kind, error.code)))
 
 

@@ -59,7 +59,8 @@ class Telling:
             if isinstance(outcome, Park):
                 reason, field, remedy = words(error, outcome)
                 spec = step.wanted.spec
-                yield Refusal(spec.id, step.wanted.key, step.place.full, reason, field, remedy, code_of(error))
+                code = code_of(error, doubted=step.uncertain is not None)
+                yield Refusal(spec.id, step.wanted.key, step.place.full, reason, field, remedy, code)
 
     def _step(self, work: Work, refusal: Refusal) -> Step | None:
         assert work.record is not None, "what is told is mapped from the record"

@@ -71,7 +71,8 @@ class Wanted:
 class Refusal:
     """What was refused for good: a line (by id and key; "" where nothing of the record could be mapped), and why.
 
-    `code` is the system's own, or whose fault it is: `mapping/<field>`, `once`, `failing/503`, `gone/…`, `changed/…`.
+    `code` is the system's own, or whose fault it is: `mapping/<field>`, `once`, `failing/503`,
+    `unclear/…` (no answer was read: it may have been carried out), `gone/…`, `changed/…`.
     """
 
     line: str

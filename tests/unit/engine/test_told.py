@@ -29,7 +29,8 @@ also:
 refused:
   to: source.Remark
   key: "{{ Decided }}"
-  words: {ONLY_FROM: it has gone too far, ONLY_FROM/completed: it has been shipped, failing: the shop does not take it}
+  words: {ONLY_FROM: it has gone too far, ONLY_FROM/completed: it has been shipped, failing: the shop does not take it,
+          unclear: nobody knows}
   fields:
     Public: false
     Body: "{{ refused.line | default('nothing') }} of {{ origin.key }}: {{ refused.words | default(refused.reason) }}"
@@ -189,6 +190,19 @@ def test_a_line_that_fails_too_often_is_told_when_it_parks_and_not_before(tellin
         assert remarks(telling) == []
     pass_(telling, 60)
     assert remarks(telling) == ["cancel of 0001: the shop does not take it"]
+    assert state(telling) == "parked"
+
+
+def test_nobody_is_told_that_nothing_happened_where_nobody_knows(telling: World) -> None:
+    """The first try got no answer, and all others none that says more."""
+    telling.policy = replace(telling.policy, attempts=3)
+    telling.restart()
+    telling.shop.fail("write", LOST, when=moves)
+    telling.shop.fail("write", Transient("503", code="503"), times=2, when=moves)
+    decide(telling)
+    for _ in range(3):
+        pass_(telling, 60)
+    assert remarks(telling) == ["cancel of 0001: nobody knows"]
     assert state(telling) == "parked"
 
 
