@@ -285,3 +285,4 @@ class Row:
     leased_until: datetime | None = None
     lines: Sequence[Line] = ()
     stored: bool = False
+    our_key: str | None = None

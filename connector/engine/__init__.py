@@ -253,7 +253,9 @@ class _Pass:
             self._wait_below(flow.concurrency)
         now = shop.clock.now()
         fields = frozenset(select.fields) if select.fields else None
-        done = shop.store.ingest(flow.id, page, now, lease=flow.lease if deliver else None, fields=fields, move=move)
+        lease = flow.lease if deliver else None
+        number = None if flow.answers is None else self._source.stream.number
+        done = shop.store.ingest(flow.id, page, now, lease=lease, fields=fields, move=move, number=number)
         self._tally.add(read=done.read, repeated=done.repeated, changed=done.changed)
         if done.token is not None and done.leased:
             for start in range(0, len(done.leased), self._chunk):

@@ -186,11 +186,13 @@ class Store(Protocol):
         lease: float | None = None,
         fields: frozenset[str] | None = None,
         move: bool = True,
+        number: str | None = None,
     ) -> Ingested:
         """Store what really changed, raise its rev, and move the cursor, in one transaction.
 
         Equal stamp with other content is a new version, a lower stamp is refused (repeated), equal stamp and content is
-        repeated. With `lease` (seconds) changed rows come back leased, unless another lease on them is alive.
+        repeated. `number` is the field by which people name a record: `rows` finds it by that. With `lease` (seconds) changed
+        rows come back leased, unless another lease on them is alive.
         """
         ...
 
@@ -216,11 +218,14 @@ class Store(Protocol):
         key: str | None = None,
         key_prefix: str | None = None,
         target: str | None = None,
+        our_key: str | None = None,
+        number: str | None = None,
         cause: Cause | None = None,
         limit: int = 1000,
     ) -> Iterator[Row]:
-        """Rows with lines, newest first; `key` matches a record key, `key_prefix` its beginning, `target` a line's
-        remote id; `cause`: those of it, the longest waiting if there are more than `limit`."""
+        """Rows with lines, newest first; `key` matches a record key, `key_prefix` its beginning, `target` a line's remote id,
+        `our_key` what a record that was read bears of ours, `number` what people call it; `cause`: those of it, the longest
+        waiting if there are more than `limit`."""
         ...
 
     def records(self, rows: Iterable[int]) -> Mapping[int, tuple[Record, frozenset[str] | None]]:

@@ -20,6 +20,7 @@ from connector.store.sqlite_desk import CAUSED, Desk
 from connector.store.sqlite_hand import Choice, audited, drop_rows, replay_rows
 from connector.store.sqlite_ingest import Intake, add_to_books, ingest_page
 from connector.store.sqlite_lock import Locks
+from connector.store.sqlite_numbers import NUMBERED, remember_numbers
 from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
 
@@ -89,12 +90,13 @@ class SqliteStore(Desk):
         lease: float | None = None,
         fields: frozenset[str] | None = None,
         move: bool = True,
+        number: str | None = None,
     ) -> Ingested:
         at = now.timestamp()
         selection = None if fields is None else orjson.dumps(sorted(fields)).decode()
-        number = self._prepare(flow, *{record.site for record in page.records}, *([selection] if selection else ()))
+        owner = self._prepare(flow, *{record.site for record in page.records}, *([selection] if selection else ()))
         intake = Intake(
-            flow=number,
+            flow=owner,
             key=self.digest_key,
             now=now,
             token=None if lease is None else self._token(),
@@ -104,8 +106,10 @@ class SqliteStore(Desk):
         )
         with self._write() as db:
             done = ingest_page(self._words, db, intake, page.records)
+            if number is not None:
+                remember_numbers(self._words, db, owner, page.records, number)
             if move and page.cursor is not None:
-                db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (bound(page.cursor), at, number))
+                db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (bound(page.cursor), at, owner))
         return done
 
     def _token(self) -> LeaseToken:
@@ -196,6 +200,8 @@ class SqliteStore(Desk):
         key: str | None = None,
         key_prefix: str | None = None,
         target: str | None = None,
+        our_key: str | None = None,
+        number: str | None = None,
         cause: Cause | None = None,
         limit: int = 1000,
     ) -> Iterator[Row]:
@@ -218,6 +224,12 @@ class SqliteStore(Desk):
         if target is not None:
             wanted.append('"row".id IN (SELECT "row" FROM line WHERE target=?)')
             given.append(bound(target))
+        if our_key is not None:
+            wanted.append("our_key=?")
+            given.append(bound(our_key))
+        if number is not None:
+            wanted.append(NUMBERED)
+            given.append(bound(number))
         with self._snapshot() as db:
             return iter(list(read_rows(self._words, db, " AND ".join(wanted), given, limit)))
 

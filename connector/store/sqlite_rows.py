@@ -23,7 +23,7 @@ _LINES = (
 )
 _ROWS = (
     'SELECT "row".id, flow.name, site, "row".key, rev, stamp, state, attempts, due, first_seen, last_seen, entered, '
-    'mapping, route, reason, field, remedy, uncertain, token, record."row" IS NOT NULL '
+    'mapping, route, reason, field, remedy, uncertain, token, record."row" IS NOT NULL, our_key '
     'FROM "row" JOIN flow ON flow.id = "row".flow LEFT JOIN record ON record."row" = "row".id '
     'WHERE {} ORDER BY "row".id {} LIMIT ?'
 )
@@ -103,6 +103,7 @@ def read_rows(
             leased_until=due if row[18] is not None and row[6] == PENDING else None,
             lines=tuple(lines.get(row[0], ())),
             stored=bool(row[19]),
+            our_key=shown(row[20]),
         )
 
 

@@ -106,5 +106,15 @@ def m004_told(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@ledger()
+def m005_numbers(db: Database) -> None:
+    """A record that bears our key is found by it, and one that people name by a number (a case) by that number."""
+    for statement in (
+        'CREATE TABLE number (text TEXT NOT NULL, "row" INTEGER NOT NULL, PRIMARY KEY (text, "row")) WITHOUT ROWID',
+        'CREATE INDEX row_our_key ON "row" (our_key) WHERE our_key IS NOT NULL',
+    ):
+        db.conn.execute(statement)
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""

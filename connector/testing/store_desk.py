@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from connector.store import Store
+from connector.model import Attempt
+from connector.store import LineSettle, Store
 from connector.testing.store_hooks import FLOW, MAPPING, NOW, StoreHooks, later, order, outcome, page
 
 
@@ -87,3 +88,77 @@ class DeskPromises(StoreHooks):
         before = store.size()
         store.ingest(FLOW, page(*(order(str(n), fields={"note": "x" * 1000}) for n in range(200))), NOW)
         assert store.size() > before + 100_000
+
+    def test_a_record_is_found_by_the_number_that_people_use_and_by_our_key_on_it(self, store: Store) -> None:
+        case = order("500A", fields={"No": "00001001"}, our_key="orders-to-cases:_ref_arch:1")
+        for _ in range(2):  # read again, it keeps its one number
+            store.ingest(FLOW, page(case, order("500B", fields={"No": None})), NOW, number="No")
+        assert [row.key for row in store.rows(number="00001001")] == ["500A"]
+        assert [row.key for row in store.rows(our_key="orders-to-cases:_ref_arch:1")] == ["500A"]
+        assert [row.our_key for row in store.rows(key="500A")] == ["orders-to-cases:_ref_arch:1"]
+        assert [*store.rows(number="00001002"), *store.rows(number="500A"), *store.rows(number="")] == []
+
+    def test_a_record_that_was_stored_without_its_number_gets_it_when_it_is_read_again(self, store: Store) -> None:
+        case = order("500A", fields={"No": "00001001"})
+        store.ingest(FLOW, page(case), NOW)
+        assert list(store.rows(number="00001001")) == []
+        assert store.ingest(FLOW, page(case), NOW, number="No").repeated == 1
+        assert [row.key for row in store.rows(number="00001001")] == ["500A"]
+
+    def test_what_is_no_number_is_not_kept(self, store: Store) -> None:
+        odd = [True, "", "x" * 81, {"a": 1}, ["1"], 1.5]
+        store.ingest(
+            FLOW, page(*(order(str(at), fields={"No": what}) for at, what in enumerate(odd))), NOW, number="No"
+        )
+        store.ingest(FLOW, page(order("seven", fields={"No": 7})), NOW, number="No")
+        assert [list(store.rows(number=str(what))) for what in odd] == [[]] * len(odd)
+        assert [row.key for row in store.rows(number="7")] == ["seven"]
+
+    def test_attempts_that_failed_are_remembered_with_their_cause_and_what_went_is_not(self, store: Store) -> None:
+        token, (one, two) = self.bring(store, order("1"), order("2"))
+        failed = LineSettle("main", "", "desk.Case", "owed", reason="locked", code="LOCK", failed="Transient")
+        waits = LineSettle("note", "", "desk.Note", "owed", reason="held by the brake")
+        sent = LineSettle("main", "", "desk.Case", "sent", "500A")
+        settles = [
+            outcome(one, "pending", due=NOW, attempts=1, lines=[failed, waits]),
+            outcome(two, "done", lines=[sent]),
+        ]
+        store.settle(FLOW, token, settles, NOW, mapping=MAPPING)
+        token, (again,) = store.lease(FLOW, later(minutes=1), seconds=60, limit=9)
+        lost = LineSettle("main", "", "desk.Case", "rejected", reason="no queue", field="OwnerId", failed="Rejected")
+        store.settle(FLOW, token, [outcome(again, "parked", lines=[lost])], later(minutes=1), mapping=MAPPING)
+        assert store.attempts([one.row, two.row]) == {
+            one.row: [
+                Attempt(NOW, "main", "", "Transient", "LOCK", "locked"),
+                Attempt(later(minutes=1), "main", "", "Rejected", "", "no queue", "OwnerId"),
+            ]
+        }
+
+    def test_a_record_that_could_not_be_mapped_is_an_attempt_without_a_line(self, store: Store) -> None:
+        self.settled(store, "parked", order("1"), reason="'x' is not in `map`", field="Reason")
+        (row,) = store.rows()
+        (attempt,) = store.attempts([row.id])[row.id]
+        assert (attempt.line, attempt.fault, attempt.reason, attempt.field) == (
+            "",
+            "MappingFault",
+            "'x' is not in `map`",
+            "Reason",
+        )
+
+    def test_the_last_attempts_of_a_row_are_kept_and_no_more(self, store: Store) -> None:
+        store.ingest(FLOW, page(order("1")), NOW)
+        for number in range(30):
+            token, (one,) = store.lease(FLOW, NOW, seconds=60, limit=9)
+            line = LineSettle("main", "", "desk.Case", "owed", reason=f"try {number}", failed="Transient")
+            store.settle(FLOW, token, [outcome(one, "pending", due=NOW, lines=[line])], NOW, mapping=MAPPING)
+        kept = store.attempts([one.row])[one.row]
+        assert kept[-1].reason == "try 29"
+        assert 5 <= len(kept) <= 20
+
+    def test_attempts_go_with_the_records_of_parked_rows(self, store: Store) -> None:
+        self.settled(store, "parked", order("1"), reason="no queue")
+        (row,) = store.rows()
+        store.prune(later(days=89), delivered=0, parked=90 * 86400, audit=1e9)
+        assert store.attempts([row.id])
+        store.prune(later(days=91), delivered=0, parked=90 * 86400, audit=1e9)
+        assert store.attempts([row.id]) == {}

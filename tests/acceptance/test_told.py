@@ -50,10 +50,17 @@ def test_an_order_that_was_shipped_is_told_once_to_the_agent_who_cancelled_it(wh
         in where.run("parked", "list").out
     )
 
+    (case,) = where.box.control.cases()
+    for name in (number(where), case["CaseNumber"], case["Id"], case["Commerce_Key__c"]):
+        explained = where.run("explain", name).out
+        assert f"orders-to-cases: {number(where)} of RefArch is done" in explained
+        assert f"cases-to-orders: {case['Id']} is parked: shop.orders.status is completed" in explained
+        assert f"cases-to-orders {case['Id']}: cancel " in explained.split("in order of time:")[1]
+        assert "failed, Rejected ONLY_FROM/completed" in explained
+
     where.settle()  # our own comment is nobody's answer, and says nothing twice
     assert where.run("parked", "retry", "--all").code == 0
     where.settle()
-    (case,) = where.box.control.cases()
     where.box.control.agent_edit(case["Id"], {"Subject": "what now?"})
     where.settle()
     assert len(comments(where)) == 1
