@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -19,8 +20,11 @@ _PLAIN = {"": "due soon, or held by a worker", "remap": "put back by `connector 
 
 
 @click.command()
+@click.option(
+    "--uncertain", "in_doubt", is_flag=True, help="Writes without an answer: since when, what is looked up, when."
+)
 @with_config
-def command(session: Session) -> int:
+def command(session: Session, in_doubt: bool) -> int:
     """Show the books of every flow, with both equations, what its records wait for, and the health of every connection.
 
     Reads the ledger only: it works beside a running daemon and touches no network. Exits with 1 if a flow's books do not
@@ -29,11 +33,18 @@ def command(session: Session) -> int:
     \b
     Example:
       connector status
+      connector status --uncertain
     """
     config = session.load()
+    if in_doubt:
+        return _show_uncertain(config)
     with ledger(config) as store:
         books, healths = store.counts(), store.healths()
+        doubted = store.doubted()
         waiting = {each.flow: _waiting(store, each.flow) for each in books if each.pending}
+    for flow, (rows, since) in doubted.items():
+        told = f"{plural(rows, 'record')} uncertain, the first since {text(since)}: connector status --uncertain"
+        waiting[flow] = [*waiting.get(flow, []), told]
     names = {flow.id: name for name, flow in config.flows.items()}
     _show_books(config, books, waiting)
     click.echo("")
@@ -51,6 +62,15 @@ def ledger(config: Config) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def _show_uncertain(config: Config) -> int:
+    from connector.cli.uncertain import uncertain
+
+    with ledger(config) as store:
+        for line in uncertain(store, config, datetime.now(UTC)):
+            click.echo(line)
+    return 0
 
 
 def _waiting(store: Store, flow: str) -> list[str]:

@@ -150,7 +150,7 @@ class Books:
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Rows of one flow that wait for the same thing; `remedy` and `keys` (at most three) are those of the longest waiting.
-    `oldest`: since when that one has been pending; of parked ones, when its version came."""
+    `oldest`: since when that one has been pending; of parked ones, when its version came; `newest`: the same of the latest."""
 
     state: Literal["parked", "dropped", "pending"]
     flow: str
@@ -160,6 +160,7 @@ class Cause:
     rows: int
     keys: Sequence[str]
     oldest: datetime
+    newest: datetime | None = None
 
 
 class Store(Protocol):
@@ -298,6 +299,15 @@ class Store(Protocol):
         self, state: Literal["parked", "dropped", "pending"], *, flow: str | None = None, limit: int | None = None
     ) -> Sequence[Cause]:
         """What rows are parked, dropped or pending for, the most frequent first. Never reads every row."""
+        ...
+
+    def doubted(self) -> Mapping[str, tuple[int, datetime]]:
+        """By flow how many rows may have been written without an answer having been read, and since when the first: pending
+        or parked ones with an uncertain line, and pending ones whose delivery was cut off."""
+        ...
+
+    def doubts(self, *, flow: str | None = None, limit: int = 100) -> Sequence[Row]:
+        """These rows with their lines, the longest in doubt first."""
         ...
 
     def oldest(self) -> Mapping[str, datetime]:

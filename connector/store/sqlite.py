@@ -17,6 +17,7 @@ from connector.store import Books, Cause, Ingested, Leased, LeaseToken, Moved, S
 from connector.store import sqlite_schema as schema
 from connector.store.sqlite_attempts import attempts_of, prune_attempts
 from connector.store.sqlite_desk import CAUSED, Desk
+from connector.store.sqlite_doubt import Doubts
 from connector.store.sqlite_hand import Choice, audited, drop_rows, replay_rows
 from connector.store.sqlite_ingest import Intake, add_to_books, ingest_page
 from connector.store.sqlite_lock import Locks
@@ -40,7 +41,7 @@ def _record(key: Any, site: str, stamp: str | None, our_key: Any, flags: int, bo
     )
 
 
-class SqliteStore(Desk):
+class SqliteStore(Desk, Doubts):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
 
     def __init__(self, path: Path) -> None:

@@ -116,5 +116,15 @@ def m005_numbers(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@ledger()
+def m006_doubt(db: Database) -> None:
+    """Indexes of what is uncertain alone: small, however large the ledger."""
+    for statement in (
+        "CREATE INDEX line_uncertain ON line (uncertain) WHERE uncertain IS NOT NULL",
+        'CREATE INDEX row_uncertain ON "row" (flow, uncertain) WHERE state = 0 AND uncertain IS NOT NULL',
+    ):
+        db.conn.execute(statement)
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""

@@ -19,7 +19,7 @@ class DeskPromises(StoreHooks):
         self.settled(store, "done", order("done"), reason="no queue")
         first, second, third = store.causes("parked")
         assert (first.flow, first.reason, first.field, first.remedy) == (FLOW, "no queue", "f", "add it")
-        assert (first.rows, first.oldest, len(first.keys)) == (6, NOW, 3)
+        assert (first.rows, first.oldest, first.newest, len(first.keys)) == (6, NOW, later(minutes=9), 3)
         assert set(first.keys) < {"0", "1", "2", "3", "4"}
         assert (second.reason, second.field, second.rows, set(second.keys)) == ("", "", 2, {"bare", "naked"})
         assert (third.reason, third.field, third.remedy, third.keys) == ("no queue", "g", "", ("other",))
@@ -162,3 +162,31 @@ class DeskPromises(StoreHooks):
         assert store.attempts([row.id])
         store.prune(later(days=91), delivered=0, parked=90 * 86400, audit=1e9)
         assert store.attempts([row.id]) == {}
+
+    def test_rows_in_doubt_are_those_with_an_uncertain_line_or_a_delivery_that_was_cut_off(self, store: Store) -> None:
+        token, leased = self.bring(
+            store, *(order(key) for key in ("lost", "parked", "past", "cut", "sent since", "well"))
+        )
+        lost, parked, past, cut, since, well = leased
+        line = LineSettle("note", "1", "shop.orders.notes", "owed", uncertain=later(minutes=-2))
+        gone = LineSettle("note", "1", "shop.orders.notes", "rejected", uncertain=later(minutes=-3), reason="no")
+        sent = LineSettle("main", "", "desk.Case", "sent", "500A")
+        settles = [
+            outcome(lost, "pending", due=NOW, lines=[line, sent]),
+            outcome(parked, "parked", reason="no", lines=[gone]),
+            outcome(past, "done", lines=[line]),
+            outcome(cut, "pending", due=NOW, uncertain=later(minutes=-1)),
+            outcome(since, "pending", due=NOW, uncertain=later(minutes=-5), lines=[sent]),
+            outcome(well, lines=[sent]),
+        ]
+        store.settle(FLOW, token, settles, NOW, mapping=MAPPING)
+        assert store.doubted() == {FLOW: (3, later(minutes=-3))}
+        rows = store.doubts()
+        assert [row.key for row in rows] == ["parked", "lost", "cut"]
+        assert [each.uncertain for each in rows[1].lines if each.id == "note"] == [later(minutes=-2)]
+        assert [row.key for row in store.doubts(limit=1)] == ["parked"]
+        assert store.doubts(flow="other") == []
+
+    def test_nothing_is_in_doubt_where_everything_was_answered(self, store: Store) -> None:
+        self.settled(store, "done", order("1"))
+        assert (store.doubted(), store.doubts()) == ({}, [])

@@ -35,6 +35,8 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "explain: its answers": lambda store: list(store.rows(our_key="orders-to-cases:_ref_arch:00001301")),
     "explain: what failed": lambda store: store.attempts([1, 2]),
     "explain: the whole story": lambda store: told(store, "00001301"),
+    "status: how much is uncertain": lambda store: store.doubted(),
+    "status --uncertain": lambda store: store.doubts(),
     "parked list": lambda store: store.causes("parked"),
     "parked list --dropped": lambda store: store.causes("dropped"),
     "parked list of one flow": lambda store: store.causes("parked", flow=FLOW),
@@ -58,7 +60,7 @@ def flow(name: str) -> Flow:
     return Flow(name, name, ("a", "b"), ("c", "d"), mapping, answers=FLOW if back else None)
 
 
-ONLY_A_FEW = ("row_due", "row_waits", "row_parked", "row_cause", "row_given_up")
+ONLY_A_FEW = ("row_due", "row_waits", "row_parked", "row_cause", "row_given_up", "row_uncertain", "line_uncertain")
 """Indexes of pending or parked rows alone: reading one whole reads no row that is delivered."""
 
 

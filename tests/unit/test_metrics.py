@@ -291,3 +291,13 @@ def test_it_is_served_in_the_format_that_is_asked_for(metrics: Metrics) -> None:
     _, headers, body = answers["gzip"]
     assert headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(body).endswith(b"# EOF\n")
+
+
+def test_a_write_without_an_answer_is_seen_until_it_is_found(world: World, metrics: Metrics) -> None:
+    world.order("0001")
+    world.desk.fail("write", Unavailable("reset", uncertain=True), committed=True)
+    metrics.measured(world.engine).run_pass(FLOW)
+    assert value(metrics, "connector_uncertain_rows", flow=FLOW) == 1
+    world.clock.forward(minutes=20)
+    metrics.measured(world.engine).run_pass(FLOW)
+    assert value(metrics, "connector_uncertain_rows", flow=FLOW) == 0
