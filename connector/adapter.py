@@ -32,6 +32,7 @@ class Stream:
     """What one stream can do. Facts of the vendor, not settings of a flow.
 
     key            the field that names a record
+    number         the field by which people name a record, where it is not the key (`CaseNumber`)
     needs          fields that every read must select (key, stamp, claim, our key)
     writes         kinds of write it takes
     batch          writes in one call at most; the engine sends chunks of at most this many
@@ -68,6 +69,7 @@ class Stream:
     names_object: str | None = None
     key_length: int = 255
     lengths: Mapping[str, int] = field(default_factory=dict)
+    number: str | None = None
 
 
 @runtime_checkable

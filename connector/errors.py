@@ -73,10 +73,13 @@ class LedgerError(ConnectorError):
 
 
 class MappingFault(ConnectorError):
-    """This record cannot be mapped. `place` is the expression, `field` the destination field if one was being made."""
+    """This record cannot be mapped. `place` is the expression, `field` the destination field if one was being made; `code`
+    names what is wrong where it is not the mapping itself (`once`: a value that is sent one time has changed)."""
 
-    def __init__(self, message: str, *, place: Place | None = None, field: str = "", remedy: str = "") -> None:
-        self.place, self.field, self.remedy = place, field, remedy
+    def __init__(
+        self, message: str, *, place: Place | None = None, field: str = "", remedy: str = "", code: str = ""
+    ) -> None:
+        self.place, self.field, self.remedy, self.code = place, field, remedy, code
         super().__init__(f"{place}: {message}" if place else message)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from connector.mapping.spec import LineSpec, Lookup, Mapped
+from connector.mapping.spec import LineSpec, Lookup, Mapped, Refusal, Wanted
 from connector.model import Record
 
 
@@ -53,6 +53,21 @@ class Mapping(Protocol):
         """
         ...
 
+    told: LineSpec | None
+    """What is told at the source when a line was refused for good; None: nothing."""
+
+    def tell(
+        self,
+        record: Record,
+        refusal: Refusal,
+        *,
+        lookups: MappingOf[str, Any] | None = None,
+        origin: Record | None = None,
+    ) -> Wanted | None:
+        """The append that tells of this refusal, under a key that names it; None where the mapping leaves it out.
+        Raises MappingFault."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Flow:
@@ -78,6 +93,8 @@ class Flow:
     sweep_every: float = 600.0
     sweep_width: float = 1800.0
     deep_sweep_width: float = 86400.0
+    tell: bool = True
+    """Whether what was refused for good is told at the source, where the mapping says how (`refused`)."""
 
     @property
     def idle_after(self) -> float:

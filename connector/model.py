@@ -234,7 +234,8 @@ class Line:
 
     `digests`: field → keyed digest of the value sent last (b"" stands for null); kept for ever. `target` is the remote id.
     `uncertain`: since when it may have been committed without our having read the answer. `gone`: a person deleted the object
-    of ours that it writes to. `forgotten`: ids of such objects, in whose place a person asked for a new one.
+    of ours that it writes to. `forgotten`: ids of such objects, in whose place a person asked for a new one. `code` is the
+    system's own, of the fault that `reason` tells.
     """
 
     id: str
@@ -250,6 +251,23 @@ class Line:
     sent_at: datetime | None = None
     gone: bool = False
     forgotten: tuple[str, ...] = ()
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try that failed, as the ledger remembers it: of a line by id and key, or of the record as a whole ("").
+
+    `fault` is the class of the error (`Rejected`, `Transient`, `Gone`, …), `code` the system's own.
+    """
+
+    at: datetime
+    line: str
+    key: str
+    fault: str
+    code: str
+    reason: str
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,3 +295,4 @@ class Row:
     leased_until: datetime | None = None
     lines: Sequence[Line] = ()
     stored: bool = False
+    our_key: str | None = None

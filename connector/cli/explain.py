@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("key")
 @click.option("--flow", metavar="FLOW", help="Only this flow.")
+@click.option("--values", is_flag=True, help="Also the values that its stored record is mapped to: a customer's data.")
 @with_config
-def command(session: Session, key: str, flow: str | None) -> int:
-    """Say what became of a record: seen when, filtered by which rule, or written where, and what came back.
+def command(session: Session, key: str, flow: str | None, values: bool) -> int:
+    """Say what became of a record in all flows: seen when, filtered by which rule or written where, every attempt that
+    failed, what is owed, and what to do.
 
-    KEY is a record's key (an order or return number), the id of what was written (a case's Id), or our key on it.
+    KEY is a record's key (an order or return number), a case's number or Id, the id of anything that was written, or our key
+    on it. A record is told together with its answers.
 
     \b
     Example:
@@ -33,19 +37,17 @@ def command(session: Session, key: str, flow: str | None) -> int:
     """
     config = session.load()
     from connector.cli.status import ledger
+    from connector.cli.story import find, story
     from connector.cli.sync import chosen_flows
 
     chosen_flows(config.flows, [flow] if flow else [])
     with ledger(config) as store:
-        rows = find(store, key, flow=config.flows[flow].id if flow else None)
-        forgotten = not rows and store.is_name_forgotten(key)
-        if not flow:
-            rows += [row for row in read_back(store, rows, config) if row.id not in {each.id for each in rows}]
-    for row in rows:
-        for line in explained(row, config):
-            click.echo(visible(line))
-    if rows:
-        return 0
+        rows = find(store, key, flow=config.flows[flow].id) if flow else story(store, config, key)
+        if rows:
+            for line in told(store, rows, config, values=values):
+                click.echo(visible(line))
+            return 0
+        forgotten = store.is_name_forgotten(key)
     if forgotten:
         click.echo(
             f"{key}: was forgotten (connector forget): nothing is known of it, and what is read of it is passed over"
@@ -54,34 +56,41 @@ def command(session: Session, key: str, flow: str | None) -> int:
     click.echo(f"{key}: no flow has read such a record", err=True)
     click.echo(
         "  it may be older than the flow's `start`, not changed since, or not visible to us: "
-        f"try `connector preview FLOW --key {key}`. A case is found by its Id, not by its number",
+        f"try `connector preview FLOW --key {key}`. A case is found by its number once a flow that answers has read it, "
+        "by its Id as soon as it is made",
         err=True,
     )
     return 1
 
 
-def find(store: Store, key: str, *, flow: str | None = None) -> list[Row]:
-    """Rows by record key, by the id of what they wrote, or by our key on it."""
-    from connector import keys
+def told(store: Store, rows: Sequence[Row], config: Config, *, values: bool) -> Iterable[str]:
+    """All rows of one story in words, and then in order of time; with `values` what their records are mapped to."""
+    from connector.cli.story import timeline
+    from connector.cli.values import mapped
 
-    found = {row.id: row for row in store.rows(flow=flow, key=key)}
-    found |= {row.id: row for row in store.rows(flow=flow, target=key)}
-    ours = keys.parse(key)
-    if not found and ours is not None:
-        row = store.row(ours.flow, ours.site, ours.record)
-        found = {row.id: row} if row and flow in (None, ours.flow) else {}
-    return list(found.values())
+    ill = store.healths()
+    for row in rows:
+        yield from explained(row, config)
+        if row.state == "pending":
+            yield from held_up(row, config, ill)
+        if values:
+            yield from mapped(store, row, config)
+    yield "in order of time:"
+    yield from timeline(store, rows, config)
 
 
-def read_back(store: Store, rows: Sequence[Row], config: Config) -> list[Row]:
-    """Rows of the flows that answer these, by the id of what these wrote: how it went on."""
-    found = []
-    for flow in config.flows.values():
-        answered = config.flows[flow.answers].id if flow.answers else None
-        for row in rows:
-            for target in {line.target for line in row.lines if line.target and row.flow == answered}:
-                found += [back for back in store.rows(flow=flow.id, key=target) if back.state != "foreign"]
-    return found
+def held_up(row: Row, config: Config, ill: Mapping[str, tuple[str, datetime, str, str]]) -> Iterable[str]:
+    """What a pending row waits for beside its own faults: a connection that is down, a flow that is paused."""
+    flow = next((each for each in config.flows.values() if each.id == row.flow), None)
+    if flow is None:
+        return
+    for scope in (f"flow:{flow.id}", *(f"connection:{name}" for name in sorted({flow.source[0], flow.destination[0]}))):
+        state, since, message, remedy = ill.get(scope, ("ok", row.due, "", ""))
+        if state != "ok":
+            kind, _, name = scope.partition(":")
+            yield f"  {kind} {name} is {state} since {text(since)}: {message}"
+            if remedy:
+                yield f"    to do: {remedy}"
 
 
 def explained(row: Row, config: Config) -> Iterable[str]:

@@ -84,7 +84,7 @@ def command(session: Session, keys: tuple[str, ...], dry_run: bool) -> int:
 
 def belonging(assembly: Assembly, keys: Sequence[str]) -> Belonging:
     """Rows of these names, of what they wrote and of what was read back of that, however many steps away."""
-    from connector.cli.explain import find
+    from connector.cli.story import find
 
     store = assembly.store
     found = Belonging(names=set(keys))

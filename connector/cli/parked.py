@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 """Records that a dry run names."""
+_MAPPED = 1000
+"""Records that a dry run maps."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -54,7 +56,8 @@ def list_parked(session: Session, flow: str | None, dropped: bool) -> int:
         click.echo(
             f"{named(cause)}  {_named(config, cause.flow)}: {plural(cause.rows, 'record')}: {visible(cause.reason)}{where}"
         )
-        click.echo(f"        {visible(shown)}; oldest {text(cause.oldest)}")
+        newest = f", newest {text(cause.newest)}" if cause.newest and cause.newest != cause.oldest else ""
+        click.echo(f"        {visible(shown)}; oldest {text(cause.oldest)}{newest}")
         if not dropped:
             click.echo(f"        to do: {cause.remedy or 'change what the reason names, in the record or the mapping'}")
     if found:
@@ -150,7 +153,10 @@ def retry(
     anew = ", each with a new object in place of the one that was deleted" if recreate else ""
     with ledger(config) as store:
         if dry_run:
-            return _dry(store, which, state, f"would be tried again{anew}", gone=recreate)
+            code = _dry(store, which, state, f"would be tried again{anew}", gone=recreate)
+            for line in _foreseen(store, which, state, config, gone=recreate):
+                click.echo(line)
+            return code
         count = store.replay(now, dropped=dropped, recreate=recreate, **which)
         what = "parked retry" + " --recreate" * recreate + " --dropped" * dropped
         store.audit(what, now, by=by(), **_told(which), rows=str(count))
@@ -209,8 +215,21 @@ def _dry(store: Store, which: Chosen, state: Literal["parked", "dropped"], what:
     return 0
 
 
+def _foreseen(
+    store: Store, which: Chosen, state: Literal["parked", "dropped"], config: Config, *, gone: bool
+) -> Iterator[str]:
+    """What the mappings of today make of these records, from what is stored; whether a remote system takes it, only sending
+    shows."""
+    from connector.cli.values import foreseen
+
+    rows, count = _meant(store, which, state, gone=gone, shown=_MAPPED)
+    some = f" of the first {len(rows):,}" if count > len(rows) else ""
+    for outcome, number in foreseen(store, rows, config).most_common(_SHOWN):
+        yield f"  {number:,}{some}: {outcome}"
+
+
 def _meant(
-    store: Store, which: Chosen, state: Literal["parked", "dropped"], *, gone: bool
+    store: Store, which: Chosen, state: Literal["parked", "dropped"], *, gone: bool, shown: int = _SHOWN
 ) -> tuple[Sequence[Row], int]:
     """Some of the rows that the options mean, and how many there are: by cause, so that not every row must be read."""
 
@@ -220,10 +239,10 @@ def _meant(
     if gone or which["key"] is not None:
         found = store.rows(flow=which["flow"], state=state, key=which["key"], limit=MOST)
         rows = [row for row in found if so(row) and (not gone or any(line.gone for line in row.lines))]
-        return rows[:_SHOWN], len(rows)
+        return rows[:shown], len(rows)
     causes = [cause for cause in store.causes(state, flow=which["flow"]) if so(cause)]
-    some = chain.from_iterable(store.rows(cause=cause, limit=_SHOWN) for cause in causes)
-    return list(islice(some, _SHOWN)), sum(cause.rows for cause in causes)
+    some = chain.from_iterable(store.rows(cause=cause, limit=shown) for cause in causes)
+    return list(islice(some, shown)), sum(cause.rows for cause in causes)
 
 
 def _nothing(state: str, *, gone: bool = False) -> int:

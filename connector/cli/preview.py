@@ -108,11 +108,12 @@ def _show(preview: Preview) -> None:
 def _show_changes(changes: Sequence[Any]) -> None:
     width = max((len(change.field) for change in changes), default=0)
     for change in changes:
-        live = "" if change.live is None else f"{_value(change.live)}  →  "
-        click.echo(f"    {change.field.ljust(width)}  {live}{_value(change.wanted)}")
+        live = "" if change.live is None else f"{shown(change.live)}  →  "
+        click.echo(f"    {change.field.ljust(width)}  {live}{shown(change.wanted)}")
 
 
-def _value(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value for people: numbers as they stand, texts in quotes."""
     from decimal import Decimal
 
     from connector.model import Ref

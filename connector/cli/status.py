@@ -48,8 +48,11 @@ Section = Callable[["Config", "Store", datetime], Told]
 
 @click.command()
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="json: for machines.")
+@click.option(
+    "--uncertain", "in_doubt", is_flag=True, help="Writes without an answer: since when, what is looked up, when."
+)
 @with_config
-def command(session: Session, form: Literal["text", "json"]) -> int:
+def command(session: Session, form: Literal["text", "json"], in_doubt: bool) -> int:
     """Show the books of every flow with both equations, what its records wait for, how old its cursor is, what its brake leaves,
     the health of every connection, the calls of the last 24 hours (what the budget leaves, and how long that lasts at the present
     rate), and how large the ledger is.
@@ -62,10 +65,13 @@ def command(session: Session, form: Literal["text", "json"]) -> int:
     Example:
       connector status
       connector status --format json
+      connector status --uncertain
     """
     from connector.config import SystemClock
 
     config = session.load()
+    if in_doubt:
+        return _show_uncertain(config)
     with ledger(config) as store:
         told = [section(config, store, SystemClock().now()) for section in SECTIONS]
     code = max(each.code for each in told)
@@ -95,12 +101,22 @@ def _json(document: Any) -> str:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()
 
 
+def _show_uncertain(config: Config) -> int:
+    from connector.cli.uncertain import uncertain
+    from connector.config import SystemClock
+
+    with ledger(config) as store:
+        for line in uncertain(store, config, SystemClock().now()):
+            click.echo(visible(line))
+    return 0
+
+
 # -- flows -------------------------------------------------------------------------------------------------------------
 
 
 def flows_section(config: Config, store: Store, now: datetime) -> Told:
     """Every flow: its books, its pace, what its records wait for and are parked for."""
-    known, pulses = {each.flow: each for each in store.counts()}, store.pulses()
+    known, pulses, doubted = {each.flow: each for each in store.counts()}, store.pulses(), store.doubted()
     told = Told("flows", {})
     for name, flow in config.flows.items():
         off = "" if flow.enabled else "  (off)"
@@ -112,7 +128,11 @@ def flows_section(config: Config, store: Store, now: datetime) -> Told:
         moved, due = pulses.get(flow.id, (None, None))
         one = _books(books) | {"id": flow.id, "enabled": flow.enabled, "cursor_moved": moved, "next_due": due}
         told.data[name] = one | _brake(store, flow, now)
+        told.data[name] |= _doubt(doubted.get(flow.id))
         told.lines += [name + off, *_equations(books), *_pace(one, now), *_braked(told.data[name])]
+        if (doubt := told.data[name]["uncertain"])["rows"]:
+            since = f"{plural(doubt['rows'], 'record')} uncertain, the first since {text(doubt['since'])}"
+            told.lines.append(f"  {since}: connector status --uncertain")
         _causes(store, told, name, books)
     for books in known.values():
         told.data[books.flow] = _books(books) | {"id": books.flow, "configured": False}
@@ -163,6 +183,12 @@ def _brake(store: Store, flow: Flow, now: datetime) -> dict[str, Any]:
     if flow.brake is None:
         return {"brake": None}
     return {"brake": {"limit": flow.brake, "last_hour": store.created(flow.id, now - timedelta(hours=1))}}
+
+
+def _doubt(doubted: tuple[int, datetime] | None) -> dict[str, Any]:
+    """Rows with writes that were not answered, and since when the first of them waits."""
+    rows, since = doubted or (0, None)
+    return {"uncertain": {"rows": rows, "since": since}}
 
 
 def _braked(one: dict[str, Any]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from connector.errors import ConfigFault, Fault
 from connector.flow import Flow
 from connector.flow import Mapping as CompiledMapping
 from connector.mapping.compile import compile_mapping
+from connector.mapping.spec import LineSpec
 
 StreamName = tuple[str, str]
 FlowPath = tuple[str, str]
@@ -105,6 +106,7 @@ def _flow(reading: _Reading, name: str, part: FlowPart, file: File, now: datetim
         sweep_every=part.sweep.every or defaults.sweep.every,
         sweep_width=part.sweep.width or defaults.sweep.width,
         deep_sweep_width=part.sweep.nightly or defaults.sweep.nightly,
+        tell=part.tell,
     )
 
 
@@ -227,8 +229,27 @@ def _mapping_streams(reading: _Reading, part: FlowPart, mapping: CompiledMapping
         stream = _mapped_stream(reading, part, document, path, line.to)
         if stream is not None and not stream.writes:
             reading.faults.append(document.fault(path, f"stream '{line.to}' cannot be written to"))
+    if mapping.told is not None:
+        _told_stream(reading, part, mapping.told, document)
     for lookup in mapping.lookups:
         _mapped_stream(reading, part, document, ("lookups", lookup.name, "stream"), lookup.stream)
+
+
+def _told_stream(reading: _Reading, part: FlowPart, told: LineSpec, document: Document) -> None:
+    """What is told of a refusal is appended, to an object that is known."""
+    path: tuple[str | int, ...] = ("refused", "to")
+    stream = _mapped_stream(reading, part, document, path, told.to or "")
+    if stream is None:
+        return
+    if stream.writes != {"append"}:
+        remedy = "name a stream that appends, as source.CaseComment or source.orders.notes"
+        reading.faults.append(document.fault(path, f"stream '{told.to}' does not append", remedy))
+        return
+    own = resolve_stream(told.to or "", part.source, part.destination)[0] == part.source.partition(".")[0]
+    at_record = own and stream.object == part.source.partition(".")[2]
+    if not (at_record or told.has_target or stream.names_object in told.policies):
+        remedy = f"records of {part.source} are none of its objects: give `refused` a target"
+        reading.faults.append(document.fault(path, f"nothing says to which object '{told.to}' appends", remedy))
 
 
 def _mapped_stream(

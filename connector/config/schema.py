@@ -100,6 +100,9 @@ class FlowPart(Part):
     )
     brake: BrakeValue | None = Field(default=None, description="new objects an hour; the rest waits; none: no bound")
     lease: Interval | None = Field(default=None, description="a worker holds a row so long; longer than any call")
+    tell: bool = Field(
+        default=True, description="tell at the source what was refused for good, where the mapping says how (`refused`)"
+    )
     sweep: SweepOfFlow = Field(default=SweepOfFlow(), description="what this flow says differently of the slow re-read")
 
 

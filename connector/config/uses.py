@@ -103,6 +103,8 @@ class _Collector:
             self._reads(self._answered.source, "origin", mapping.origin_fields, self._to, fetches=True)
         for line in mapping.lines:
             self._writes(line)
+        if mapping.told is not None and flow.tell:
+            self._writes(mapping.told)
 
     def _reads(self, name: StreamName, owner: str, fields: frozenset[str] | None, place: Place, **facts: bool) -> None:
         if self._stream(name) is None:
@@ -151,6 +153,8 @@ class _Collector:
     def _path(self, line: LineSpec) -> Path:
         if line.id == "main":
             return ()
+        if line is self._mapping.told:
+            return ("refused",)
         also = self._mapping.document.data.get("also") or []
         return next(
             ("also", at) for at, each in enumerate(also) if isinstance(each, dict) and each.get("id") == line.id

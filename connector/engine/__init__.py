@@ -269,10 +269,12 @@ class _Pass:
             self._wait_below(flow.concurrency)
         now = shop.clock.now()
         fields = frozenset(select.fields) if select.fields else None
-        lease, asked = flow.lease if deliver else None, self.backfill
+        lease = flow.lease if deliver else None
+        number = None if flow.answers is None else self._source.stream.number
         done = shop.store.ingest(
-            flow.id, page, now, lease=lease, fields=fields, move=move, flying=self._flying(), backfill=asked
-        )
+            flow.id, page, now, lease=lease, fields=fields, move=move, flying=self._flying(), backfill=self.backfill,
+            number=number,
+        )  # fmt: skip
         self._tally.add(read=done.read, repeated=done.repeated, changed=done.changed)
         if done.token is not None and done.leased:
             for start in range(0, len(done.leased), self._chunk):

@@ -20,6 +20,7 @@ from connector.engine.planner import Planner
 from connector.engine.report import Tally
 from connector.engine.send import Sender
 from connector.engine.targets import Targets
+from connector.engine.telling import Telling, with_told
 from connector.errors import MappingFault, RemoteError
 from connector.flow import Flow
 from connector.retry import Policy, Retry, decide
@@ -53,6 +54,7 @@ class Delivery:
         self._shop, self._token, self._until, self._tally = shop, token, until, tally
         self._works = [Work(one, one.record) for one in leased]
         self._planner = Planner(shop.flow, shop.answered, shop.places)
+        self._telling = Telling(shop.flow, self._planner, shop.policy)
 
     def run(self) -> int:
         """Rows that reached an outcome in this delivery (they will not be due again at once)."""
@@ -73,6 +75,7 @@ class Delivery:
         finally:
             for work in self._works:  # steps name their work: without this, records live on until a garbage collection
                 work.steps.clear()
+                work.told.clear()
 
     def put_off(self, problem: RemoteError) -> int:
         """Nothing may be called now: the rows stay due, as if they had never been leased."""
@@ -90,7 +93,7 @@ class Delivery:
                 if busy and step.target and not self._shop.targets.take(self, step.place, step.target):
                     step.state, step.due = "owed", self._shop.clock.now() + timedelta(seconds=1)
 
-        for work in self._works:
+        for work in self._works if not self._telling.on else ():
             if not any(step.wanted.values is None for step in work.steps):
                 work.record = work.leased.record = None  # mapped: thousands of decoded orders need not wait for answers
 
@@ -125,8 +128,10 @@ class Delivery:
         while True:
             wave = [step for work in self._works if work.settle is None for step in self._next(work)]
             if not wave:
-                return
+                break
             sender.send(wave)
+        if self._telling.on:
+            self._telling.send(self._works, sender, self._shop.clock.now())
 
     def _next(self, work: Work) -> list[Step]:
         """Steps of a row that may go now; those whose main or predecessor failed stay waiting and are owed.
@@ -183,11 +188,18 @@ class Delivery:
             for step in work.steps:
                 if step.state in ("waiting", "ready"):
                     step.state, step.due = "owed", until
+        for step in self._telling.plan(self._works, self._shop.clock.now()):
+            if step.state in ("waiting", "ready"):
+                step.state, step.due = "owed", until
 
     def _settle(self) -> int:
         shop = self._shop
         now = shop.clock.now()
         settles = [work.settle or settle_work(work, now, shop.policy) for work in self._works]
+        if self._telling.on:
+            for work, settle in zip(self._works, settles, strict=True):
+                if work.told:
+                    with_told(work, settle, now, shop.policy)
         moved = shop.store.settle(shop.flow.id, self._token, settles, now, mapping=shop.flow.mapping.version)
         counts: dict[str, int] = {}
         for settle in settles:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from connector.engine.plan import Step, Work
-from connector.errors import Gone, MappingFault, RecordFault
+from connector.engine.plan import RefusedBefore, Step, Work
+from connector.errors import Gone, MappingFault, RecordFault, Rejected, Transient
 from connector.model import LineState
 from connector.retry import Park, Policy, Retry, decide
 from connector.store import LineSettle, Settle
@@ -28,7 +28,7 @@ def settle_work(work: Work, now: datetime, policy: Policy) -> Settle:
             state = "sent"
         elif error is not None:
             outcome = decide(error, leased.attempts, now, policy)
-            reason, field, remedy = _words(error, outcome)
+            reason, field, remedy = words(error, outcome)
             if isinstance(outcome, Park):
                 state = "rejected"
                 parked = parked or (reason, field, remedy)
@@ -46,7 +46,7 @@ def settle_work(work: Work, now: datetime, policy: Policy) -> Settle:
         untouched = step.state == "unchanged" and step.wish is None and not step.uncertain
         if untouched and step.before is not None and step.before.state == "sent":
             continue  # nothing about this line has changed
-        lines.append(_line(step, state, reason, field, remedy))
+        lines.append(line_of(step, state, reason, field, remedy))
     entered = leased.entered or bool(work.steps)
     settle = Settle(
         leased.row, leased.rev, "done", attempts=attempts, route=work.mapped.route if work.mapped else "",
@@ -66,8 +66,10 @@ def settle_work(work: Work, now: datetime, policy: Policy) -> Settle:
     return settle
 
 
-def _line(step: Step, state: LineState, reason: str, field: str, remedy: str) -> LineSettle:
+def line_of(step: Step, state: LineState, reason: str, field: str, remedy: str) -> LineSettle:
+    """What the ledger shall say of one line."""
     before = step.before
+    error = None if state == "sent" else step.error or step.wish
     return LineSettle(
         id=step.wanted.spec.id,
         key=step.wanted.key,
@@ -80,9 +82,30 @@ def _line(step: Step, state: LineState, reason: str, field: str, remedy: str) ->
         field=field,
         remedy=remedy,
         gone=isinstance(step.error, Gone) and step.ours,
+        code=code_of(error, doubted=step.uncertain is not None),
+        failed="" if error is None or isinstance(error, RefusedBefore) else type(error).__name__,
     )
 
 
-def _words(error: RecordFault | MappingFault, outcome: Retry | Park | object) -> tuple[str, str, str]:
+def code_of(error: RecordFault | MappingFault | None, *, doubted: bool = False) -> str:
+    """A fault for a table of words: the system's own code, after whose fault it is where the system did not refuse. `doubted`: an
+    earlier try may have been carried out."""
+    match error:
+        case None:
+            return ""
+        case RefusedBefore():
+            return error.code
+        case MappingFault():
+            return error.code or "/".join(filter(None, ("mapping", error.field)))
+        case Rejected():
+            return error.code
+    kind = {Gone: "gone", Transient: "failing"}.get(type(error), "changed")
+    if isinstance(error, Transient) and (error.uncertain or doubted):
+        kind = "unclear"  # whoever is told must not believe that nothing happened
+    return "/".join(filter(None, (kind, error.code)))
+
+
+def words(error: RecordFault | MappingFault, outcome: Retry | Park | object) -> tuple[str, str, str]:
+    """Reason, field and remedy."""
     reason = outcome.reason if isinstance(outcome, Park) else str(error)
     return reason, getattr(error, "field", ""), error.remedy

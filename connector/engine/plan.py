@@ -18,6 +18,10 @@ SettledState = Literal["pending", "done", "filtered", "parked", "foreign"]
 StepState = Literal["waiting", "ready", "sent", "unchanged", "failed", "owed"]
 
 
+class RefusedBefore(MappingFault):
+    """Refused for good in this same version: it is not tried again while its other lines are."""
+
+
 @dataclass(slots=True)
 class Step:
     """One line of one row on its way.
@@ -107,6 +111,8 @@ class Work:
     lookups: dict[str, Any] = field(default_factory=dict)
     mapped: Mapped | None = None
     steps: list[Step] = field(default_factory=list)
+    told: list[Step] = field(default_factory=list)
+    """What is told at the source of lines that were refused for good (`connector.engine.telling`)."""
     settle: Settle | None = None
 
     def ends(self, state: SettledState, reason: str = "", **more: Any) -> Settle:
@@ -183,6 +189,7 @@ def _refuse_change(step: Step, values: Mapping[str, Any], digester: Digester) ->
                 f"stands at {step.place.full} {step.target or (step.before.target if step.before else '')}",
                 field=name,
                 remedy="decide by hand which one is right; the first one stays as it is",
+                code="once",
             )
 
 

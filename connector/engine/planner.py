@@ -6,10 +6,11 @@ from datetime import datetime
 
 from connector import keys
 from connector.engine.places import Place, Places
-from connector.engine.plan import Step, Work
+from connector.engine.plan import RefusedBefore, Step, Work
 from connector.errors import MappingFault
 from connector.flow import Flow
 from connector.mapping.spec import Wanted
+from connector.model import Line
 
 
 class Planner:
@@ -67,6 +68,15 @@ class Planner:
         longest = self.place(None).stream.key_length
         return keys.make(self._flow.id, work.leased.site, work.leased.key, longest=longest)
 
+    def told(self, work: Work, wanted: Wanted) -> Step:
+        """The step that tells the source of a refusal: its own record, unless the mapping names another object.
+        Raises MappingFault."""
+        source, place = self._places.source(self._flow), self.place(wanted.spec.to)
+        own = place.connection == source.connection and place.stream.object == source.name
+        if wanted.target is None and own:
+            wanted.target = work.leased.key
+        return self._step(work, wanted)
+
     def _step(self, work: Work, wanted: Wanted) -> Step:
         place = self.place(wanted.spec.to)
         before = work.leased.lines.get((wanted.spec.id, wanted.key))
@@ -80,7 +90,7 @@ class Planner:
         step.uncertain = _doubt(step, work.leased.uncertain)
         if before is not None and before.state == "rejected" and work.leased.attempts > 0:
             # its other lines are tried again; this one was refused for good in this same version
-            step.state, step.error = "failed", _rejected_before(before.reason, before.field, before.remedy)
+            step.state, step.error = "failed", _refused_before(before)
         return step
 
     @staticmethod
@@ -169,5 +179,5 @@ def _over(step: Step) -> bool:
     return step.before is not None and step.before.state == "sent" and (step.append or episode)
 
 
-def _rejected_before(reason: str, field: str, remedy: str) -> MappingFault:
-    return MappingFault(reason or "refused before", field=field, remedy=remedy)
+def _refused_before(line: Line) -> RefusedBefore:
+    return RefusedBefore(line.reason or "refused before", field=line.field, remedy=line.remedy, code=line.code)

@@ -24,7 +24,8 @@ def select_for(flow: Flow, place: Place, answered: Flow | None, origin_fields: f
     used = flow.mapping.fields
     fields: tuple[str, ...] = ()
     if used is not None and origin_fields is not None:
-        fields = tuple(sorted(used | origin_fields | set(place.stream.needs)))
+        number = {place.stream.number} if answered is not None and place.stream.number else set()
+        fields = tuple(sorted(used | origin_fields | set(place.stream.needs) | number))
     prefix = None
     if answered is not None:  # keys of several ids have no beginning in common: any key will do
         prefix = "" if answered.moved_from else keys.prefix(answered.id)

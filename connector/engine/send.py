@@ -91,7 +91,7 @@ class Sender:
         this one, and the object would show the older decision. Such a step waits that out, and then looks."""
         now, go = self._shop.clock.now(), []
         for step in steps:
-            others = [line.uncertain for line in step.rivals(self._digester) if line.uncertain is not None]
+            others = [line.uncertain for line in step.rivals(self.digester) if line.uncertain is not None]
             due = max(others) + timedelta(seconds=place.stream.settle_after) if others else now
             if due > now:
                 step.state, step.due = "owed", due
@@ -140,7 +140,7 @@ class Sender:
         values may have been moved on since by those who work on the object (a request that was executed)."""
         values = {name: value for name, value in (step.wanted.values or {}).items() if value is not None}
         differ = [name for name, value in values.items() if _number(value) and not same(live.fields.get(name), value)]
-        if differ or _changed_since_tried(step, values, self._digester):
+        if differ or _changed_since_tried(step, values, self.digester):
             names = ", ".join(differ) or "a value"
             step.state = "failed"
             step.error = MappingFault(
@@ -148,9 +148,10 @@ class Sender:
                 + "; ".join(f"{name}: {live.fields.get(name)!r} there, {values[name]!r} wanted now" for name in differ),
                 field=differ[0] if differ else "",
                 remedy="decide by hand which one is right; the first one stays as it is",
+                code="once",
             )
             return
-        sent_digests(step, values, self._digester)
+        sent_digests(step, values, self.digester)
         step.state = "unchanged"
 
     def _compare(self, step: Step, live: Record) -> None:
@@ -164,13 +165,13 @@ class Sender:
             settled = (
                 policy == "until-claimed"
                 and held is not None
-                and (step.uncertain is None or tried == self._digester.value(value))
+                and (step.uncertain is None or tried == self.digester.value(value))
             )
             if value is None and held is not None and tried not in (None, NULL) and policy == "always":
                 step.sending[name] = None
             elif value is None or settled or policy in ("on-create", "once") or same(held, value):
                 if value is not None:
-                    sent_digests(step, {name: value}, self._digester)
+                    sent_digests(step, {name: value}, self.digester)
             elif policy == "until-claimed":
                 step.claimable[name] = value
             else:
@@ -188,7 +189,8 @@ class Sender:
     # -- calls ---------------------------------------------------------------------------------------------------------
 
     @property
-    def _digester(self) -> Digester:
+    def digester(self) -> Digester:
+        """Of the ledger."""
         return self._shop.digester
 
     def _fetch(
@@ -266,7 +268,7 @@ class Sender:
                 return
             if op == "create":
                 step.digests = {}  # of a try that made nothing
-            sent_digests(step, step.body, self._digester)
+            sent_digests(step, step.body, self.digester)
             step.state, step.uncertain = "sent", None
             step.created = op == "create"
             return
@@ -285,7 +287,7 @@ class Sender:
         now = self._shop.clock.now()
         for step in steps:
             step.uncertain = now
-            doubted(step, self._digester)
+            doubted(step, self.digester)
 
     @staticmethod
     def _halves(steps: Sequence[Step], fault: RecordFault) -> Iterator[Sequence[Step]]:

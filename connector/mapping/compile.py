@@ -16,10 +16,11 @@ from connector.mapping.expressions import has_braces
 from connector.mapping.functions import Work
 from connector.mapping.lines import CompiledLine, DraftLine, also_lines, main_line
 from connector.mapping.own_tests import lint_tests
+from connector.mapping.refusals import run, telling
 from connector.mapping.scope import RESERVED, Scope
 from connector.mapping.spec import Lookup
 
-_KEYS = ("summary", "when", "lookups", "routes", "fields", "also", "key", "target", "tests")
+_KEYS = ("summary", "when", "lookups", "routes", "fields", "also", "key", "target", "refused", "tests")
 _LATER = ("each", "while", "leave", "undo", "once_per", "gone")
 _LOOKUP = ("stream", "key", "keys", "missing", "watch")
 _THEN = ("park", "skip", "null")
@@ -82,14 +83,19 @@ def _compile(draft: Draft, data: dict[str, Any]) -> CompiledMapping:
     scope = replace(scope, route=frozenset(names) if names else None, no_route=no_route)
     main = main_line(draft, data, scope)
     lines = ([main] if main else []) + also_lines(draft, data.get("also"), scope, main is not None)
+    told = telling(draft, data["refused"], scope, {line.spec.id for line in lines}) if "refused" in data else None
     if not lines:
         draft.fault((), None, "the mapping writes nothing", "add `fields` or `also`")
     for name, path in names.items():
         if name not in draft.reads.routes:
             draft.fault(path, None, f"no field reads route.{name}", "use it, or take it away", key=True)
-    lint_tests(draft, data.get("tests"), [line.spec for line in lines], set(lookups))
+    lint_tests(draft, data.get("tests"), [line.spec for line in lines], set(lookups), told.spec if told else None)
     functions = _functions(draft)
-    return _mapping(draft, data, lookups, lines, functions, (when, asks, routes), alone)
+    return replace(
+        _mapping(draft, data, lookups, lines, functions, (when, asks, routes), alone),
+        told=told.spec if told else None,
+        _telling=run(told, functions),
+    )
 
 
 def _when(draft: Draft, data: dict[str, Any], scope: Scope) -> tuple[str, bool]:

@@ -12,8 +12,9 @@ from connector.document import Document
 from connector.errors import MappingFault, Place
 from connector.mapping.functions import FILENAME, Work
 from connector.mapping.lines import CompiledLine
+from connector.mapping.refusals import Telling
 from connector.mapping.sites import Site
-from connector.mapping.spec import LineSpec, Lookup, Mapped, Wanted
+from connector.mapping.spec import LineSpec, Lookup, Mapped, Refusal, Wanted
 from connector.mapping.values import LARGEST_TEXT, MOST_STEPS, Wrong
 from connector.model import Record
 
@@ -45,6 +46,8 @@ class CompiledMapping:
     _lookup_keys: Work | None = field(default=None, repr=False)
     _routes: Work | None = field(default=None, repr=False)
     _read_sites: MappingOf[tuple[str, str], int] = field(default_factory=dict, repr=False)
+    told: LineSpec | None = None
+    _telling: Telling | None = field(default=None, repr=False)
 
     def lookup_keys(
         self, record: Record, *, origin: Record | None = None, entered: bool = True
@@ -96,6 +99,24 @@ class CompiledMapping:
         except _FAILURES as error:
             raise self._fault(error) from error
         return Mapped(wanted, label, None)
+
+    def tell(
+        self,
+        record: Record,
+        refusal: Refusal,
+        *,
+        lookups: MappingOf[str, Any] | None = None,
+        origin: Record | None = None,
+    ) -> Wanted | None:
+        """What the source is told of a refusal; see `connector.flow.Mapping`. Raises MappingFault."""
+        if self._telling is None:
+            return None
+        o, ok = (origin.fields, origin.key) if origin is not None else (_NOTHING, None)
+        known = (record.fields, record, _NOTHING if lookups is None else lookups, o, ok, _NOTHING, None)
+        try:
+            return self._telling.wanted(refusal, known, [MOST_STEPS])
+        except _FAILURES as error:
+            raise self._fault(error) from error
 
     def _elements(self, line: CompiledLine, known: tuple[Any, ...], steps: list[int], wanted: list[Wanted]) -> None:
         """A line for every element of `for`; two elements under one key would be one line with two contents."""

@@ -312,6 +312,8 @@ class Emitter:
         """`owner.name` where owner is a word of the mapping; None where it is an ordinary value."""
         scope = self.scope
         if owner == scope.this:
+            if scope.of_this is not None and name not in scope.of_this:
+                return self._refuse(node, f"'{owner}' has no '{name}'", did_you_mean(name, scope.of_this))
             return None
         if owner in scope.lookups:
             self.variable = True

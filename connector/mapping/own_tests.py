@@ -11,13 +11,14 @@ from connector.document import did_you_mean
 from connector.errors import Fault, MappingFault
 from connector.mapping.compiled import CompiledMapping
 from connector.mapping.draft import Draft, Path
-from connector.mapping.spec import LineSpec, Mapped, Wanted
+from connector.mapping.spec import LineSpec, Mapped, Refusal, Wanted
 from connector.model import Record, Ref
 
-_KEYS = ("name", "record", "lookups", "origin", "entered", "main_id", "route", "writes", "filtered", "parked")
+_OUTCOMES = ("writes", "filtered", "parked", "told")
+_KEYS = ("name", "record", "lookups", "origin", "entered", "main_id", "route", "refused", *_OUTCOMES)
 _RECORD = ("key", "stamp", "site", "fields")
+_REFUSED = ("line", "key", "stream", "reason", "field", "remedy", "code")
 _WRITE = ("to", "line", "key", "target", "fields", "absent")
-_OUTCOMES = ("writes", "filtered", "parked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,9 @@ class TestOutcome:
         return not self.failures
 
 
-def lint_tests(draft: Draft, given: Any, specs: Sequence[LineSpec], lookups: set[str]) -> None:
+def lint_tests(
+    draft: Draft, given: Any, specs: Sequence[LineSpec], lookups: set[str], told: LineSpec | None = None
+) -> None:
     """Faults in the tests themselves: unknown words, lines and fields that the mapping never writes."""
     names: set[str] = set()
     for at, written in enumerate(draft.sequence(("tests",), given, "tests")):
@@ -56,9 +59,33 @@ def lint_tests(draft: Draft, given: Any, specs: Sequence[LineSpec], lookups: set
                 remedy = did_you_mean(lookup, lookups)
                 draft.fault((*path, "lookups", lookup), None, f"unknown lookup '{lookup}'", remedy, key=True)
         if sum(each in test for each in _OUTCOMES) != 1:
-            draft.fault(path, None, "a test expects one of writes, filtered or parked", "writes: [] means none")
+            message = "a test expects one of writes, filtered, parked or told"
+            draft.fault(path, None, message, "writes: [] means none")
+        if "refused" in test or "told" in test:
+            _lint_told(draft, path, test, told)
         for number, write in enumerate(draft.sequence((*path, "writes"), test.get("writes"), "writes")):
             _lint_write(draft, (*path, "writes", number), write, specs)
+
+
+def _lint_told(draft: Draft, path: Path, test: dict[str, Any], told: LineSpec | None) -> None:
+    if told is None:
+        draft.fault(path, None, "this mapping tells nothing", "add `refused`")
+        return
+    if ("refused" in test) != ("told" in test):
+        draft.fault(
+            path, None, "'refused' and 'told' stand together", "refused: {line: …, reason: …}, told: {fields: {…}}"
+        )
+    refused = draft.keys((*path, "refused"), test.get("refused") or {}, _REFUSED, (), "what was refused")
+    if line := refused.get("line"):
+        draft.text((*path, "refused", "line"), line, "line")
+    expected = test.get("told")
+    if expected is False or expected is None:
+        return
+    expected = draft.keys((*path, "told"), expected, ("target", "fields"), (), "what is told")
+    for name in draft.names((*path, "told", "fields"), expected.get("fields"), "fields"):
+        if name not in told.policies:
+            remedy = did_you_mean(name, told.policies)
+            draft.fault((*path, "told", "fields", name), None, f"'refused' does not write '{name}'", remedy, key=True)
 
 
 def _lint_write(draft: Draft, path: Path, written: Any, specs: Sequence[LineSpec]) -> None:
@@ -109,6 +136,8 @@ def _record(given: dict[str, Any] | None) -> Record | None:
 def _run(mapping: CompiledMapping, path: Path, test: dict[str, Any]) -> TestOutcome:
     record = _record(test["record"])
     assert record is not None
+    if "told" in test:
+        return TestOutcome(str(test["name"]), tuple(_told(mapping, path, test, record)))
     main_id = test.get("main_id")
     try:
         mapped = mapping.map(
@@ -121,6 +150,22 @@ def _run(mapping: CompiledMapping, path: Path, test: dict[str, Any]) -> TestOutc
     except MappingFault as fault:
         return TestOutcome(str(test["name"]), tuple(_parked(mapping, path, test, fault)))
     return TestOutcome(str(test["name"]), tuple(_compare(mapping, path, test, mapped)))
+
+
+def _told(mapping: CompiledMapping, path: Path, test: dict[str, Any], record: Record) -> list[Fault]:
+    """What the source is told of a refusal."""
+    facts = {name: str(value) for name, value in (test.get("refused") or {}).items() if value is not None}
+    refusal = Refusal(**{"line": "", "key": "", "stream": "", "reason": "", **facts})
+    try:
+        wanted = mapping.tell(record, refusal, lookups=test.get("lookups") or {}, origin=_record(test.get("origin")))
+    except MappingFault as fault:
+        return [mapping.document.fault(path, f"what is told cannot be worked out: {fault}", fault.remedy)]
+    here = (*path, "told")
+    if wanted is None or test["told"] is False:
+        got = "nothing" if wanted is None else "something"
+        return [] if (wanted is None) is (test["told"] is False) else [mapping.document.fault(here, f"told: got {got}")]
+    expected = {name: value for name, value in test["told"].items() if name != "key"}
+    return _differences(mapping, here, expected, wanted)
 
 
 def _parked(mapping: CompiledMapping, path: Path, test: dict[str, Any], fault: MappingFault) -> list[Fault]:

@@ -140,6 +140,24 @@ _LINE = _object(
     "fields",
     dependentRequired={"for": ["key"], "as": ["for"]},
 )  # fmt: skip
+_REFUSED = _object(
+    "what the source is told when a line was refused for good: an append, once for each refusal",
+    {
+        "to": _ref("stream", "a stream of the source that appends: source.CaseComment"),
+        "when": _ref("condition", "which refusals are told; they all are unless said"),
+        "key": _ref("scalar", "names the episode: the same refusal is told again under another key"),
+        "target": _ref("address", "the object that is told; the record itself unless said"),
+        "words": _named(
+            "refused.words: by code (or its beginning up to a /), what people say",
+            _ref("plain", "said in place of the code"),
+            minProperties=1,
+        ),
+        "fields": _named(f"what is told; expressions read refused.…: {_FIELDS}", {"$ref": "#/$defs/field"}, absent=False,
+                         minProperties=1),
+    },
+    "to",
+    "fields",
+)  # fmt: skip
 _RECORD: Schema = {
     "key": _ref("plain", "the record's key"),
     "stamp": _ref("plain", "when it was modified"),
@@ -170,10 +188,27 @@ _TEST = _object(
         "writes": _list("the writes it must ask for, in order; [] means none", {"$ref": "#/$defs/write"}),
         "filtered": {"type": ["string", "boolean"], "description": "it must be left out: true, or by what"},
         "parked": {"type": ["string", "boolean"], "description": "it must park: true, or words of the reason"},
+        "refused": _object(
+            "in a test of `refused`: what was refused, and why",
+            {
+                name: _ref("plain", f"refused.{name}")
+                for name in ("line", "key", "stream", "reason", "field", "remedy", "code")
+            },
+        ),
+        "told": {
+            "description": "what the source must be told of it; false: nothing",
+            "if": {"type": "object"},
+            "then": _object(
+                "what is not named is not compared",
+                {"target": {"description": "the object that is told"}, "fields": _named("some of its fields", {})},
+            ),
+            "else": {"const": False},
+        },
     },
     "name",
     "record",
-    **_one_of("writes", "filtered", "parked"),
+    **_one_of("writes", "filtered", "parked", "told"),
+    dependentRequired={"refused": ["told"], "told": ["refused"]},
 )
 
 
@@ -193,6 +228,7 @@ def mapping_schema() -> Schema:
         "also": _list("further lines of the same record", {"$ref": "#/$defs/line"}),
         "key": _ref("scalar", "another key of the main object, which several records may share"),
         "target": _ref("scalar", "the natural key of a main object that we did not make"),
+        "refused": _REFUSED,
         "tests": _list("what the mapping promises; connector test runs them", {"$ref": "#/$defs/test"}),
     }
     rules = {"anyOf": [{"required": ["fields"]}, {"required": ["also"]}]}

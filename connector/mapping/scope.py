@@ -22,6 +22,8 @@ class Scope:
     route: frozenset[str] | None = None
     no_route: str = "routes are taken after this"
     this: str | None = None
+    of_this: frozenset[str] | None = None
+    """The names that the element has; None: not known."""
     main: bool = False
     no_main: str = "main.id is known in fields and target of the lines under also"
     origin: bool = True

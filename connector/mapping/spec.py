@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, Literal
 
 WritePolicy = Literal["always", "on-create", "until-claimed", "once"]
@@ -64,6 +65,35 @@ class Wanted:
     key: str
     target: str | None
     values: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What was refused for good: a line (by id and key; "" where nothing of the record could be mapped), and why.
+
+    `code` is the system's own, or whose fault it is: `mapping/<field>`, `once`, `failing/503`,
+    `unclear/…` (no answer was read: it may have been carried out), `gone/…`, `changed/…`.
+    """
+
+    line: str
+    key: str
+    stream: str
+    reason: str
+    field: str = ""
+    remedy: str = ""
+    code: str = ""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """As a mapping reads them: what is not known is null."""
+        return {name: getattr(self, name) or None for name in self.__slots__}
+
+    @property
+    def name(self) -> str:
+        """Tells refusals of one record apart: the same line for the same reason is the same refusal. It is part of a key
+        on the remote object, so it is made of nothing that a lost ledger would take along."""
+        told = "\0".join((self.line, self.key, self.reason)).encode("utf-8", "surrogatepass")
+        return f"{self.line or 'record'}-{blake2b(told, digest_size=6).hexdigest()}"
 
 
 @dataclass(slots=True)

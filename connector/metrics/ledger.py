@@ -31,6 +31,7 @@ GAUGES: tuple[tuple[str, str, list[str]], ...] = (
         "How long the longest waiting row has been pending; 0 if none is.",
         ["flow"],
     ),
+    ("connector_uncertain_rows", "Rows with a write whose answer was not read.", ["flow"]),
     ("connector_flow_paused", "1 while a flow waits for an administrator.", ["flow"]),
     ("connector_brake_limit", "New objects an hour that the flow may make.", ["flow"]),
     ("connector_created_last_hour", "New objects that the flow made in the last hour.", ["flow"]),
@@ -99,6 +100,7 @@ class LedgerCollector:
         store, now = self._store, self._clock.now()
         books = {each.flow: each for each in store.counts()}
         oldest, healths, extent = store.oldest(), store.healths(), store.extent()
+        doubted = store.doubted()
         created = {flow.id: store.created(flow.id, now - HOUR) for flow in self._flows.values()}
         for what, value in (
             ("size_bytes", extent.total),
@@ -118,6 +120,7 @@ class LedgerCollector:
             waits = (now - oldest[flow.id]).total_seconds() if flow.id in oldest else 0
             paused = healths.get(f"flow:{flow.id}", ("ok", now, "", ""))[0] != "ok"
             families["connector_oldest_pending_seconds"].add_metric([name], max(0, waits))
+            families["connector_uncertain_rows"].add_metric([name], doubted[flow.id][0] if flow.id in doubted else 0)
             families["connector_flow_paused"].add_metric([name], paused)
             families["connector_created_last_hour"].add_metric([name], created[flow.id])
             if flow.brake is not None:

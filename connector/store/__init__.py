@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from connector.budget import Spent
-from connector.model import Cursor, Line, Page, Record, Row, RowState, Usage
+from connector.model import Attempt, Cursor, Line, Page, Record, Row, RowState, Usage
 from connector.secret import RecordKeys
 from connector.store.tools import Backfill, Forgotten, Mend, Tools
 
@@ -90,6 +90,10 @@ class LineSettle:
     remedy: str = ""
     gone: bool = False
     """A person deleted the object of ours that it writes to."""
+    code: str = ""
+    """The system's own, of the fault that `reason` tells."""
+    failed: str = ""
+    """The class of the fault, where it was tried and failed: remembered as an attempt."""
 
 
 @dataclass(slots=True)
@@ -157,7 +161,7 @@ class Books:
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Rows of one flow that wait for the same thing; `remedy` and `keys` (at most three) are those of the longest waiting.
-    `oldest`: since when that one has been pending; of parked ones, when its version came."""
+    `oldest`: since when that one has been pending; of parked ones, when its version came; `newest`: the same of the latest."""
 
     state: Literal["parked", "dropped", "pending"]
     flow: str
@@ -167,6 +171,7 @@ class Cause:
     rows: int
     keys: Sequence[str]
     oldest: datetime
+    newest: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,13 +233,15 @@ class Store(Tools, Protocol):
         move: bool = True,
         flying: Collection[LeaseToken] = (),
         backfill: str | None = None,
+        number: str | None = None,
     ) -> Ingested:
         """Store what really changed, raise its rev, and move the cursor, in one transaction; with `backfill` that of the
         backfill of this name, and the flow's stays. What was forgotten is counted as repeated.
 
         Equal stamp with other content is a new version, a lower stamp is refused (repeated), equal stamp and content is
-        repeated. With `lease` (seconds) changed rows come back leased, unless another lease on them is alive. `flying`:
-        leases of the caller's own under which something is being delivered: alive whatever the clock says.
+        repeated. `number` is the field by which people name a record: `rows` finds it by that. With `lease` (seconds) changed
+        rows come back leased, unless another lease on them is alive. `flying`: leases of the caller's own under which something
+        is being delivered: alive whatever the clock says.
         """
         ...
 
@@ -267,15 +274,22 @@ class Store(Tools, Protocol):
         key: str | None = None,
         key_prefix: str | None = None,
         target: str | None = None,
+        our_key: str | None = None,
+        number: str | None = None,
         cause: Cause | None = None,
         limit: int = 1000,
     ) -> Iterator[Row]:
-        """Rows with lines, newest first; `key` matches a record key, `key_prefix` its beginning, `target` a line's
-        remote id; `cause`: those of it, the longest waiting if there are more than `limit`."""
+        """Rows with lines, newest first; `key` matches a record key, `key_prefix` its beginning, `target` a line's remote id,
+        `our_key` what a record that was read bears of ours, `number` what people call it; `cause`: those of it, the longest
+        waiting if there are more than `limit`."""
         ...
 
     def records(self, rows: Iterable[int]) -> Mapping[int, tuple[Record, frozenset[str] | None]]:
         """Stored records by row id, with the selection they were read under; those pruned are left out."""
+        ...
+
+    def attempts(self, rows: Iterable[int]) -> Mapping[int, Sequence[Attempt]]:
+        """By row id the last tries that failed, at most a few, the oldest first."""
         ...
 
     def known(self, flow: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str | None]:
@@ -340,6 +354,15 @@ class Store(Tools, Protocol):
         self, state: Literal["parked", "dropped", "pending"], *, flow: str | None = None, limit: int | None = None
     ) -> Sequence[Cause]:
         """What rows are parked, dropped or pending for, the most frequent first. Never reads every row."""
+        ...
+
+    def doubted(self) -> Mapping[str, tuple[int, datetime]]:
+        """By flow how many rows may have been written without an answer having been read, and since when the first: pending
+        or parked ones with an uncertain line, and pending ones whose delivery was cut off."""
+        ...
+
+    def doubts(self, *, flow: str | None = None, limit: int = 100) -> Sequence[Row]:
+        """These rows with their lines, the longest in doubt first."""
         ...
 
     def oldest(self) -> Mapping[str, datetime]:

@@ -13,19 +13,22 @@ from typing import Any
 import orjson
 
 from connector.errors import LedgerError
-from connector.model import Cursor, Page, Record, Row, RowState
+from connector.model import Attempt, Cursor, Page, Record, Row, RowState
 from connector.secret import RecordKeys
 from connector.store import Books, Cause, Ingested, Leased, LeaseToken, Moved, Settle
 from connector.store import sqlite_schema as schema
+from connector.store.sqlite_attempts import attempts_of
 from connector.store.sqlite_backfill import Backfills, move_backfill
 from connector.store.sqlite_backup import Copying
 from connector.store.sqlite_budget import BudgetBook
 from connector.store.sqlite_desk import CAUSED, Desk
+from connector.store.sqlite_doubt import Doubts
 from connector.store.sqlite_forget import Forgetting
 from connector.store.sqlite_hand import Choice, audited, drop_rows, replay_rows
 from connector.store.sqlite_ingest import Intake, add_to_books, ingest_page
 from connector.store.sqlite_lock import Locks
 from connector.store.sqlite_mend import Mending
+from connector.store.sqlite_numbers import NUMBERED, remember_numbers
 from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
 from connector.store.sqlite_upkeep import Upkeep
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
@@ -70,7 +73,7 @@ def _record(
     )
 
 
-class SqliteStore(Desk, BudgetBook, Upkeep, Backfills, Mending, Forgetting, Copying):
+class SqliteStore(Desk, Doubts, BudgetBook, Upkeep, Backfills, Mending, Forgetting, Copying):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
 
     def __init__(self, path: Path, keys: RecordKeys | None = None) -> None:
@@ -136,13 +139,14 @@ class SqliteStore(Desk, BudgetBook, Upkeep, Backfills, Mending, Forgetting, Copy
         move: bool = True,
         flying: Collection[LeaseToken] = (),
         backfill: str | None = None,
+        number: str | None = None,
     ) -> Ingested:
         at = now.timestamp()
         selection = None if fields is None else orjson.dumps(sorted(fields)).decode()
         self._adopt_key(at)
-        number = self._prepare(flow, *{record.site for record in page.records}, *([selection] if selection else ()))
+        owner = self._prepare(flow, *{record.site for record in page.records}, *([selection] if selection else ()))
         intake = Intake(
-            flow=number,
+            flow=owner,
             key=self.digest_key,
             now=now,
             token=None if lease is None else self._token(),
@@ -154,10 +158,12 @@ class SqliteStore(Desk, BudgetBook, Upkeep, Backfills, Mending, Forgetting, Copy
         with self._write() as db:
             intake.seal = self._bodies.seal(db)
             done = ingest_page(self._words, db, intake, page.records)
+            if number is not None:
+                remember_numbers(self._words, db, owner, page.records, number)
             if backfill is not None:
-                move_backfill(db, number, backfill, page)
+                move_backfill(db, owner, backfill, page)
             elif move and page.cursor is not None:
-                db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (bound(page.cursor), at, number))
+                db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (bound(page.cursor), at, owner))
         return done
 
     def _token(self) -> LeaseToken:
@@ -253,6 +259,8 @@ class SqliteStore(Desk, BudgetBook, Upkeep, Backfills, Mending, Forgetting, Copy
         key: str | None = None,
         key_prefix: str | None = None,
         target: str | None = None,
+        our_key: str | None = None,
+        number: str | None = None,
         cause: Cause | None = None,
         limit: int = 1000,
     ) -> Iterator[Row]:
@@ -275,6 +283,12 @@ class SqliteStore(Desk, BudgetBook, Upkeep, Backfills, Mending, Forgetting, Copy
         if target is not None:
             wanted.append('"row".id IN (SELECT "row" FROM line WHERE target=?)')
             given.append(bound(target))
+        if our_key is not None:
+            wanted.append("our_key=?")
+            given.append(bound(our_key))
+        if number is not None:
+            wanted.append(NUMBERED)
+            given.append(bound(number))
         with self._snapshot() as db:
             return iter(list(read_rows(self._words, db, " AND ".join(wanted), given, limit)))
 
@@ -295,6 +309,10 @@ class SqliteStore(Desk, BudgetBook, Upkeep, Backfills, Mending, Forgetting, Copy
                     if record is not None:
                         found[row[0]] = (record, self._words.selection(row[8]))
         return found
+
+    def attempts(self, rows: Iterable[int]) -> Mapping[int, Sequence[Attempt]]:
+        with self._read() as db:
+            return attempts_of(db, list(rows))
 
     def known(self, flow: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str | None]:
         found: dict[tuple[str, str], str | None] = {}

@@ -25,7 +25,7 @@ OLDEST = (
     "WHERE pending > 0"
 )
 _BY = (
-    'SELECT "row".flow, name, reason, field, count(*), min(last_seen) FROM "row" {} '
+    'SELECT "row".flow, name, reason, field, count(*), min(last_seen), max(last_seen) FROM "row" {} '
     'JOIN flow ON flow.id="row".flow WHERE state={} AND {{}} GROUP BY "row".flow, reason, field ORDER BY 5 DESC LIMIT ?'
 )
 _KEYS_OF = 'SELECT key, remedy FROM "row" {} WHERE state={} AND flow=? AND reason IS ? AND field IS ? ORDER BY last_seen LIMIT ?'
@@ -39,7 +39,7 @@ PARKED_KEYS, DROPPED_KEYS = _KEYS_OF.format(*_PARKED), _KEYS_OF.format(*_DROPPED
 CAUSED = {"parked": _ROWS_OF.format(*_PARKED), "dropped": _ROWS_OF.format(*_DROPPED)}
 """State → ids of its rows of one cause, the longest waiting first."""
 PENDING_BY = (
-    'SELECT "row".flow, name, reason, NULL, count(*), min(since) FROM "row" INDEXED BY row_waits '
+    'SELECT "row".flow, name, reason, NULL, count(*), min(since), max(since) FROM "row" INDEXED BY row_waits '
     'JOIN flow ON flow.id="row".flow WHERE state=0 AND reason IS NOT NULL AND {} GROUP BY "row".flow, reason '
     "ORDER BY 5 DESC LIMIT ?"
 )
@@ -78,7 +78,7 @@ class Desk(LedgerFile):
         where, given = ("1", ()) if flow is None else ("name=?", (flow,))
         found: list[Cause] = []
         with self._snapshot() as db:
-            for number, name, reason, field, rows, oldest in db.execute(
+            for number, name, reason, field, rows, oldest, newest in db.execute(
                 grouped.format(where), (*given, -1 if limit is None else limit)
             ).fetchall():
                 which = (number, reason, field) if state != "pending" else (number, reason)
@@ -86,11 +86,8 @@ class Desk(LedgerFile):
                 if not some:
                     raise Damaged("its indexes disagree")
                 shown_keys, remedy = tuple(shown(key) for key, _ in some), shown(some[0][1]) or ""
-                found.append(
-                    Cause(
-                        state, name, shown(reason) or "", shown(field) or "", remedy, rows, shown_keys, at_time(oldest)
-                    )
-                )
+                told = (shown(reason) or "", shown(field) or "", remedy, rows, shown_keys)
+                found.append(Cause(state, name, *told, at_time(oldest), at_time(newest)))
             if state == "pending":
                 found += self._unsaid(db, where, given)
         return sorted(found, key=lambda cause: -cause.rows)[:limit]

@@ -10,6 +10,7 @@ from typing import Any
 from connector.digests import pack, unpack
 from connector.model import Line, Row
 from connector.store import Moved, Settle
+from connector.store.sqlite_attempts import Failure, failures, remember_attempts
 from connector.store.sqlite_many import write_many
 from connector.store.sqlite_schema import DELETED, LINE_STATES, OWN, PENDING, STATES
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
@@ -17,12 +18,12 @@ from connector.store.sqlite_words import Words
 
 _LINES = (
     'SELECT "row", id, key, stream, state, target, digests, uncertain, reason, field, remedy, sent_at, '
-    "gone, forgotten FROM line "
+    "gone, forgotten, code FROM line "
     'WHERE "row" IN ({})'
 )
 _ROWS = (
     'SELECT "row".id, flow.name, site, "row".key, rev, stamp, state, attempts, due, first_seen, last_seen, entered, '
-    'mapping, route, reason, field, remedy, uncertain, token, record."row" IS NOT NULL '
+    'mapping, route, reason, field, remedy, uncertain, token, record."row" IS NOT NULL, our_key '
     'FROM "row" JOIN flow ON flow.id = "row".flow LEFT JOIN record ON record."row" = "row".id '
     'WHERE {} ORDER BY "row".id {} LIMIT ?'
 )
@@ -32,11 +33,11 @@ _SETTLE = (
     'uncertain=new.column11, flags=flags & new.column12 FROM (VALUES {}) AS new WHERE "row".id=new.column1'
 )
 _LINE = (
-    'INSERT INTO line ("row", id, key, stream, state, target, digests, uncertain, sent_at, reason, field, remedy, gone) '
+    'INSERT INTO line ("row", id, key, stream, state, target, digests, uncertain, sent_at, reason, field, remedy, gone, code) '
     "VALUES {} ON CONFLICT DO UPDATE SET stream=excluded.stream, "
     "state=excluded.state, target=excluded.target, digests=excluded.digests, uncertain=excluded.uncertain, "
     "sent_at=coalesce(excluded.sent_at, sent_at), reason=excluded.reason, field=excluded.field, remedy=excluded.remedy, "
-    "gone=excluded.gone"
+    "gone=excluded.gone, code=excluded.code"
 )
 _FORGET = 'DELETE FROM record WHERE "row" IN (VALUES {})'
 _ALL = -1
@@ -63,6 +64,7 @@ def lines_of(words: Words, db: sqlite3.Connection, rows: Sequence[int]) -> dict[
                     sent_at=at_time(row[11]),
                     gone=bool(row[12]),
                     forgotten=tuple(load(row[13])) if row[13] else (),
+                    code=shown(row[14]) or "",
                 )
             )
     return found
@@ -101,6 +103,7 @@ def read_rows(
             leased_until=due if row[18] is not None and row[6] == PENDING else None,
             lines=tuple(lines.get(row[0], ())),
             stored=bool(row[19]),
+            our_key=shown(row[20]),
         )
 
 
@@ -118,6 +121,7 @@ def settle_rows(
     rows: list[tuple[Any, ...]] = []
     lines: list[tuple[Any, ...]] = []
     forgotten: list[tuple[int]] = []
+    failed: list[Failure] = []
     left: Counter[str] = Counter()
     version = words.number(mapping)
     created = lost = 0
@@ -128,6 +132,8 @@ def settle_rows(
             continue
         created += one.created
         lines.extend(_line(words, one.row, line, at) for line in one.lines)
+        if one.state != "done":
+            failed.extend(failures(one))
         uncertain = one.uncertain.timestamp() if one.uncertain else None
         if rev != one.rev:  # a newer version came during the delivery: it is due now, whatever became of this one
             lost += 1
@@ -152,6 +158,7 @@ def settle_rows(
             "INSERT INTO created VALUES (?,?,?) ON CONFLICT DO UPDATE SET n=n+excluded.n",
             (flow, int(at // 60), created),
         )
+    remember_attempts(db, failed, at)
     moved = sum(left.values())
     return Moved(len(settles) - lost, lost), {**left, "pending": -moved, "open": -moved, "settled": moved}
 
@@ -174,5 +181,5 @@ def _line(words: Words, row: int, line: Any, at: float) -> tuple[Any, ...]:
         row, bound(line.id), bound(line.key), words.number(line.stream), LINE_STATES.index(line.state), bound(line.target),
         pack(line.digests or {}), line.uncertain.timestamp() if line.uncertain else None,
         at if line.state == "sent" else None, bound(line.reason or None), bound(line.field or None), bound(line.remedy or None),
-        line.gone,
+        line.gone, bound(line.code or None),
     )  # fmt: skip

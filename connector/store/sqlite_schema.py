@@ -124,5 +124,39 @@ def m006_tools(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@ledger()
+def m007_told(db: Database) -> None:
+    """What failed and when, a few times for each row (`n` counts on): written by settles that report a failure, and only
+    by these. `code` is the system's own, so that what is told of a refusal can be told again in the same words."""
+    for statement in (
+        "ALTER TABLE line ADD COLUMN code TEXT",
+        'CREATE TABLE attempt ("row" INTEGER NOT NULL, n INTEGER NOT NULL, at REAL NOT NULL, line TEXT NOT NULL, '
+        "key TEXT NOT NULL, fault TEXT NOT NULL, code TEXT, reason TEXT NOT NULL, field TEXT, "
+        'PRIMARY KEY ("row", n)) WITHOUT ROWID',
+        "CREATE INDEX attempt_at ON attempt (at)",
+    ):
+        db.conn.execute(statement)
+
+
+@ledger()
+def m008_numbers(db: Database) -> None:
+    """A record that bears our key is found by it, and one that people name by a number (a case) by that number."""
+    for statement in (
+        'CREATE TABLE number (text TEXT NOT NULL, "row" INTEGER NOT NULL, PRIMARY KEY (text, "row")) WITHOUT ROWID',
+        'CREATE INDEX row_our_key ON "row" (our_key) WHERE our_key IS NOT NULL',
+    ):
+        db.conn.execute(statement)
+
+
+@ledger()
+def m009_doubt(db: Database) -> None:
+    """Indexes of what is uncertain alone: small, however large the ledger."""
+    for statement in (
+        "CREATE INDEX line_uncertain ON line (uncertain) WHERE uncertain IS NOT NULL",
+        'CREATE INDEX row_uncertain ON "row" (flow, uncertain) WHERE state = 0 AND uncertain IS NOT NULL',
+    ):
+        db.conn.execute(statement)
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from connector.store import Extent, GoOn, Rekeyed
+from connector.store.sqlite_attempts import prune_attempts
 from connector.store.sqlite_file import LedgerFile
 from connector.store.sqlite_open import open_to_others
 from connector.store.sqlite_schema import DONE, DROPPED, FILTERED, FOREIGN, PARKED
@@ -51,6 +52,8 @@ class Upkeep(LedgerFile):
             db.execute("DELETE FROM created WHERE minute < ?", (int((at - 86400) // 60),))
         while self._forget_audit(at - audit) and on():
             pass
+        while self._forget_attempts(at - parked) and on():
+            pass
         self._empty_log()
         return gone
 
@@ -62,6 +65,11 @@ class Upkeep(LedgerFile):
             if old:
                 db.executemany("DELETE FROM audit WHERE id=?", old)
         return len(old) == _PART
+
+    def _forget_attempts(self, before: float) -> bool:
+        """Failed attempts of long ago; whether there may be more."""
+        with self._write() as db:
+            return prune_attempts(db, before, _PART)
 
     def _empty_log(self) -> bool:
         """Move what the log holds into the ledger and cut it to nothing: it grows as long as somebody always reads. Whoever still

@@ -336,3 +336,18 @@ def test_a_reader_that_goes_away_is_no_defect(synced: Path) -> None:
     )
     assert "Traceback" not in ended.stderr
     assert "defect" not in ended.stderr
+
+
+def test_a_dry_run_of_a_retry_says_what_the_mapping_of_today_makes_of_it(synced: Path) -> None:
+    meant = run(synced, "parked", "retry", "--all", "--dry-run")
+    assert meant.code == 0
+    assert "1 record would be tried again; nothing was changed" in meant.out
+    assert "  1: would park again: " in meant.out
+    files.replace(synced, "mappings/order.yaml", "required: true", "required: false")
+    meant = run(synced, "parked", "retry", "--all", "--dry-run")
+    assert "  1: can be mapped, and would be sent again" in meant.out
+    assert "nothing is uncertain" in run(synced, "status", "--uncertain").out
+    values = run(synced, "explain", "00001302", "--values").out
+    assert "values of main:" in values
+    assert "'Order 00001302'" in values
+    assert "'Order 00001302'" not in run(synced, "explain", "00001302").out

@@ -81,7 +81,7 @@ def test_an_order_that_moved_meanwhile_is_left_alone_and_the_reason_is_told(
     result = put(ref, number, "status", status="new", only_from=only_from)
     assert isinstance(result.error, Rejected)
     assert str(result.error) == "shop.orders.status is cancelled; new may follow created, open only"
-    assert (result.error.field, result.error.code) == ("status", "ONLY_FROM")
+    assert (result.error.field, result.error.code) == ("status", "ONLY_FROM/cancelled")
     assert result.error.remedy
     assert ref.control.order(number)["status"] == "cancelled"
     assert puts(ref) == 0

@@ -8,11 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from connector.cli.explain import find
+from connector.cli.story import find, story, timeline
+from connector.config import Config
+from connector.document import load
+from connector.flow import Flow
+from connector.mapping.compile import compile_mapping
 from connector.store import Cause, Store, open_store
 
 FLOW = "orders-to-cases"
@@ -31,6 +36,12 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "explain of one flow": lambda store: find(store, "00001301", flow=FLOW),
     "explain by our key": lambda store: store.row(FLOW, "RefArch", "00001301"),
     "explain: what was read back": lambda store: list(store.rows(flow=FLOW, key="500A")),
+    "explain by a number": lambda store: list(store.rows(number="00001001")),
+    "explain: its answers": lambda store: list(store.rows(our_key="orders-to-cases:_ref_arch:00001301")),
+    "explain: what failed": lambda store: store.attempts([1, 2]),
+    "explain: the whole story": lambda store: told(store, "00001301"),
+    "status: how much is uncertain": lambda store: store.doubted(),
+    "status --uncertain": lambda store: store.doubts(),
     "parked list": lambda store: store.causes("parked"),
     "parked list --dropped": lambda store: store.causes("dropped"),
     "parked list of one flow": lambda store: store.causes("parked", flow=FLOW),
@@ -40,7 +51,21 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "scrape: new objects": lambda store: store.created(FLOW, NOW),
     "remap of one record": lambda store: store.stale(FLOW, "v2", key="00001301"),
 }
-ONLY_A_FEW = ("row_due", "row_waits", "row_parked", "row_cause", "row_given_up")
+
+
+def told(store: Store, key: str) -> list[str]:
+    """A story of two flows, as `explain` tells it."""
+    config = cast(Config, SimpleNamespace(flows={each: flow(each) for each in (FLOW, "cases-to-orders")}))
+    return list(timeline(store, story(store, config, key), config))
+
+
+def flow(name: str) -> Flow:
+    back = name != FLOW
+    mapping = compile_mapping(load("m.yaml", 'fields: {x: "{{ y }}"}'))
+    return Flow(name, name, ("a", "b"), ("c", "d"), mapping, answers=FLOW if back else None)
+
+
+ONLY_A_FEW = ("row_due", "row_waits", "row_parked", "row_cause", "row_given_up", "row_uncertain", "line_uncertain")
 """Indexes of pending or parked rows alone: reading one whole reads no row that is delivered."""
 
 
@@ -71,7 +96,7 @@ def plans(store: Store, question: Callable[[Store], object]) -> Iterator[str]:
 
 
 def reads_everything(step: str) -> bool:
-    scanned = re.match(r"SCAN (row|line|record|audit)\b(?: USING (?:COVERING )?INDEX (\w+))?", step)
+    scanned = re.match(r"SCAN (row|line|record|audit|attempt|number)\b(?: USING (?:COVERING )?INDEX (\w+))?", step)
     return scanned is not None and scanned[2] not in ONLY_A_FEW
 
 

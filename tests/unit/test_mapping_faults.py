@@ -137,7 +137,7 @@ def test_all_faults_come_at_once_and_in_file_order() -> None:
     assert [fault.place.line for fault in found] == [1, 3, 3, 4, 4, 6]
     assert str(found[0]) == (
         "m.yaml:1:1  a mapping has no 'wen'\n"
-        "            did you mean 'when'? known: also, fields, key, lookups, routes, summary, target, tests, when"
+        "            did you mean 'when'? known: also, fields, key, lookups, refused, routes, summary, target, tests, when"
     )
 
 
@@ -191,8 +191,8 @@ def test_lines_that_wait_for_one_another_are_a_fault() -> None:
     [
         ("{record: {}, writes: []}", "needs a 'name'"),
         ("{name: x, writes: []}", "needs a 'record'"),
-        ("{name: x, record: {}}", "expects one of writes, filtered or parked"),
-        ("{name: x, record: {}, writes: [], parked: y}", "expects one of writes, filtered or parked"),
+        ("{name: x, record: {}}", "expects one of writes, filtered, parked or told"),
+        ("{name: x, record: {}, writes: [], parked: y}", "expects one of writes, filtered, parked or told"),
         ("{name: x, record: {kay: 1}, writes: []}", "has no 'kay'"),
         ("{name: x, record: {fields: [1]}, writes: []}", "fields is an object"),
         ("{name: x, record: {}, lookups: {ordr: {}}, writes: []}", "unknown lookup 'ordr'"),

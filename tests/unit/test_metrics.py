@@ -306,3 +306,13 @@ def test_the_calls_of_the_day_and_what_the_budget_leaves_are_told_whichever_proc
     assert 3600 < value(metrics, "connector_budget_ends_seconds", connection="desk") < 3 * 3600
     world.clock.forward(hours=2)
     assert value(metrics, "connector_budget_ends_seconds", connection="desk") == math.inf
+
+
+def test_a_write_without_an_answer_is_seen_until_it_is_found(world: World, metrics: Metrics) -> None:
+    world.order("0001")
+    world.desk.fail("write", Unavailable("reset", uncertain=True), committed=True)
+    metrics.measured(world.engine).run_pass(FLOW)
+    assert value(metrics, "connector_uncertain_rows", flow=FLOW) == 1
+    world.clock.forward(minutes=20)
+    metrics.measured(world.engine).run_pass(FLOW)
+    assert value(metrics, "connector_uncertain_rows", flow=FLOW) == 0

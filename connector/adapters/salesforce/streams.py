@@ -71,4 +71,5 @@ class Streams(Mapping[str, Stream]):
             claims=name == "Case",
             conditional="1s" if keyed else "none",
             lengths=CASE_LENGTHS if name == "Case" else {},
+            number="CaseNumber" if name == "Case" else None,
         )

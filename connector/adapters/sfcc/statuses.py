@@ -18,6 +18,8 @@ from connector.errors import Misconfigured, RecordFault, Rejected, RemoteError
 from connector.http import Response
 from connector.model import Record, Result, Write
 
+NOT_FROM = "ONLY_FROM"
+"""The code of what we refused ourselves, for what the order shows: `ONLY_FROM/completed`."""
 _REMEDY = "decide anew, or change the order in the shop, then retry"
 
 
@@ -108,11 +110,12 @@ class Statuses:
     def _not_from(self, wish: Wish, now: str) -> Rejected:
         """Nothing was sent. An external status may be anybody's text, so it is not shown."""
         shown = (now or "nothing") if self._status.takes or not now else "another text"
+        code = f"{NOT_FROM}/{now}" if self._status.takes and now else NOT_FROM
         places = ", ".join(wish.only_from or ()) if self._status.takes else "what only_from names"
         return Rejected(
             f"{self._stream} is {shown}; {wish.value if self._status.takes else 'the wanted text'} may follow {places} only",
             field=self._status.name,
-            code="ONLY_FROM",
+            code=code,
             remedy=_REMEDY,
         )
 

@@ -72,6 +72,31 @@ def test_a_chunk_that_is_refused_whole_is_halved_until_one_row_stands_alone(worl
     assert world.desk.count("write") <= 2 * 7
 
 
+@pytest.mark.parametrize("bad", [0, 99, 123, 199])
+def test_one_row_that_spoils_two_hundred_costs_two_calls_a_halving(world: World, bad: int) -> None:
+    """At most 1 + 2 · log2(200): each half is asked, and only the bad one is halved again."""
+    for number in range(200):
+        world.order(f"{number:04}")
+    real = world.desk.write
+
+    class Picky(type(world.desk)):  # type: ignore[misc]
+        def write(self, stream, batch):  # type: ignore[no-untyped-def]
+            if any(write.key.endswith(f":{bad:04}") for write in batch):
+                self.log.append(("write", stream, len(batch)))
+                raise Rejected("an unknown field", field="Total", remedy="add the field")
+            return real(stream, batch)
+
+    world.desk.__class__ = Picky
+    report = world.tick()
+
+    assert (report.done, report.parked) == (199, 1)
+    assert [key for key, state in world.states().items() if state == "parked"] == [f"{bad:04}"]
+    calls = [count for verb, _, count in world.desk.log if verb == "write"]
+    assert calls[0] == 200
+    assert len(calls) <= 1 + 2 * 8
+    assert max(world.desk.created.values()) == 1
+
+
 def test_an_unclear_answer_of_a_well_system_burns_one_attempt_of_these_records(world: World) -> None:
     world.order("0001")
     world.desk.fail("write", Transient("timeout", uncertain=True), committed=True)

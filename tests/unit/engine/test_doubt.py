@@ -1,0 +1,188 @@
+"""A write whose answer was not read, on every kind of stream: seen while it lasts, recovered once, and then forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from connector.cli.uncertain import uncertain
+from connector.config import Config
+from connector.errors import Transient, Unavailable
+from connector.stamps import stamp
+from tests.unit.engine.world import World
+
+MAPPING = """
+summary: one line of each kind
+fields: {Subject: "{{ subject }}"}
+also:
+  - {id: ticket, to: destination.Ticket, when: "{{ kind in ['plain', 'indexed'] }}", fields: {Order: "{{ record.key }}"}}
+  - {id: refund, to: destination.Ticket, when: "{{ kind == 'once' }}", write: once, fields: {Amount: 5}}
+  - id: remark
+    to: destination.Remark
+    when: "{{ kind == 'append' }}"
+    key: "1"
+    fields: {ParentId: "{{ main.id }}", Body: hello}
+  - id: status
+    to: source.orders.status
+    when: "{{ kind == 'guarded' }}"
+    key: "1"
+    target: "{{ record.key }}"
+    fields: {status: held}
+"""
+RECOVERY = {
+    "exclusive": "the system refuses a second one",
+    "plain": "created only if it is not there",
+    "indexed": "created only if it is not there",
+    "once": "created only if it is not there",
+    "append": "sent only if it is not there",
+    "update": "its fields go again to the same object",
+    "guarded": "its fields go again to the same object",
+}
+LAG = timedelta(seconds=60)
+"""A search index knows an object so long after it was made; less than `settle_after`."""
+
+
+def lagging(world: World) -> None:
+    """Tickets are found by our key only when the index knows them."""
+    real = world.desk.by_our_key
+
+    def by_our_key(stream: str) -> dict[str, Any]:
+        known = stamp(world.clock.now() - LAG)
+        return {
+            key: record for key, record in real(stream).items() if stream != "Ticket" or (record.stamp or "") <= known
+        }
+
+    world.desk.by_our_key = by_our_key  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path, orders=MAPPING, conditional="none")
+    yield made
+    made.store.close()
+
+
+def begin(world: World, kind: str) -> None:
+    """The next write of the flow is of this kind."""
+    if kind == "exclusive":
+        world.order("0001", subject="one")
+        return
+    if kind == "indexed":
+        lagging(world)
+    world.order("0001", subject="one")
+    world.tick()
+    world.clock.forward(seconds=5)
+    world.order("0001", subject="two" if kind == "update" else "one", kind=kind)
+
+
+def system(world: World, kind: str) -> Any:
+    return world.shop if kind == "guarded" else world.desk
+
+
+def listed(world: World) -> str:
+    connections = {name: SimpleNamespace(open=lambda clock, it=it: it) for name, it in
+                   (("shop", world.shop), ("desk", world.desk))}  # fmt: skip
+    config = cast(Config, SimpleNamespace(flows=world.flows, connections=connections))
+    return "\n".join(uncertain(world.store, config, world.clock.now()))
+
+
+def made(world: World, kind: str) -> list[Any]:
+    """What stands there of this kind."""
+    match kind:
+        case "exclusive":
+            return [record.fields["Subject"] for record in world.desk.objects["Case"].values()]
+        case "update":
+            return [record.fields["Subject"] for record in world.desk.objects["Case"].values()]
+        case "append":
+            return [fields["Body"] for _, fields in world.desk.appended["Remark"][world.case_id("0001")]]
+        case "guarded":
+            return [world.shop.objects["orders"]["0001"].fields["status"]]
+        case _:
+            return list(world.desk.objects["Ticket"].values())
+
+
+def recovers(world: World, kind: str) -> None:
+    for _ in range(8):
+        world.tick(minutes=4)
+    assert world.states() == {"0001": "done"}
+    assert len(made(world, kind)) == 1
+    if kind in ("update", "guarded"):
+        assert made(world, kind) == ["two" if kind == "update" else "held"]
+    assert max(world.desk.created.values()) == 1
+    assert world.store.doubted() == {}
+    assert world.store.doubts() == []
+    assert listed(world).startswith("nothing is uncertain")
+
+
+@pytest.mark.parametrize("committed", [True, False], ids=["done", "not done"])
+@pytest.mark.parametrize("fault", [Transient, Unavailable])
+@pytest.mark.parametrize("kind", RECOVERY)
+def test_a_lost_reply_is_seen_and_recovered_once(
+    world: World, kind: str, fault: type[Transient | Unavailable], committed: bool
+) -> None:
+    begin(world, kind)
+    system(world, kind).fail("write", fault("reset", uncertain=True), committed=committed)
+    lost = world.clock.now()
+    world.engine.run_pass("orders-to-cases")
+    assert world.store.doubted() == {"orders-to-cases": (1, lost)}
+    said = listed(world)
+    assert "orders-to-cases: 0001, next looked at 2026-" in said
+    assert f"went without an answer {lost:%Y-%m-%d %H:%M:%S}Z; " in said
+    assert RECOVERY[kind] in said
+    recovers(world, kind)
+
+
+@pytest.mark.parametrize("kind", RECOVERY)
+def test_a_delivery_that_was_cut_off_is_seen_and_recovered_once(world: World, kind: str) -> None:
+    begin(world, kind)
+    world.killed_pass()
+    world.desk.fail("fetch", Unavailable("not yet"))  # so that its first look leaves it in doubt
+    world.shop.fail("read", Unavailable("not yet"))
+    world.desk.fail("write", Unavailable("not yet"))
+    world.shop.fail("write", Unavailable("not yet"))
+    world.engine.run_pass("orders-to-cases")
+    assert [row.key for row in world.store.doubts()] == ["0001"]
+    assert "went without an answer 2026-" in listed(world), "each line that was not sent since may have been"
+    world.clock.forward(minutes=10)
+    recovers(world, kind)
+
+
+def test_a_row_that_was_cut_off_and_not_looked_at_since_is_seen(world: World) -> None:
+    begin(world, "append")
+    world.killed_pass()
+    with world.store.hold("flow:orders-to-cases"):  # another process takes over, and is about to look
+        world.store.lease("orders-to-cases", world.clock.now(), seconds=60, limit=9)
+    assert world.store.doubted() == {"orders-to-cases": (1, world.clock.now())}
+    assert "in the hands of a worker until 2026-" in listed(world)
+    assert "a delivery was cut off 2026-" in listed(world)
+    assert "appends not before 0:02:00 have passed" in listed(world)
+
+
+def test_a_parked_row_in_doubt_is_told_as_such(world: World) -> None:
+    world.policy = replace(world.policy, attempts=1)
+    world.restart()
+    begin(world, "append")
+    world.desk.fail("write", Transient("reset", uncertain=True), committed=True)
+    world.engine.run_pass("orders-to-cases")
+    assert world.states() == {"0001": "parked"}
+    assert "looked up when it is retried" in listed(world)
+    world.store.replay(world.clock.now())
+    recovers(world, "append")
+
+
+def test_what_was_sent_since_is_in_doubt_no_more(world: World) -> None:
+    """The doubt of a delivery that was cut off stays with its row for ever; what was sent after it is known."""
+    begin(world, "update")
+    world.killed_pass()
+    recovers(world, "update")
+    world.order("0001", subject="three")
+    world.desk.fail("write", Unavailable("down"))
+    world.engine.run_pass("orders-to-cases")
+    assert world.states() == {"0001": "pending"}
+    assert world.store.doubted() == {}
