@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from connector.model import Cursor, Line, Page, Record, Row, RowState
 
@@ -79,6 +79,10 @@ class LineSettle:
     remedy: str = ""
     gone: bool = False
     """A person deleted the object of ours that it writes to."""
+    history: bytes = b""
+    """What the loop breaker remembers, whole."""
+    fight: Mapping[str, tuple[Any, Any]] | None = None
+    """What was sent of a field that goes back and forth, and what is not sent any more; None leaves what is known of either."""
 
 
 @dataclass(slots=True)
@@ -173,6 +177,15 @@ class Store(Protocol):
 
     def cursor(self, flow: str) -> Cursor | None: ...
 
+    def swept(self, flow: str, *, wide: bool = False) -> Cursor | None:
+        """The cursor as it stood when the last whole sweep began (`wide`: the nightly one); before any sweep, the first
+        cursor that was saved."""
+        ...
+
+    def sweep_done(self, flow: str, cursor: Cursor, *, wide: bool = False) -> None:
+        """A sweep that began when the cursor stood there has read everything, and what it found is stored."""
+        ...
+
     def ingest(
         self,
         flow: str,
@@ -238,7 +251,8 @@ class Store(Protocol):
         dropped: bool = False,
         recreate: bool = False,
     ) -> int:
-        """Parked (or dropped) → pending, attempts reset; how many. `field` "" means a reason without one.
+        """Parked (or dropped) → pending, attempts reset, what the loop breaker remembers forgotten; how many. `field` "" means
+        a reason without one.
 
         `recreate`: only rows one of whose lines is `gone`; lines on that object begin anew, as if nothing had been sent, and
         keep its id in `Line.forgotten`. Lines on other objects stay as they are.

@@ -23,6 +23,10 @@ from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
 
 _RUNNER_BYTE = 0
+_MOVE = (
+    "UPDATE flow SET swept=coalesce(swept, cursor, :cursor), swept_wide=coalesce(swept_wide, cursor, :cursor), "
+    "cursor=:cursor, cursor_at=:at WHERE id=:flow"  # the first sweep begins where the first read did
+)
 
 
 def _record(key: Any, site: str, stamp: str | None, our_key: Any, flags: int, body: bytes, claimed_by: Any) -> Record:
@@ -77,6 +81,17 @@ class SqliteStore(Desk):
             found = db.execute("SELECT cursor FROM flow WHERE name=?", (flow,)).fetchone()
         return shown(found[0]) if found else None
 
+    def swept(self, flow: str, *, wide: bool = False) -> Cursor | None:
+        column = "swept_wide" if wide else "swept"
+        with self._read() as db:
+            found = db.execute(f"SELECT {column} FROM flow WHERE name=?", (flow,)).fetchone()
+        return shown(found[0]) if found else None
+
+    def sweep_done(self, flow: str, cursor: Cursor, *, wide: bool = False) -> None:
+        column = "swept_wide" if wide else "swept"
+        with self._write() as db:
+            db.execute(f"UPDATE flow SET {column}=? WHERE name=?", (bound(cursor), flow))
+
     # -- ingest --------------------------------------------------------------------------------------------------------
 
     def ingest(
@@ -104,7 +119,7 @@ class SqliteStore(Desk):
         with self._write() as db:
             done = ingest_page(self._words, db, intake, page.records)
             if move and page.cursor is not None:
-                db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (bound(page.cursor), at, number))
+                db.execute(_MOVE, {"cursor": bound(page.cursor), "at": at, "flow": number})
         return done
 
     def _token(self) -> LeaseToken:

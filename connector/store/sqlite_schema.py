@@ -92,5 +92,12 @@ def m003_desk(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@ledger()
+def m004_swept(db: Database) -> None:
+    """Where the last whole sweeps began, by the cursor as it stood then."""
+    db.conn.execute("ALTER TABLE flow ADD COLUMN swept TEXT")
+    db.conn.execute("ALTER TABLE flow ADD COLUMN swept_wide TEXT")
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""
