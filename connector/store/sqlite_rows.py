@@ -9,7 +9,8 @@ from typing import Any
 
 from connector.digests import pack, unpack
 from connector.model import Line, Row
-from connector.store import Moved, Settle
+from connector.store import LineSettle, Moved, Settle
+from connector.store.sqlite_fights import with_fights, write_fights
 from connector.store.sqlite_many import write_many
 from connector.store.sqlite_schema import DELETED, LINE_STATES, OWN, PENDING, STATES
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
@@ -17,7 +18,7 @@ from connector.store.sqlite_words import Words
 
 _LINES = (
     'SELECT "row", id, key, stream, state, target, digests, uncertain, reason, field, remedy, sent_at, '
-    "gone, forgotten FROM line "
+    "gone, forgotten, history FROM line "
     'WHERE "row" IN ({})'
 )
 _ROWS = (
@@ -32,11 +33,11 @@ _SETTLE = (
     'uncertain=new.column11, flags=flags & new.column12 FROM (VALUES {}) AS new WHERE "row".id=new.column1'
 )
 _LINE = (
-    'INSERT INTO line ("row", id, key, stream, state, target, digests, uncertain, sent_at, reason, field, remedy, gone) '
-    "VALUES {} ON CONFLICT DO UPDATE SET stream=excluded.stream, "
+    'INSERT INTO line ("row", id, key, stream, state, target, digests, uncertain, sent_at, reason, field, remedy, gone, '
+    "history) VALUES {} ON CONFLICT DO UPDATE SET stream=excluded.stream, "
     "state=excluded.state, target=excluded.target, digests=excluded.digests, uncertain=excluded.uncertain, "
     "sent_at=coalesce(excluded.sent_at, sent_at), reason=excluded.reason, field=excluded.field, remedy=excluded.remedy, "
-    "gone=excluded.gone"
+    "gone=excluded.gone, history=excluded.history"
 )
 _FORGET = 'DELETE FROM record WHERE "row" IN (VALUES {})'
 _ALL = -1
@@ -63,6 +64,7 @@ def lines_of(words: Words, db: sqlite3.Connection, rows: Sequence[int]) -> dict[
                     sent_at=at_time(row[11]),
                     gone=bool(row[12]),
                     forgotten=tuple(load(row[13])) if row[13] else (),
+                    history=row[14] or b"",
                 )
             )
     return found
@@ -77,6 +79,7 @@ def read_rows(
     else:
         rows = db.execute(_ROWS.format(f'{where} AND "row".id>?', ""), (*given, after, limit)).fetchall()
     lines = lines_of(words, db, [row[0] for row in rows])
+    with_fights(db, lines)
     for row in rows:
         due = at_time(row[8])
         yield Row(
@@ -118,6 +121,7 @@ def settle_rows(
     rows: list[tuple[Any, ...]] = []
     lines: list[tuple[Any, ...]] = []
     forgotten: list[tuple[int]] = []
+    fights: list[tuple[int, LineSettle]] = []
     left: Counter[str] = Counter()
     version = words.number(mapping)
     created = lost = 0
@@ -128,6 +132,7 @@ def settle_rows(
             continue
         created += one.created
         lines.extend(_line(words, one.row, line, at) for line in one.lines)
+        fights.extend((one.row, line) for line in one.lines if line.fight)
         uncertain = one.uncertain.timestamp() if one.uncertain else None
         if rev != one.rev:  # a newer version came during the delivery: it is due now, whatever became of this one
             lost += 1
@@ -146,6 +151,8 @@ def settle_rows(
         )  # fmt: skip
     write_many(db, _SETTLE, rows)
     write_many(db, _LINE, lines)
+    if fights:
+        write_fights(db, fights)
     write_many(db, _FORGET, forgotten)
     if created:
         db.execute(
@@ -174,5 +181,5 @@ def _line(words: Words, row: int, line: Any, at: float) -> tuple[Any, ...]:
         row, bound(line.id), bound(line.key), words.number(line.stream), LINE_STATES.index(line.state), bound(line.target),
         pack(line.digests or {}), line.uncertain.timestamp() if line.uncertain else None,
         at if line.state == "sent" else None, bound(line.reason or None), bound(line.field or None), bound(line.remedy or None),
-        line.gone,
+        line.gone, line.history or None,
     )  # fmt: skip

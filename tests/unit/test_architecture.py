@@ -10,7 +10,6 @@ import pytest
 
 from connector import errors, model
 from connector.store import Books
-from connector.store.sqlite_schema import SCHEMA
 from tests import written_docs
 
 ROOT = written_docs.ROOT
@@ -80,7 +79,8 @@ def test_the_picture_of_states_names_every_state() -> None:
 def test_the_tables_of_the_ledger_are_those_of_its_schema() -> None:
     rows = re.findall(r"^\| (`[^|]*`) \|", section("The ledger"), re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    assert named == set(re.findall(r'CREATE TABLE "?(\w+)"?', SCHEMA))
+    (schema,) = code("store/sqlite_schema.py")
+    assert named == set(re.findall(r'CREATE TABLE "?(\w+)"?', schema))
 
 
 def test_the_equations_of_the_books_are_those_of_the_code() -> None:
