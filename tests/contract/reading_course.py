@@ -4,6 +4,7 @@ dies between two of them and its cursor goes through its text. What was taken in
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -30,27 +31,24 @@ def examples(count: int) -> settings:
     )
 
 
-def acts(*, late: float, during: bool = True) -> st.SearchStrategy[list[Act]]:
-    """What happens: `late` is the longest that a save may take to be seen."""
+def acts(*, late: float) -> st.SearchStrategy[list[Act]]:
+    """What happens: `late` is the longest that a save may take to be seen. Most waits end within it, so that reads fall between
+    a save and its being seen. First a backlog, older than the overlap."""
+    waits = [0.3, 1.0, late / 6, late / 6, late / 2, late / 1.2, 400.0]
     people: list[st.SearchStrategy[Act]] = [
         st.tuples(st.just("save"), st.integers(1, 6)),
-        st.tuples(st.just("save"), st.integers(1, 3)),
-        st.tuples(st.just("late"), st.sampled_from([late, 0.8 * late, 0.1 * late])),
-        st.tuples(st.just("late"), st.sampled_from([late, 0.8 * late, 0.1 * late])),
-        st.tuples(st.just("wait"), st.sampled_from([0.3, 1.0, 10.0, 40.0, 70.0, 400.0])),
-        st.tuples(st.just("delete"), st.none()),
+        st.tuples(st.just("late"), st.sampled_from([late, late, 0.8 * late, 0.3 * late])),
+        st.tuples(st.just("wait"), st.sampled_from(waits)),
     ]
-    anybody = st.one_of(people)
-    pages = st.tuples(st.just("page"), st.lists(anybody, max_size=3) if during else st.just([]))
+    during = st.lists(st.one_of(*people, st.tuples(st.just("delete"), st.none())), max_size=3)
     machines: list[st.SearchStrategy[Act]] = [
-        pages,
-        pages,
-        pages,
-        st.tuples(st.just("crash"), st.none()),
-        st.tuples(st.just("expire"), st.none()),
-        st.tuples(st.just("sweep"), st.none()),
+        st.tuples(st.just("page"), during),
+        st.tuples(st.just("page"), during),
+        st.tuples(st.just("read"), st.none()),
+        st.tuples(st.sampled_from(["crash", "expire", "sweep", "delete"]), st.none()),
     ]
-    return st.lists(st.one_of(*people, *machines), min_size=6, max_size=60)
+    backlog = st.integers(0, 8).map(lambda count: [("save", 3), ("wait", 50.0)] * count)
+    return st.builds(operator.add, backlog, st.lists(st.one_of(*people, *machines), min_size=15, max_size=50))
 
 
 class System(Protocol):
@@ -106,6 +104,9 @@ class Course:
             case "page":
                 self.system.during(lambda: self.run(given))
                 self.page()
+            case "read":
+                while self.page():
+                    pass
             case "crash":
                 self.crash()
             case "sweep" if self.sweeps:

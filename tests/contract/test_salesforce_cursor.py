@@ -89,7 +89,7 @@ class Org:
 @contextmanager
 def course(*, page: int, shown: int = 2000, ahead: float = 0.0, sweeps: bool = False) -> Iterator[Course]:
     """A reader of an org whose answers hold `shown` rows at most. `ahead`: seconds that the org's clock runs ahead."""
-    with in_process(Options(orders=0, returns=0, page_size=shown)) as systems:
+    with in_process(Options(orders=0, returns=0, page_size=shown, cursor_lifetime=0)) as systems:
         org = Org(systems, page=page, ahead=ahead)
         made = Course(org, "Case", since=None, fields=("Subject",), sweeps=sweeps)
         try:
@@ -102,7 +102,7 @@ PAGES = st.integers(1, 5)
 AHEAD = st.sampled_from([0.0, 0.0, 900.0, -900.0])
 
 
-@examples(50)
+@examples(30)
 @given(acts(late=OVERLAP), PAGES, st.integers(1, 4), AHEAD)
 def test_what_commits_within_the_overlap_is_read(events: list[Act], page: int, shown: int, ahead: float) -> None:
     with course(page=page, shown=shown, ahead=ahead) as reader:
@@ -111,7 +111,7 @@ def test_what_commits_within_the_overlap_is_read(events: list[Act], page: int, s
         reader.judge()
 
 
-@examples(40)
+@examples(20)
 @given(acts(late=WIDTH), PAGES, AHEAD)
 def test_what_commits_later_is_found_by_the_next_sweep(events: list[Act], page: int, ahead: float) -> None:
     with course(page=page, ahead=ahead, sweeps=True) as reader:

@@ -116,7 +116,7 @@ ORDER_KNOBS = st.fixed_dictionaries({"minute_dates": st.booleans(), "show_next":
 OBJECT_KNOBS = st.fixed_dictionaries({"object_dates": st.booleans(), "minute_dates": st.booleans()})
 
 
-@examples(50)
+@examples(30)
 @given(acts(late=OVERLAP), PAGES, CAPS, AHEAD, ORDER_KNOBS)
 def test_an_order_that_is_indexed_within_the_overlap_is_read(
     events: list[Act], page: int, cap: int, ahead: float, knobs: dict[str, Any]
@@ -127,7 +127,7 @@ def test_an_order_that_is_indexed_within_the_overlap_is_read(
         reader.judge()
 
 
-@examples(40)
+@examples(20)
 @given(acts(late=WIDTH), PAGES, CAPS, AHEAD, ORDER_KNOBS)
 def test_an_order_that_is_indexed_later_is_found_by_the_next_sweep(
     events: list[Act], page: int, cap: int, ahead: float, knobs: dict[str, Any]
@@ -138,7 +138,7 @@ def test_an_order_that_is_indexed_later_is_found_by_the_next_sweep(
         reader.judge()
 
 
-@examples(50)
+@examples(30)
 @given(acts(late=OVERLAP), PAGES, CAPS, AHEAD, OBJECT_KNOBS)
 def test_a_custom_object_that_is_indexed_within_the_overlap_is_read(
     events: list[Act], page: int, cap: int, ahead: float, knobs: dict[str, Any]
@@ -149,7 +149,7 @@ def test_a_custom_object_that_is_indexed_within_the_overlap_is_read(
         reader.judge()
 
 
-@examples(40)
+@examples(20)
 @given(acts(late=WIDTH), PAGES, CAPS, AHEAD, OBJECT_KNOBS)
 def test_a_custom_object_that_is_indexed_later_is_found_by_the_next_sweep(
     events: list[Act], page: int, cap: int, ahead: float, knobs: dict[str, Any]

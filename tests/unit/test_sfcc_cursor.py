@@ -36,24 +36,30 @@ def test_a_record_that_stands_by_chance_where_the_next_page_begins_hides_no_othe
     assert set(keys(index.read(SINCE))) == set(spread(5))
 
 
+@pytest.mark.parametrize("pause", range(1, 14))
 @pytest.mark.parametrize("stampless", [False, True])
-def test_a_read_that_pauses_between_two_pages_saves_no_time_behind_which_it_has_not_looked(stampless: bool) -> None:
-    """The records of the first pages fill what the search shows, so the read goes on from a later stamp; then its deliveries
-    take an hour. What reached the index 50 seconds late meanwhile must be met by the next read."""
-    late = {"late": ago(45)}
+def test_a_read_that_pauses_between_two_pages_saves_no_time_behind_which_it_has_not_looked(
+    stampless: bool, pause: int
+) -> None:
+    """More was changed than the search shows, so the read goes on from a later stamp. After one of its pages deliveries take an
+    hour, in which the shop goes on; what reached the index a few seconds after that page must be met by the next read."""
 
     def change(index: Index) -> None:
-        if len(index.windows) == 3:
-            index.places |= late
-            index.documents |= late
+        if len(index.windows) == pause:
             index.now += timedelta(hours=1)
+            saved = {"late": ago(45), "new": stamps.stamp(index.now - timedelta(minutes=5))}
+            index.places |= saved
+            index.documents |= saved
 
     records = {f"{n:05d}": ago(60 - n) for n in range(24)}
     index = Index(
         records, page=10, cap=20, between=change, shown=(lambda stamp: None) if stampless else (lambda stamp: stamp)
     )
-    pages = index.read(SINCE)
+    pages = index.read(NOW - timedelta(minutes=2))
+    assert len(index.windows) >= 3
     index.between = lambda index: None
+    index.places |= {} if "late" in index.places else {"late": ago(45)}
+    index.documents = dict(index.places)
     again = index.read(next(page.cursor for page in reversed(pages) if page.cursor))
     assert "late" in {*keys(pages), *keys(again)}
 
