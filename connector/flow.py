@@ -70,6 +70,21 @@ class Mapping(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Flips:
+    """How often a value may return to one that was sent before, within so many seconds."""
+
+    most: int
+    seconds: float
+
+    def __str__(self) -> str:
+        unit = next((unit for unit, length in _UNITS.items() if length == self.seconds), f"{self.seconds:g}s")
+        return f"{self.most}/{unit}"
+
+
+_UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """One flow. Durations are seconds. `answers` is the name of the flow whose records this one writes back to."""
 
@@ -85,6 +100,8 @@ class Flow:
     concurrency: int = 8
     brake: int | None = 1000
     """New objects an hour; None: no bound."""
+    flips: Flips | None = Flips(10, 3600.0)
+    """How often a field may go back and forth; None: no bound."""
     lease: float = 300.0
     enabled: bool = True
     answers: str | None = None

@@ -235,7 +235,9 @@ class Line:
     `digests`: field → keyed digest of the value sent last (b"" stands for null); kept for ever. `target` is the remote id.
     `uncertain`: since when it may have been committed without our having read the answer. `gone`: a person deleted the object
     of ours that it writes to. `forgotten`: ids of such objects, in whose place a person asked for a new one. `code` is the
-    system's own, of the fault that `reason` tells.
+    system's own, of the fault that `reason` tells. `history`: which values were replaced when, as far as the loop breaker needs
+    it; opaque here. `fight`: for people, by field that goes back and forth, the value that was sent last and the one that is
+    not sent any more; it goes with the stored record.
     """
 
     id: str
@@ -244,6 +246,8 @@ class Line:
     state: LineState
     target: str | None = None
     digests: Mapping[bytes, bytes] = field(default_factory=dict)
+    history: bytes = b""
+    fight: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     uncertain: datetime | None = None
     reason: str = ""
     field: str = ""

@@ -113,6 +113,12 @@ _ALL = (
         "if the mapping is right, raise `brake` of the flow; if not, set `enabled: false` and correct it",
     ),
     Event(
+        "loop_broken",
+        "warning",
+        "{flow}: {rows} parked: {field} went back and forth more than {limit}",
+        "`connector parked show` has both values; see `remedy` of the line for who else writes there",
+    ),
+    Event(
         "lease_lost",
         "warning",
         "{flow}: {rows} rows had passed to another worker when their outcome came; it was not written over theirs",

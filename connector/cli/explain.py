@@ -162,6 +162,9 @@ def _line(line: Line, our_key: str, *, known: tuple[str, str, str]) -> Iterable[
         yield f"    {line.reason}{field}"
         if line.remedy:
             yield f"    to do: {line.remedy}"
+    for name, (sent, wanted) in line.fight.items():
+        if wanted is not None:
+            yield f"    {name}: {sent!r} was sent last, {wanted!r} is not sent any more"
     if line.forgotten:
         yield f"    made anew by hand, in place of {', '.join(line.forgotten)}"
     if line.uncertain:

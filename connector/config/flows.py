@@ -102,6 +102,7 @@ def _flow(reading: _Reading, name: str, part: FlowPart, file: File, now: datetim
         overlap=defaults.overlap if part.overlap is None else part.overlap,
         concurrency=part.concurrency or defaults.concurrency,
         brake=(part.brake or defaults.brake).per_hour,
+        flips=(part.flips or defaults.flips).limit,
         lease=lease,
         sweep_every=part.sweep.every or defaults.sweep.every,
         sweep_width=part.sweep.width or defaults.sweep.width,

@@ -14,6 +14,8 @@ from connector.config.values import (
     BrakeValue,
     Duration,
     EncryptionKey,
+    FlipsLimit,
+    FlipsValue,
     Interval,
     Listen,
     Share,
@@ -22,6 +24,7 @@ from connector.config.values import (
     TimeOfDay,
     listen,
 )
+from connector.flow import Flips
 
 ConnectionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
 FlowId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
@@ -49,16 +52,16 @@ class Sweep(Part):
     """The slow, wide re-read of keys and stamps that finds what surfaced late."""
 
     every: Interval = Field(default=600.0, description="time between two sweeps")
-    width: Interval = Field(default=1800.0, description="a sweep reads back so far")
-    nightly: Interval = Field(default=86400.0, description="the nightly one reads back so far")
+    width: Interval = Field(default=1800.0, description="a sweep finds what surfaced up to so late")
+    nightly: Interval = Field(default=86400.0, description="the nightly one finds what surfaced up to so late")
 
 
 class SweepOfFlow(Part):
     """What one flow says differently."""
 
     every: Interval | None = Field(default=None, description="time between two sweeps")
-    width: Interval | None = Field(default=None, description="a sweep reads back so far")
-    nightly: Interval | None = Field(default=None, description="the nightly one reads back so far")
+    width: Interval | None = Field(default=None, description="a sweep finds what surfaced up to so late")
+    nightly: Interval | None = Field(default=None, description="the nightly one finds what surfaced up to so late")
 
 
 class Defaults(Part):
@@ -72,6 +75,10 @@ class Defaults(Part):
     overlap: Duration = Field(default=60.0, description="a read begins so much before its cursor")
     concurrency: int = Field(default=8, ge=1, le=64, description="chunks of a pass that are delivered at once")
     brake: BrakeValue = Field(default=Brake(1000), description="new objects an hour; the rest waits; none: no bound")
+    flips: FlipsValue = Field(
+        default=FlipsLimit(Flips(10, 3600.0)),
+        description="how often a value may go back to one that was sent before; then the record parks; none: no bound",
+    )
     lease: Interval = Field(default=300.0, description="a worker holds a row so long; longer than any call")
     sweep: Sweep = Field(default=Sweep(), description="the slow re-read that finds what surfaced late")
 
@@ -99,6 +106,9 @@ class FlowPart(Part):
         default=None, ge=1, le=64, description="chunks of a pass that are delivered at once"
     )
     brake: BrakeValue | None = Field(default=None, description="new objects an hour; the rest waits; none: no bound")
+    flips: FlipsValue | None = Field(
+        default=None, description="how often a value may go back to one that was sent before; then the record parks"
+    )
     lease: Interval | None = Field(default=None, description="a worker holds a row so long; longer than any call")
     tell: bool = Field(
         default=True, description="tell at the source what was refused for good, where the mapping says how (`refused`)"

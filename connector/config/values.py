@@ -13,11 +13,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from connector import stamps
+from connector.flow import Flips
 from connector.secret import Secret, key_bytes
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)\Z")
 _RATE = re.compile(r"(\d+)/h\Z")
+_FLIPS = re.compile(r"(\d{1,2})/([mhd])\Z")
 _LISTEN = re.compile(r"(?:\[([0-9a-fA-F:]+)\]|([^:\[\]]+)):(\d{1,5})\Z")
 _LONGEST = 400 * 366 * 86400.0
 
@@ -57,6 +59,27 @@ def brake(value: Any) -> Brake:
     if not match or int(match[1]) == 0:
         raise ValueError("not a brake; write new objects an hour, for example 1000/h, or none")
     return Brake(int(match[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class FlipsLimit:
+    """How often a value may go back and forth; None: no bound."""
+
+    limit: Flips | None
+
+
+def flips(value: Any) -> FlipsLimit:
+    """`10/h`, `3/m`, `50/d`, or `none`."""
+    if isinstance(value, FlipsLimit):
+        return value
+    if value == "none":
+        return FlipsLimit(None)
+    match = _FLIPS.match(value) if isinstance(value, str) else None
+    if not match or int(match[1]) == 0:
+        raise ValueError(
+            "not a limit of flips; write how often in a minute, an hour or a day: 3/m, 10/h, 50/d, or none"
+        )
+    return FlipsLimit(Flips(int(match[1]), _UNITS[match[2]]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +157,8 @@ def written(value: Any) -> str:
     match value:
         case Brake():
             return "none" if value.per_hour is None else f"{value.per_hour}/h"
+        case FlipsLimit():
+            return "none" if value.limit is None else str(value.limit)
         case Start():
             if isinstance(value.at, float):
                 return written(value.at) if value.at else "now"
@@ -156,6 +181,7 @@ _INSTANT = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?\s*(?:[Zz]
 Duration = Annotated[float, BeforeValidator(duration), _form(_TIME, "60s", "15m", "7d")]
 Interval = Annotated[float, BeforeValidator(some_time), _form(r"(?=[\d.]*[1-9])" + _TIME, "60s", "15m", "7d")]
 BrakeValue = Annotated[Brake, BeforeValidator(brake), _form(r"0*[1-9]\d*/h|none", "1000/h", "none")]
+FlipsValue = Annotated[FlipsLimit, BeforeValidator(flips), _form(r"0*[1-9]\d?/[mhd]|none", "10/h", "none")]
 StartValue = Annotated[
     Start,
     BeforeValidator(start),

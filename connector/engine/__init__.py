@@ -23,7 +23,7 @@ from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.health import Health, Tell
 from connector.engine.looking import Looking
 from connector.engine.places import Place, Places
-from connector.engine.pull import Presence, read_ahead, select_for
+from connector.engine.pull import Presence, read_ahead, select_for, surfaced
 from connector.engine.remap import Remapping
 from connector.engine.report import Change, DryRun, PassReport, PlannedWrite, Preview, Progress, Tally
 from connector.engine.targets import Targets
@@ -285,39 +285,45 @@ class _Pass:
         self._tell_progress()
 
     def sweep(self, width: float) -> None:
-        """Keys and stamps first; only records that the ledger does not know, or knows older, are fetched and taken in."""
+        """Keys and stamps first; only records that the ledger does not know, or may know older, are fetched and taken in.
+
+        It reads from `width` before the place where the last whole one began, by the remote system's own clock: so what
+        surfaces up to `width` late is found, however long ago that was and however our clock is set.
+        """
         shop, flow, place = self._shop, self._flow, self._source
+        wide = width > flow.sweep_width
+        at = shop.store.cursor(flow.id)
+        since = shop.store.swept(flow.id, wide=wide) or at
         select = self._engine.selection(flow)
         keys_only = Select(fields=place.stream.needs, key_prefix=select.key_prefix, where=select.where, keys_only=True)
-        since = shop.clock.now() - timedelta(seconds=width)
-        if self._allowance.held("source"):
-            return
         try:
             with ThreadPoolExecutor(max_workers=max(1, flow.concurrency), thread_name_prefix=flow.id) as pool:
-                for page in place.adapter.read(place.name, since, select=keys_only, overlap=0.0):
-                    late = self._unknown(page)
-                    if late:
-                        found = fetch_all(place, late, flow=flow.id, health=shop.health, fields=select.fields or None)
-                        shop.tell("sweep_found", flow=flow.name, records=len(found))
-                        taken = Page(list(found.values()), None, page.read_at)
-                        self._take_in(pool, taken, select, move=False)
+                if self._allowance.held("source"):
+                    return
+                for page in place.adapter.read(place.name, since, select=keys_only, overlap=width):
+                    self._take_in_late(pool, page, select)
                     if shop.stopping() or self._allowance.held("source"):
-                        break
+                        self._wait_all()
+                        return
                 self._wait_all()
+            if at is not None:
+                shop.store.sweep_done(flow.id, at, wide=wide)
         except Stopped as stopped:  # health knows
             self._tally.stopped_by(stopped.problem)
         except (ConnectionFault, Misconfigured, RecordFault) as problem:
             self._tally.stopped_by(stop(place, flow.id, shop.health, problem).problem)
 
-    def _unknown(self, page: Page) -> list[str]:
-        known = self._shop.store.known(self._flow.id, [(record.site, record.key) for record in page.records])
-        late = []
-        for record in page.records:
-            place = (record.site, record.key)
-            stamp = known.get(place)
-            if place not in known or (record.stamp is not None and (stamp is None or record.stamp > stamp)):
-                late.append(record.key)
-        return late
+    def _take_in_late(self, pool: ThreadPoolExecutor, page: Page, select: Select) -> None:
+        shop, flow, place = self._shop, self._flow, self._source
+        known = shop.store.known(flow.id, [(record.site, record.key) for record in page.records])
+        late = surfaced(page.records, known)
+        if not late:
+            return
+        found = fetch_all(place, late, flow=flow.id, health=shop.health, fields=select.fields or None)
+        before = self._tally.counts["changed"]
+        self._take_in(pool, Page(list(found.values()), None, page.read_at), select, move=False)
+        if changed := self._tally.counts["changed"] - before:
+            shop.tell("sweep_found", flow=flow.name, records=changed)
 
     # -- push ----------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from connector.digests import Digester
 from connector.engine.brake import Brake
 from connector.engine.enrich import Enrichment
 from connector.engine.fetch import Stopped, fetch_all
+from connector.engine.flips import Flipping, remedy, stop_loop
 from connector.engine.health import Health, Tell
 from connector.engine.outcome import settle_work
 from connector.engine.places import Places
@@ -21,7 +22,7 @@ from connector.engine.report import Tally
 from connector.engine.send import Sender
 from connector.engine.targets import Targets
 from connector.engine.telling import Telling, with_told
-from connector.errors import MappingFault, RemoteError
+from connector.errors import MappingFault, Rejected, RemoteError
 from connector.flow import Flow
 from connector.retry import Policy, Retry, decide
 from connector.store import Leased, LeaseToken, Store
@@ -162,7 +163,9 @@ class Delivery:
         try:
             self._planner.complete(step)
             prepare(step, self._shop.digester)
-        except MappingFault as fault:
+            if step.before is not None:
+                stop_loop(step, self._shop.digester, self._shop.flow.flips, self._shop.clock.now())
+        except (MappingFault, Rejected) as fault:
             step.state, step.error = "failed", fault
         return step.state == "unchanged"
 
@@ -192,10 +195,33 @@ class Delivery:
             if step.state in ("waiting", "ready"):
                 step.state, step.due = "owed", until
 
+    def _tell_loops(self) -> None:
+        """Loops that were broken just now: who else writes there, as far as the ledger knows, and one line for each field."""
+        shop, broken = self._shop, Counter[tuple[str, str]]()
+        for step in (step for work in self._works for step in work.steps):
+            fault = step.error
+            if not isinstance(fault, Flipping) or fault.again:
+                continue
+            places = {step.work.leased.key: ".".join(shop.flow.source), step.target or "": step.place.full}
+            writers = {
+                row.flow: line.stream
+                for target, stream in places.items()
+                for row in shop.store.rows(target=target, limit=20)
+                for line in row.lines
+                if line.target == target and line.stream.startswith(stream) and row.flow != shop.flow.id
+            }
+            fault.remedy = remedy(writers)
+            broken[fault.field, fault.remedy] += 1
+        for (field, what), rows in broken.items():
+            shop.tell(
+                "loop_broken", flow=shop.flow.name, rows=rows, field=field, limit=str(shop.flow.flips), remedy=what
+            )
+
     def _settle(self) -> int:
         shop = self._shop
         now = shop.clock.now()
-        settles = [work.settle or settle_work(work, now, shop.policy) for work in self._works]
+        self._tell_loops()
+        settles = [work.settle or settle_work(work, now, shop.policy, shop.flow.flips) for work in self._works]
         if self._telling.on:
             for work, settle in zip(self._works, settles, strict=True):
                 if work.told:

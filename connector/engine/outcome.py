@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from connector.engine import flips
 from connector.engine.plan import RefusedBefore, Step, Work
 from connector.errors import Gone, MappingFault, RecordFault, Rejected, Transient
+from connector.flow import Flips
 from connector.model import LineState
 from connector.retry import Park, Policy, Retry, decide
 from connector.store import LineSettle, Settle
 
 
-def settle_work(work: Work, now: datetime, policy: Policy) -> Settle:
+def settle_work(work: Work, now: datetime, policy: Policy, limit: Flips | None = None) -> Settle:
     """Done when all lines are; pending while one may still succeed; parked when one never will."""
     leased = work.leased
     lines: list[LineSettle] = []
@@ -46,7 +48,10 @@ def settle_work(work: Work, now: datetime, policy: Policy) -> Settle:
         untouched = step.state == "unchanged" and step.wish is None and not step.uncertain
         if untouched and step.before is not None and step.before.state == "sent":
             continue  # nothing about this line has changed
-        lines.append(line_of(step, state, reason, field, remedy))
+        line = line_of(step, state, reason, field, remedy)
+        if step.before is not None:
+            line.history, line.fight = flips.history(step, now, limit), flips.values(step, now, limit)
+        lines.append(line)
     entered = leased.entered or bool(work.steps)
     settle = Settle(
         leased.row, leased.rev, "done", attempts=attempts, route=work.mapped.route if work.mapped else "",

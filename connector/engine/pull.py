@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from connector import keys
@@ -106,3 +106,14 @@ class Presence:
         for name in names:
             self._seen[name] = 0
             self._witness.pop(name, None)
+
+
+def surfaced(records: Sequence[Record], known: Mapping[tuple[str, str], str | None]) -> list[str]:
+    """Keys of a sweep's records that the ledger does not know (`known`: stamps by site and key) or may know older: where no
+    stamp is shown, only the whole record tells."""
+    late = []
+    for record in records:
+        stamp = known.get((record.site, record.key))
+        if stamp is None or record.stamp is None or record.stamp > stamp:
+            late.append(record.key)
+    return late

@@ -26,9 +26,9 @@ from connector.sandbox.traffic import Traffic
 class World:
     """Everything that is simulated. Its methods must be called on the loop's thread."""
 
-    def __init__(self, options: Options, sfcc_url: str, salesforce_url: str) -> None:
+    def __init__(self, options: Options, sfcc_url: str, salesforce_url: str, clock: Clock | None = None) -> None:
         self.first = self.options = options
-        self.clock = Clock(options.clock_skew)
+        self.clock = clock or Clock(options.clock_skew)
         self.faults = Faults()
         self.journal = Journal()
         self.shop = Shop(self, sfcc_url)

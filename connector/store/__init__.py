@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from connector.budget import Spent
 from connector.model import Attempt, Cursor, Line, Page, Record, Row, RowState, Usage
@@ -94,6 +94,10 @@ class LineSettle:
     """The system's own, of the fault that `reason` tells."""
     failed: str = ""
     """The class of the fault, where it was tried and failed: remembered as an attempt."""
+    history: bytes = b""
+    """What the loop breaker remembers, whole."""
+    fight: Mapping[str, tuple[Any, Any]] | None = None
+    """What was sent of a field that goes back and forth, and what is not sent any more; None leaves what is known of either."""
 
 
 @dataclass(slots=True)
@@ -222,6 +226,15 @@ class Store(Tools, Protocol):
 
     def cursor(self, flow: str) -> Cursor | None: ...
 
+    def swept(self, flow: str, *, wide: bool = False) -> Cursor | None:
+        """The cursor as it stood when the last whole sweep began (`wide`: the nightly one); before any sweep, the first
+        cursor that was saved."""
+        ...
+
+    def sweep_done(self, flow: str, cursor: Cursor, *, wide: bool = False) -> None:
+        """A sweep that began when the cursor stood there has read everything, and what it found is stored."""
+        ...
+
     def ingest(
         self,
         flow: str,
@@ -307,7 +320,8 @@ class Store(Tools, Protocol):
         dropped: bool = False,
         recreate: bool = False,
     ) -> int:
-        """Parked (or dropped) → pending, attempts reset; how many. `field` "" means a reason without one.
+        """Parked (or dropped) → pending, attempts reset, what the loop breaker remembers forgotten; how many. `field` "" means
+        a reason without one.
 
         `recreate`: only rows one of whose lines is `gone`; lines on that object begin anew, as if nothing had been sent, and
         keep its id in `Line.forgotten`. Lines on other objects stay as they are.

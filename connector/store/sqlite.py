@@ -49,6 +49,10 @@ _NEWEST = "~"
 """The stamp of what was forgotten: no version is newer."""
 _BYTES = {"flow": 1, "turn": 1 << 20, "backfill": 2 << 20}
 """Where the bytes begin that stand for a flow each."""
+_MOVE = (
+    "UPDATE flow SET swept=coalesce(swept, cursor, :cursor), swept_wide=coalesce(swept_wide, cursor, :cursor), "
+    "cursor=:cursor, cursor_at=:at WHERE id=:flow"  # the first sweep begins where the first read did
+)
 
 
 def _record(
@@ -126,6 +130,17 @@ class SqliteStore(Desk, Doubts, BudgetBook, Upkeep, Backfills, Mending, Forgetti
                 db.execute(statement, given)
         return float(last - at)
 
+    def swept(self, flow: str, *, wide: bool = False) -> Cursor | None:
+        column = "swept_wide" if wide else "swept"
+        with self._read() as db:
+            found = db.execute(f"SELECT {column} FROM flow WHERE name=?", (flow,)).fetchone()
+        return shown(found[0]) if found else None
+
+    def sweep_done(self, flow: str, cursor: Cursor, *, wide: bool = False) -> None:
+        column = "swept_wide" if wide else "swept"
+        with self._write() as db:
+            db.execute(f"UPDATE flow SET {column}=? WHERE name=?", (bound(cursor), flow))
+
     # -- ingest --------------------------------------------------------------------------------------------------------
 
     def ingest(
@@ -163,7 +178,7 @@ class SqliteStore(Desk, Doubts, BudgetBook, Upkeep, Backfills, Mending, Forgetti
             if backfill is not None:
                 move_backfill(db, owner, backfill, page)
             elif move and page.cursor is not None:
-                db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (bound(page.cursor), at, owner))
+                db.execute(_MOVE, {"cursor": bound(page.cursor), "at": at, "flow": owner})
         return done
 
     def _token(self) -> LeaseToken:
@@ -232,7 +247,7 @@ class SqliteStore(Desk, Doubts, BudgetBook, Upkeep, Backfills, Mending, Forgetti
         streams = {line.stream for one in settles for line in one.lines}
         number = self._prepare(flow, mapping, *routes, *streams)
         with self._write() as db:
-            moved, books = settle_rows(self._words, db, number, token, settles, now.timestamp(), mapping)
+            moved, books = settle_rows(self._words, db, self._bodies, number, token, settles, now.timestamp(), mapping)
             add_to_books(db, number, books)
         return moved
 
@@ -247,6 +262,7 @@ class SqliteStore(Desk, Doubts, BudgetBook, Upkeep, Backfills, Mending, Forgetti
                     'flow=(SELECT id FROM flow WHERE name=?) AND site=(SELECT id FROM word WHERE text=?) AND "row".key=?',
                     (flow, bound(site), bound(key)),
                     1,
+                    bodies=self._bodies,
                 )
             )
         return rows[0] if rows else None
@@ -290,7 +306,7 @@ class SqliteStore(Desk, Doubts, BudgetBook, Upkeep, Backfills, Mending, Forgetti
             wanted.append(NUMBERED)
             given.append(bound(number))
         with self._snapshot() as db:
-            return iter(list(read_rows(self._words, db, " AND ".join(wanted), given, limit)))
+            return iter(list(read_rows(self._words, db, " AND ".join(wanted), given, limit, bodies=self._bodies)))
 
     def records(self, rows: Iterable[int]) -> Mapping[int, tuple[Record, frozenset[str] | None]]:
         found: dict[int, tuple[Record, frozenset[str] | None]] = {}

@@ -100,6 +100,13 @@ class Bodies:
             )
         return self._known[self._current].seal if self._current else None
 
+    def sealed(self, db: sqlite3.Connection, row: int, body: bytes) -> bytes | None:
+        """A value that stands beside a row's document and goes with it; None where this process no longer has the key in use."""
+        current = 0 if self.fresh and self._keys.first() is None else self._current
+        if self.in_use(db) != current:
+            return None
+        return self._known[current].seal(row, body) if current else body
+
     @staticmethod
     def in_use(db: sqlite3.Connection) -> int:
         """The number of the key in use; 0: none."""
@@ -161,6 +168,13 @@ class Bodies:
         if seen:
             db.execute("UPDATE meta SET value=? WHERE name='rekey'", (after,))
         else:
+            self._forget_fights(db)
             retired = db.execute("DELETE FROM encryption WHERE id<>?", (self._current,)).rowcount
             db.execute("DELETE FROM meta WHERE name='rekey'")
         return Rekeyed(len(new), len(gone), retired, left=bool(seen))
+
+    def _forget_fights(self, db: sqlite3.Connection) -> None:
+        """What the loop breaker showed of values before the key was changed: few, and of use for a day."""
+        found = db.execute('SELECT "row", sent, wanted FROM fight').fetchall()
+        old = [(row,) for row, *values in found if any(v is not None and number_of(v) != self._current for v in values)]
+        db.executemany('DELETE FROM fight WHERE "row"=?', old)

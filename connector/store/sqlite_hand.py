@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from connector.store.sqlite_fights import forget_flips
 from connector.store.sqlite_ingest import add_to_books
 from connector.store.sqlite_schema import DROPPED, OWED, PARKED, PENDING
 from connector.store.sqlite_values import bound, dump, load, shown
@@ -50,6 +51,7 @@ def replay_rows(db: sqlite3.Connection, choice: Choice, at: float, *, dropped: b
         where += ' AND EXISTS (SELECT 1 FROM line WHERE line."row"="row".id AND line.gone)'
         anew = db.execute(f'SELECT id FROM "row" WHERE {where}', given).fetchall()
     flows = _by_flow(db, where, given)
+    forget_flips(db, where, given)
     db.execute(f'DELETE FROM record WHERE "row" IN (SELECT id FROM "row" WHERE {where} AND our_key IS NOT NULL)', given)
     db.execute(
         f'UPDATE "row" SET state={PENDING}, due=?, since=?, attempts=0, token=NULL, reason=NULL, field=NULL, remedy=NULL '
@@ -110,7 +112,7 @@ def _begin_anew(
             continue
         ids = [*(load(forgotten) if forgotten else ()), *([] if target is None else [shown(target)])]
         db.execute(
-            f"UPDATE line SET state={OWED}, target=NULL, digests=x'', uncertain=NULL, sent_at=?, reason=NULL, field=NULL, "
-            'remedy=NULL, gone=0, forgotten=? WHERE "row"=? AND id=? AND key=?',
+            f"UPDATE line SET state={OWED}, target=NULL, digests=x'', history=NULL, uncertain=NULL, sent_at=?, reason=NULL, "
+            'field=NULL, remedy=NULL, gone=0, forgotten=? WHERE "row"=? AND id=? AND key=?',
             (at, dump(list(dict.fromkeys(ids))), row, name, key),
         )

@@ -9,8 +9,10 @@ from typing import Any
 
 from connector.digests import pack, unpack
 from connector.model import Line, Row
-from connector.store import Moved, Settle
+from connector.store import LineSettle, Moved, Settle
 from connector.store.sqlite_attempts import Failure, failures, remember_attempts
+from connector.store.sqlite_bodies import Bodies
+from connector.store.sqlite_fights import with_fights, write_fights
 from connector.store.sqlite_many import write_many
 from connector.store.sqlite_schema import DELETED, LINE_STATES, OWN, PENDING, STATES
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
@@ -18,7 +20,7 @@ from connector.store.sqlite_words import Words
 
 _LINES = (
     'SELECT "row", id, key, stream, state, target, digests, uncertain, reason, field, remedy, sent_at, '
-    "gone, forgotten, code FROM line "
+    "gone, forgotten, code, history FROM line "
     'WHERE "row" IN ({})'
 )
 _ROWS = (
@@ -33,11 +35,11 @@ _SETTLE = (
     'uncertain=new.column11, flags=flags & new.column12 FROM (VALUES {}) AS new WHERE "row".id=new.column1'
 )
 _LINE = (
-    'INSERT INTO line ("row", id, key, stream, state, target, digests, uncertain, sent_at, reason, field, remedy, gone, code) '
-    "VALUES {} ON CONFLICT DO UPDATE SET stream=excluded.stream, "
+    'INSERT INTO line ("row", id, key, stream, state, target, digests, uncertain, sent_at, reason, field, remedy, gone, code, '
+    "history) VALUES {} ON CONFLICT DO UPDATE SET stream=excluded.stream, "
     "state=excluded.state, target=excluded.target, digests=excluded.digests, uncertain=excluded.uncertain, "
     "sent_at=coalesce(excluded.sent_at, sent_at), reason=excluded.reason, field=excluded.field, remedy=excluded.remedy, "
-    "gone=excluded.gone, code=excluded.code"
+    "gone=excluded.gone, code=excluded.code, history=excluded.history"
 )
 _FORGET = 'DELETE FROM record WHERE "row" IN (VALUES {})'
 _ALL = -1
@@ -65,20 +67,31 @@ def lines_of(words: Words, db: sqlite3.Connection, rows: Sequence[int]) -> dict[
                     gone=bool(row[12]),
                     forgotten=tuple(load(row[13])) if row[13] else (),
                     code=shown(row[14]) or "",
+                    history=row[15] or b"",
                 )
             )
     return found
 
 
 def read_rows(
-    words: Words, db: sqlite3.Connection, where: str, given: Sequence[Any], limit: int, *, after: int | None = None
+    words: Words,
+    db: sqlite3.Connection,
+    where: str,
+    given: Sequence[Any],
+    limit: int,
+    *,
+    after: int | None = None,
+    bodies: Bodies | None = None,
 ) -> Iterator[Row]:
-    """Rows with their lines, newest first; with `after`, those beyond this row in the order of their ids."""
+    """Rows with their lines, newest first; with `after`, those beyond this row in the order of their ids; with `bodies` also the
+    values that the loop breaker shows."""
     if after is None:
         rows = db.execute(_ROWS.format(where, "DESC"), (*given, limit)).fetchall()
     else:
         rows = db.execute(_ROWS.format(f'{where} AND "row".id>?', ""), (*given, after, limit)).fetchall()
     lines = lines_of(words, db, [row[0] for row in rows])
+    if bodies is not None:
+        with_fights(db, bodies, lines)
     for row in rows:
         due = at_time(row[8])
         yield Row(
@@ -110,6 +123,7 @@ def read_rows(
 def settle_rows(
     words: Words,
     db: sqlite3.Connection,
+    bodies: Bodies,
     flow: int,
     token: str,
     settles: Sequence[Settle],
@@ -122,6 +136,7 @@ def settle_rows(
     lines: list[tuple[Any, ...]] = []
     forgotten: list[tuple[int]] = []
     failed: list[Failure] = []
+    fights: list[tuple[int, LineSettle]] = []
     left: Counter[str] = Counter()
     version = words.number(mapping)
     created = lost = 0
@@ -134,6 +149,7 @@ def settle_rows(
         lines.extend(_line(words, one.row, line, at) for line in one.lines)
         if one.state != "done":
             failed.extend(failures(one))
+        fights.extend((one.row, line) for line in one.lines if line.fight)
         uncertain = one.uncertain.timestamp() if one.uncertain else None
         if rev != one.rev:  # a newer version came during the delivery: it is due now, whatever became of this one
             lost += 1
@@ -152,6 +168,8 @@ def settle_rows(
         )  # fmt: skip
     write_many(db, _SETTLE, rows)
     write_many(db, _LINE, lines)
+    if fights:
+        write_fights(db, bodies, fights)
     write_many(db, _FORGET, forgotten)
     if created:
         db.execute(
@@ -181,5 +199,5 @@ def _line(words: Words, row: int, line: Any, at: float) -> tuple[Any, ...]:
         row, bound(line.id), bound(line.key), words.number(line.stream), LINE_STATES.index(line.state), bound(line.target),
         pack(line.digests or {}), line.uncertain.timestamp() if line.uncertain else None,
         at if line.state == "sent" else None, bound(line.reason or None), bound(line.field or None), bound(line.remedy or None),
-        line.gone, bound(line.code or None),
+        line.gone, bound(line.code or None), line.history or None,
     )  # fmt: skip

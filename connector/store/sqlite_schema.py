@@ -158,5 +158,25 @@ def m009_doubt(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@ledger()
+def m010_swept(db: Database) -> None:
+    """Where the last whole sweeps began, by the cursor as it stood then."""
+    db.conn.execute("ALTER TABLE flow ADD COLUMN swept TEXT")
+    db.conn.execute("ALTER TABLE flow ADD COLUMN swept_wide TEXT")
+
+
+@ledger()
+def m011_flips(db: Database) -> None:
+    """What the loop breaker remembers of a line; and, for people, the values that a field goes back and forth between (JSON),
+    which go with the stored record. `INSERT OR REPLACE` of a newer version is no deletion: it fires no trigger."""
+    for statement in (
+        "ALTER TABLE line ADD COLUMN history BLOB",
+        'CREATE TABLE fight ("row" INTEGER NOT NULL, id TEXT NOT NULL, key TEXT NOT NULL, field TEXT NOT NULL, sent BLOB, '
+        'wanted BLOB, PRIMARY KEY ("row", id, key, field)) WITHOUT ROWID',
+        'CREATE TRIGGER record_goes AFTER DELETE ON record BEGIN DELETE FROM fight WHERE "row"=OLD."row"; END',
+    ):
+        db.conn.execute(statement)
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""

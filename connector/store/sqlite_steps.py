@@ -44,4 +44,6 @@ class Steps:
         migrations = Migrations(self._name)
         for step in self._steps:
             migrations()(step)
-        migrations.apply(Database(conn, execute_plugins=False), stop_before=stop_before)
+        # by default it has a REPLACE fire triggers of deletions, on this connection alone
+        db = Database(conn, execute_plugins=False, recursive_triggers=False)
+        migrations.apply(db, stop_before=stop_before)

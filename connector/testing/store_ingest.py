@@ -144,6 +144,20 @@ class IngestPromises(StoreHooks):
             ("", "2"): None,
         }
 
+    def test_the_first_sweeps_begin_where_the_first_read_ended_and_each_kind_then_by_its_own(
+        self, store: Store
+    ) -> None:
+        assert (store.swept(FLOW), store.swept(FLOW, wide=True)) == (None, None)
+        for cursor in ("c1", "c2"):
+            store.ingest(FLOW, page(order(), cursor=cursor), NOW)
+        assert (store.swept(FLOW), store.swept(FLOW, wide=True)) == ("c1", "c1")
+        store.sweep_done(FLOW, "c2")
+        assert (store.swept(FLOW), store.swept(FLOW, wide=True)) == ("c2", "c1")
+        store.sweep_done(FLOW, "c3", wide=True)
+        store.ingest(FLOW, page(order(), cursor="c4"), NOW)
+        assert (store.swept(FLOW), store.swept(FLOW, wide=True), store.cursor(FLOW)) == ("c2", "c3", "c4")
+        assert store.swept("other") is None
+
     # -- what is stored comes back -------------------------------------------------------------------------------------
 
     def test_a_record_comes_back_as_it_came(self, store: Store) -> None:

@@ -110,6 +110,13 @@ class Daemon:
         assert event_found, f"no {event} {facts}; it said:\n" + "\n".join(self.lines)
         return event_found
 
+    def wait_for_more(self, event: str, count: int) -> None:
+        """So many more of these events than there are now."""
+        wanted = len(self.named(event)) + count
+        with self._some:
+            self._some.wait_for(lambda: len(self.named(event)) >= wanted or self.process.poll() is not None, PATIENCE)
+        assert len(self.named(event)) >= wanted, f"no {count} more {event}; it said:\n" + "\n".join(self.lines[-50:])
+
     def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
         self.process.send_signal(number)
 

@@ -56,3 +56,18 @@ def to_save(reached: Position | None, cap: Position | None, before: Position | N
         return None
     saved = min(reached, cap) if cap is not None else reached
     return saved if before is None or saved > before else None
+
+
+def earlier(cap: Position | None, bound: Position | None) -> Position | None:
+    """The earlier of two caps; None bounds nothing."""
+    return min(cap, bound) if cap is not None and bound is not None else cap or bound
+
+
+def may_grow_behind(reached: Position | None, cap: Position | None, overlap: float) -> bool:
+    """Whether rows may still be committed behind what a page reached, as late as the overlap bears. Pages that follow are
+    asked for later and do not look there again, so this page's cap holds for them too: else a read that pauses between two
+    pages (its deliveries are slow) would save a time behind which nobody has looked.
+    """
+    if reached is None or cap is None:
+        return False
+    return reached.stamp > stamps.stamp(stamps.parse(cap.stamp) - timedelta(seconds=max(overlap, 0)))

@@ -48,13 +48,16 @@ class Reader:
         names = self._columns(stream, select)
         conditions = self._conditions(stream, select)
         limit = self._settings.page
+        bound: Position | None = None
         while True:
             began = self._clock.now()
             query = soql.page(stream.name, names, start=at, conditions=conditions, limit=limit)
             answer, rows, done = self._client.page(query)
             ended = not rows or (done and len(rows) < limit)
-            cap = self._cap(answer, began)
+            cap = cursor.earlier(self._cap(answer, began), bound)
             reached = _position(rows[-1]) if rows else None
+            if cursor.may_grow_behind(reached, cap, overlap):
+                bound = cap
             at = reached or at
             to_save = cursor.to_save((cap or reached) if ended else reached, cap, saved)
             saved = to_save or saved
@@ -154,7 +157,7 @@ class Reader:
         """Up to when the query has certainly seen everything that was committed: the server's clock when it began."""
         if answer.date is None:
             return None
-        took = self._clock.now() - began
+        took = max(self._clock.now() - began, timedelta(0))
         return Position(stamps.stamp(answer.date - took - timedelta(seconds=self._settings.margin)))
 
 

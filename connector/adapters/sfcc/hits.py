@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
-from connector.adapter import Clock
 from connector.adapters.sfcc.ahead import Found
 from connector.errors import Misconfigured
 from connector.http import Response
@@ -18,10 +18,14 @@ def found(
     site: str,
     *,
     start: int,
-    clock: Clock,
+    began: datetime,
     wrapped: bool,
 ) -> Found:
-    """The records of a page. `wrapped`: each hit holds its document under `data`. A short page says nothing about the end."""
+    """The records of a page. `wrapped`: each hit holds its document under `data`. A short page says nothing about the end.
+
+    It was looked up when the call began, not when its answer came: a slow search may have been carried out before records that
+    its `Date` seems to cover. `began` is our clock then.
+    """
     result = response.json()
     try:
         hits = result.get("hits") or ()
@@ -36,4 +40,5 @@ def found(
         more = bool(records) and start + len(records) < total
     else:
         total, more = None, bool(records) and following is not None
-    return Found(records, total, more, response.date or clock.now())
+    took = max(response.now - began, timedelta(0))
+    return Found(records, total, more, began if response.date is None else response.date - took)

@@ -116,12 +116,12 @@ class Objects:
     def _search(
         self, asked: query.Node, select: str, *, count: int, start: int = 0, sorts: Sequence[str] = ()
     ) -> Found:
-        payload = query.search(asked, select=select, count=count, start=start, sorts=sorts)
+        payload, began = query.search(asked, select=select, count=count, start=start, sorts=sorts), self._clock.now()
         resource, path = resources.OBJECT_SEARCH, f"/custom_objects_search/{segment(self._kind)}"
         response = self._client.data("POST", resource, path, intent="read", payload=payload)
         if response.status != 200:
             raise self._client.fault(response, "Data", resource, "POST")
-        return found(response, object_record, self._settings.site, start=start, clock=self._clock, wrapped=False)
+        return found(response, object_record, self._settings.site, start=start, began=began, wrapped=False)
 
     def _get(self, key: str) -> Record | None:
         if not addressable(key):

@@ -85,11 +85,11 @@ class Orders:
     def _search(
         self, asked: query.Node, select: str, *, count: int, start: int = 0, sorts: Sequence[str] = ()
     ) -> Found:
-        payload = query.search(asked, select=select, count=count, start=start, sorts=sorts)
+        payload, began = query.search(asked, select=select, count=count, start=start, sorts=sorts), self._clock.now()
         response = self._client.shop("POST", resources.ORDER_SEARCH, "/order_search", intent="read", payload=payload)
         if response.status != 200:
             raise self._client.fault(response, "Shop", resources.ORDER_SEARCH, "POST")
-        return found(response, order_record, self._settings.site, start=start, clock=self._clock, wrapped=True)
+        return found(response, order_record, self._settings.site, start=start, began=began, wrapped=True)
 
     def _get(self, number: str) -> Record | None:
         if not addressable(number):

@@ -70,10 +70,10 @@ def unit_end(stamp: str, shown: str) -> str:
 
 
 def middle(lower: str | None, upper: str) -> str | None:
-    """The stamp halfway; None when there is nothing between. An open lower end counts from 2000."""
+    """The end of the first half of a window; None when it is a single stamp. An open lower end counts from 2000."""
     low, high = stamps.parse(lower or "2000-01-01"), stamps.parse(upper)
     half = stamps.stamp(low + (high - low) / 2)
-    return half if (lower or "") < half < upper else None
+    return half if (lower or "") <= half < upper else None
 
 
 def onward(lower: str | None, upper: str, times: int) -> str | None:
