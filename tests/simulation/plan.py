@@ -1,0 +1,230 @@
+"""What a seed stands for: how the world is made, what people do in it and when, and which faults fall where.
+
+Each seed takes part of what may happen and leaves the rest out: courses with few kinds of events, close together, find
+more than courses with a little of everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+ORDER_ACTS = ("order word", "order note", "order priority", "order message", "order alert", "order care", "order status",
+              "order back", "order bad", "order poison", "order same stamp", "order late")  # fmt: skip
+CASE_ACTS = ("case take", "case release", "case close", "case reopen", "case reassign", "case touch", "case delete",
+             "case close and refund", "case comment", "case edit comment", "case inner comment")  # fmt: skip
+OPERATOR_ACTS = ("retry", "recreate", "drop")
+READ_FAULTS = ("down", "limited", "auth", "unclear", "misconfigured", "again")
+WRITE_FAULTS = ("lost", "late", "never", "doubled", "down", "limited", "auth", "locked", "part unclear", "slow")
+READS = ("shop.orders.read", "desk.Case.read", "desk.CaseComment.read", "shop.orders.fetch", "desk.Case.fetch",
+         "shop.requests.fetch", "shop.replies.fetch", "shop.orders.notes.look", "desk.CaseComment.look",
+         "shop.orders.status.look", "shop.returns.read")  # fmt: skip
+WRITES = ("desk.Case.create", "desk.Case.update", "desk.CaseComment.append", "desk.Alert.create", "shop.orders.update",
+          "shop.orders.notes.append", "shop.orders.status.put", "shop.requests.create", "shop.replies.create",
+          "shop.replies.update")  # fmt: skip
+LEDGER = ("ledger.ingest news", "ledger.ingest news", "ledger.lease", "ledger.settle", "ledger.settle", "ledger.other")
+MEANWHILE = "meanwhile "
+SETTLE_AFTER = {"shop": 120.0, "desk": 600.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A person (or the shop, or an operator) does something at a time; `who` and `x` choose to whom and how."""
+
+    at: float
+    what: str
+    who: int
+    x: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """At the `nth` time that a place is reached. `x` (0..1) says how much of it."""
+
+    place: str
+    nth: int
+    kind: str
+    x: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A whole system, from when to when."""
+
+    system: str
+    begins: float
+    ends: float
+    kind: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One course of events."""
+
+    seed: int
+    length: float
+    flows: tuple[str, ...]
+    settings: Mapping[str, Any]
+    acts: Sequence[Act] = ()
+    faults: Sequence[Fault] = ()
+    outages: Sequence[Outage] = ()
+    calm_scheduler: bool = False
+
+    def without(self, **parts: Sequence[Any]) -> Plan:
+        return replace(self, **parts)  # type: ignore[arg-type]
+
+
+@dataclass
+class _Choice:
+    """Draws from a seed."""
+
+    rng: Random
+    taken: list[str] = field(default_factory=list)
+
+    def some(self, of: Sequence[str], share: float) -> list[str]:
+        """Each with this chance, in order; at least one."""
+        return [one for one in of if self.rng.random() < share] or [self.rng.choice(of)]
+
+
+def plan_of(seed: int) -> Plan:
+    """The same seed, the same plan."""
+    rng = Random(seed)
+    choice = _Choice(rng)
+    names = ["orders", "cases"] if rng.random() < 0.85 else ["orders"]
+    if "cases" in names and rng.random() < 0.35:
+        names.append("comments")
+    if rng.random() < 0.2:
+        names.append("returns")
+    length = rng.choice((150.0, 300.0, 500.0))
+    settings = _settings(rng)
+    acts = _acts(rng, choice, length, names)
+    faults: list[Fault] = []
+    outages: list[Outage] = []
+    if rng.random() < 0.5:
+        faults = _meetings(
+            rng,
+            [act.what for act in acts if act.what not in OPERATOR_ACTS],
+            [*names, *dict.fromkeys(act.what for act in acts)],
+        )
+    if rng.random() < 0.8:
+        faults += _faults(rng, choice, [*names, *dict.fromkeys(act.what for act in acts)])
+    if rng.random() < 0.25:
+        outages = _outages(rng, length)
+    return Plan(seed, length, tuple(names), settings, tuple(acts), tuple(faults), tuple(outages))
+
+
+def _settings(rng: Random) -> dict[str, Any]:
+    return {
+        "lease": rng.choice((60.0, 90.0, 300.0)),
+        "concurrency": rng.choice((1, 2, 3)),
+        "overlap": rng.choice((30.0, 60.0)),
+        "page": rng.choice((1, 2, 3, 10)),
+        "batch": rng.choice((1, 2, 5)),
+        "conditional": rng.choice(("1s", "1s", "1s", "none")),
+        "whole_seconds": rng.random() < 0.6,
+        "lag": rng.choice((0.0, 0.0, 5.0, 40.0, 90.0)),
+        "skew_shop": rng.choice((0.0, 0.0, 2.0, -3.0, 900.0, -900.0)),
+        "skew_desk": rng.choice((0.0, 0.0, 2.0, -3.0, 900.0, -900.0)),
+        "every": rng.choice((10.0, 20.0, 40.0)),
+        "slow": rng.choice(("", "", "shop", "desk")),
+        "prune": rng.random() < 0.2,
+        "scheduler": rng.getrandbits(32),
+    }
+
+
+def _acts(rng: Random, choice: _Choice, length: float, flows: Sequence[str]) -> list[Act]:
+    """People work on few things, so that what they do meets."""
+    shop = choice.some(ORDER_ACTS, 0.35)
+    kinds = shop + (choice.some(CASE_ACTS, 0.35) if "cases" in flows or rng.random() < 0.5 else [])
+    if "cases" in flows and rng.random() < 0.6:
+        kinds += [rng.choice(("case close", "case close and refund")), "case reopen"]
+    if "comments" in flows:
+        kinds += ["case comment", rng.choice(("case edit comment", "order message"))]
+    kinds += ["retry"] if rng.random() < 0.2 else []
+    kinds += choice.some(OPERATOR_ACTS, 0.5) if rng.random() < 0.2 else []
+    orders = rng.choice((1, 1, 2, 3, 5))
+    soon = 20 if rng.random() < 0.7 else length / 2
+    acts = [Act(rng.uniform(0, soon), "order new", n, rng.random()) for n in range(orders)]
+    if "returns" in flows:
+        acts += [Act(rng.uniform(0, length / 2), "return new", n, rng.random()) for n in range(rng.choice((1, 2)))]
+        acts += [Act(rng.uniform(0, length), "return reason", n, rng.random()) for n in range(rng.choice((0, 1, 2)))]
+    for _ in range(rng.choice((5, 9, 14, 20))):
+        at = rng.uniform(25, length)
+        what, who = rng.choice(kinds), rng.randrange(orders)
+        acts.append(Act(at, what, who, rng.random()))
+        while rng.random() < 0.4:  # something else with the same one, soon after
+            at += rng.choice((0.3, 2.0, 12.0, 25.0))
+            acts.append(Act(at, rng.choice((what, rng.choice(kinds))), who, rng.random()))
+    return sorted(acts, key=lambda act: act.at)
+
+
+def _faults(rng: Random, choice: _Choice, happens: Sequence[str]) -> list[Fault]:
+    """`happens`: names of flows and acts, for a fault where nobody comes is none."""
+    kinds = choice.some(("crash", "write", "read", "pause"), 0.5)
+    writing, reading = choice.some(WRITE_FAULTS, 0.35), choice.some(READ_FAULTS, 0.4)
+    writes = choice.some([place for place in WRITES if _used(place, happens)], 0.5)
+    reads = choice.some([place for place in READS if _used(place, happens)], 0.5)
+    faults = []
+    for _ in range(rng.choice((2, 3, 5, 8))):
+        kind = rng.choice(kinds)
+        nth, x = rng.choice((1, 1, 1, 2, 2, 3, 4, 6)), rng.random()
+        if kind == "write":
+            faults.append(Fault(rng.choice(writes), nth, rng.choice(writing), x))
+        elif kind == "read":
+            place = rng.choice(reads)
+            often = 4 if place.endswith(".read") else 1
+            faults.append(Fault(place, nth * rng.randint(1, often), rng.choice(reading), x))
+        else:
+            where = rng.choice(
+                (f"{rng.choice(writes)} before", f"{rng.choice(writes)} after", f"{rng.choice(writes)} after",
+                 f"{rng.choice(reads)} after", f"{rng.choice(LEDGER)} before", f"{rng.choice(LEDGER)} after",
+                 "ledger.settle before")
+            )  # fmt: skip
+            if kind == "pause":
+                kind = rng.choice(("pause one", "pause all", "pause all and go on elsewhere"))
+            often = 20 if "other" in where else 5 if "read" in where else 2 if "ledger" in where else 1
+            faults.append(Fault(where, nth * rng.randint(1, often), kind, x))
+    return faults
+
+
+def _meetings(rng: Random, kinds: Sequence[str], happens: Sequence[str]) -> list[Fault]:
+    """People who act while a request is under way, or just before or after one: no fault, but as rare."""
+    places = [place for place in (*WRITES, *READS) if _used(place, happens)]
+    found = []
+    for _ in range(rng.choice((2, 4, 8))):
+        place, when = rng.choice((*places, "desk.Case.update", "ledger.settle")), rng.choice(("before", "after"))
+        if place.startswith("ledger"):
+            when = {"before": "begins", "after": "ended"}[when]
+        nth = rng.choice((1, 1, 2, 2, 3, 5)) * (rng.randint(1, 4) if place.endswith(".read") else 1)
+        found.append(Fault(f"{place} {when}", nth, f"{MEANWHILE}{rng.choice(kinds)}", rng.random()))
+    return found
+
+
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    "returns": ("returns",),
+    "replies": ("comments",),
+    "requests": ("cases", "case close and refund"),
+    "CaseComment.read": ("comments",),
+    "CaseComment.look": ("order message",),
+    "CaseComment.append": ("order message",),
+    "orders.notes": ("cases",),
+    "orders.status": ("cases",),
+    "orders.update": ("cases",),
+    "Case.read": ("cases",),
+    "Alert": ("order alert",),
+}
+
+
+def _used(place: str, happens: Sequence[str]) -> bool:
+    return all(name in happens for part, names in _NEEDS.items() if part in place for name in names)
+
+
+def _outages(rng: Random, length: float) -> list[Outage]:
+    found = []
+    for _ in range(rng.choice((1, 2))):
+        begins = rng.uniform(20, length)
+        kind = rng.choice(("down", "limited", "auth"))
+        found.append(Outage(rng.choice(("shop", "desk")), begins, begins + rng.choice((30.0, 100.0, 300.0)), kind))
+    return found
