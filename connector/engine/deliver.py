@@ -52,7 +52,7 @@ class Delivery:
     ) -> None:
         self._shop, self._token, self._until, self._tally = shop, token, until, tally
         self._works = [Work(one, one.record) for one in leased]
-        self._planner = Planner(shop.flow, shop.answered, shop.places)
+        self._planner = Planner(shop.flow, shop.answered, shop.places, shop.clock.now())
 
     def run(self) -> int:
         """Rows that reached an outcome in this delivery (they will not be due again at once)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from connector.engine.late import WHY
 from connector.engine.plan import Step, Work
 from connector.errors import Gone, MappingFault, RecordFault
 from connector.model import LineState
@@ -26,6 +27,9 @@ def settle_work(work: Work, now: datetime, policy: Policy) -> Settle:
         error = step.error or step.wish
         if step.state in ("sent", "unchanged") and step.wish is None:
             state = "sent"
+            if step.again is not None:
+                state, reason, owed = "owed", WHY, True
+                wait = max(wait or step.again, step.again)
         elif error is not None:
             outcome = decide(error, leased.attempts, now, policy)
             reason, field, remedy = _words(error, outcome)
@@ -75,7 +79,8 @@ def _line(step: Step, state: LineState, reason: str, field: str, remedy: str) ->
         state=state,
         target=step.target or (before.target if before else None),
         digests=step.digests or (before.digests if before else {}),
-        uncertain=None if state == "sent" else step.uncertain,
+        uncertain=step.kept if state == "sent" else step.uncertain or step.kept,
+        answered=step.state == "sent",
         reason=reason,
         field=field,
         remedy=remedy,

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from connector.digests import NULL, Digester, name_digest
+from connector.engine import late
 from connector.engine.claims import gone, refused, rounds
 from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.places import Place
@@ -266,6 +267,8 @@ class Sender:
                 return
             if op == "create":
                 step.digests = {}  # of a try that made nothing
+            elif op == "update" and (step.uncertain or step.kept) and not step.place.stream.conditions:
+                late.answered(step, self._shop.clock.now(), self._digester)
             sent_digests(step, step.body, self._digester)
             step.state, step.uncertain = "sent", None
             step.created = op == "create"

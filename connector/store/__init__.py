@@ -79,6 +79,8 @@ class LineSettle:
     remedy: str = ""
     gone: bool = False
     """A person deleted the object of ours that it writes to."""
+    answered: bool = False
+    """It was sent in this delivery although it is owed once more."""
 
 
 @dataclass(slots=True)
