@@ -100,11 +100,14 @@ def _compiled(name: str) -> Any:
     return compile_mapping(load(f"{name}.yaml", MAPPINGS[name]), answers=name in ANSWERS)
 
 
-def flows(names: tuple[str, ...], *, lease: float, concurrency: int, overlap: float) -> dict[str, Flow]:
+def flows(
+    names: tuple[str, ...], *, lease: float, concurrency: int, overlap: float, brake: int | None
+) -> dict[str, Flow]:
     """The flows of a world by name, which is their id."""
     return {
         name: Flow(
-            name, name, *ENDS[name], _compiled(name), brake=None, lease=lease, concurrency=concurrency, overlap=overlap,
+            name, name, *ENDS[name], _compiled(name),
+            brake=None if name in ANSWERS else brake, lease=lease, concurrency=concurrency, overlap=overlap,
             answers=ANSWERS.get(name),
         )
         for name in names

@@ -72,7 +72,18 @@ class SimulatedLedger(SqliteStore):
         name = "ledger.ingest" if here <= self._process.world.taken_in else "ledger.ingest news"
         self._process.world.taken_in |= here
         with self._process.verb(name):
-            return super().ingest(flow, page, now, lease=lease, fields=fields, move=move)
+            before = self._stamps(flow, page)
+            done = super().ingest(flow, page, now, lease=lease, fields=fields, move=move)
+            self._process.world.watch_over.taken_in(flow, before, self._stamps(flow, page))
+            return done
+
+    def _stamps(self, flow: str, page: Page) -> dict[str, str]:
+        keys = [record.key for record in page.records]
+        marks = ",".join("?" * len(keys))
+        statement = (
+            f'SELECT "row".key, stamp FROM "row" JOIN flow ON flow.id=flow WHERE name=? AND "row".key IN ({marks})'
+        )
+        return dict(self._real.execute(statement, [flow, *keys]).fetchall())
 
     def lease(self, flow: str, now: datetime, *, seconds: float, limit: int) -> tuple[LeaseToken, list[Leased]]:
         with self._process.verb("ledger.lease"):

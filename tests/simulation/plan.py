@@ -16,8 +16,8 @@ ORDER_ACTS = ("order word", "order note", "order priority", "order message", "or
 CASE_ACTS = ("case take", "case release", "case close", "case reopen", "case reassign", "case touch", "case delete",
              "case close and refund", "case comment", "case edit comment", "case inner comment")  # fmt: skip
 OPERATOR_ACTS = ("retry", "recreate", "drop")
-READ_FAULTS = ("down", "limited", "auth", "unclear", "misconfigured", "again")
-WRITE_FAULTS = ("lost", "late", "never", "doubled", "down", "limited", "auth", "locked", "part unclear", "slow")
+READ_FAULTS = ("down", "limited", "auth", "unclear", "misconfigured", "again", "in page twice")
+WRITE_FAULTS = ("lost", "late", "late", "never", "doubled", "down", "limited", "auth", "locked", "part unclear", "slow")
 READS = ("shop.orders.read", "desk.Case.read", "desk.CaseComment.read", "shop.orders.fetch", "desk.Case.fetch",
          "shop.requests.fetch", "shop.replies.fetch", "shop.orders.notes.look", "desk.CaseComment.look",
          "shop.orders.status.look", "shop.returns.read")  # fmt: skip
@@ -27,6 +27,22 @@ WRITES = ("desk.Case.create", "desk.Case.update", "desk.CaseComment.append", "de
 LEDGER = ("ledger.ingest news", "ledger.ingest news", "ledger.lease", "ledger.settle", "ledger.settle", "ledger.other")
 MEANWHILE = "meanwhile "
 SETTLE_AFTER = {"shop": 120.0, "desk": 600.0}
+
+
+THEMES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "hands": (("order priority", "order priority", "case take", "case release", "case close", "order word"),
+              ("desk.Case.update", "desk.Case.update", "desk.Case.fetch")),
+    "appends": (("order message", "order message", "order word"), ("desk.CaseComment.append", "desk.CaseComment.look")),
+    "decisions": (("case close", "case reopen", "case close", "order status", "order back", "case touch"),
+                  ("shop.orders.status.put", "shop.orders.notes.append", "shop.orders.update")),
+    "once": (("order alert", "case close and refund", "case reopen", "order word"),
+             ("desk.Alert.create", "shop.requests.create", "shop.requests.fetch")),
+    "nulls": (("order note", "order note", "case take", "case release"), ("desk.Case.update", "shop.orders.update")),
+    "answers": (("case comment", "case edit comment", "order message"), ("shop.replies.create", "shop.replies.update")),
+    "newest": (("order word", "order word", "order late", "order same stamp", "order care"),
+               ("desk.Case.update", "desk.Case.create")),
+}  # fmt: skip
+"""What a course may be about: what people do, and where faults fall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +57,14 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """At the `nth` time that a place is reached. `x` (0..1) says how much of it."""
+    """The first time that a place is reached `after` a time. `x` (0..1) says how much of it.
+
+    A place is `desk.Case.update`, or any write to a system (`desk write`), or any at all (`write`); for kills and pauses with
+    `before` or `after` behind it.
+    """
 
     place: str
-    nth: int
+    after: float
     kind: str
     x: float
 
@@ -92,26 +112,20 @@ def plan_of(seed: int) -> Plan:
     """The same seed, the same plan."""
     rng = Random(seed)
     choice = _Choice(rng)
-    names = ["orders", "cases"] if rng.random() < 0.85 else ["orders"]
-    if "cases" in names and rng.random() < 0.35:
+    theme = rng.choice(sorted(THEMES)) if rng.random() < 0.65 else ""
+    names = ["orders", "cases"] if theme in ("decisions", "once", "answers") or rng.random() < 0.7 else ["orders"]
+    if "cases" in names and (theme == "answers" or rng.random() < 0.2):
         names.append("comments")
-    if rng.random() < 0.2:
+    if rng.random() < 0.15:
         names.append("returns")
     length = rng.choice((150.0, 300.0, 500.0))
     settings = _settings(rng)
-    acts = _acts(rng, choice, length, names)
-    faults: list[Fault] = []
-    outages: list[Outage] = []
-    if rng.random() < 0.5:
-        faults = _meetings(
-            rng,
-            [act.what for act in acts if act.what not in OPERATOR_ACTS],
-            [*names, *dict.fromkeys(act.what for act in acts)],
-        )
-    if rng.random() < 0.8:
-        faults += _faults(rng, choice, [*names, *dict.fromkeys(act.what for act in acts)])
-    if rng.random() < 0.25:
-        outages = _outages(rng, length)
+    acts = _acts(rng, choice, length, names, theme)
+    happens = [*names, *dict.fromkeys(act.what for act in acts)]
+    places = THEMES[theme][1] if theme else ()
+    faults: list[Fault] = _meetings(rng, acts, happens, places) if rng.random() < 0.5 else []
+    faults += _faults(rng, choice, acts, happens, places) if rng.random() < 0.85 else []
+    outages = _outages(rng, length) if rng.random() < 0.25 else []
     return Plan(seed, length, tuple(names), settings, tuple(acts), tuple(faults), tuple(outages))
 
 
@@ -130,18 +144,14 @@ def _settings(rng: Random) -> dict[str, Any]:
         "every": rng.choice((10.0, 20.0, 40.0)),
         "slow": rng.choice(("", "", "shop", "desk")),
         "prune": rng.random() < 0.2,
+        "brake": rng.choice((None,) * 9 + (2,)),
         "scheduler": rng.getrandbits(32),
     }
 
 
-def _acts(rng: Random, choice: _Choice, length: float, flows: Sequence[str]) -> list[Act]:
+def _acts(rng: Random, choice: _Choice, length: float, flows: Sequence[str], theme: str) -> list[Act]:
     """People work on few things, so that what they do meets."""
-    shop = choice.some(ORDER_ACTS, 0.35)
-    kinds = shop + (choice.some(CASE_ACTS, 0.35) if "cases" in flows or rng.random() < 0.5 else [])
-    if "cases" in flows and rng.random() < 0.6:
-        kinds += [rng.choice(("case close", "case close and refund")), "case reopen"]
-    if "comments" in flows:
-        kinds += ["case comment", rng.choice(("case edit comment", "order message"))]
+    kinds = [*THEMES[theme][0], rng.choice(ORDER_ACTS)] if theme else _mixed(rng, choice, flows)
     kinds += ["retry"] if rng.random() < 0.2 else []
     kinds += choice.some(OPERATOR_ACTS, 0.5) if rng.random() < 0.2 else []
     orders = rng.choice((1, 1, 2, 3, 5))
@@ -154,28 +164,44 @@ def _acts(rng: Random, choice: _Choice, length: float, flows: Sequence[str]) -> 
         at = rng.uniform(25, length)
         what, who = rng.choice(kinds), rng.randrange(orders)
         acts.append(Act(at, what, who, rng.random()))
-        while rng.random() < 0.4:  # something else with the same one, soon after
-            at += rng.choice((0.3, 2.0, 12.0, 25.0))
+        while rng.random() < 0.5:  # something else with the same one, soon after
+            at += rng.choice((0.3, 2.0, 12.0, 25.0, 50.0))
             acts.append(Act(at, rng.choice((what, rng.choice(kinds))), who, rng.random()))
     return sorted(acts, key=lambda act: act.at)
 
 
-def _faults(rng: Random, choice: _Choice, happens: Sequence[str]) -> list[Fault]:
-    """`happens`: names of flows and acts, for a fault where nobody comes is none."""
-    kinds = choice.some(("crash", "write", "read", "pause"), 0.5)
+def _mixed(rng: Random, choice: _Choice, flows: Sequence[str]) -> list[str]:
+    """A course about nothing in particular."""
+    shop = choice.some(ORDER_ACTS, 0.35)
+    kinds = shop + (choice.some(CASE_ACTS, 0.35) if "cases" in flows or rng.random() < 0.5 else [])
+    if "cases" in flows and rng.random() < 0.6:
+        kinds += [rng.choice(("case close", "case close and refund")), "case reopen"]
+    if "comments" in flows:
+        kinds += ["case comment", rng.choice(("case edit comment", "order message"))]
+    return kinds
+
+
+def _faults(
+    rng: Random, choice: _Choice, acts: Sequence[Act], happens: Sequence[str], places: Sequence[str]
+) -> list[Fault]:
+    """`happens`: names of flows and acts, for a fault where nobody comes is none. Most fall soon after somebody acted."""
+    kinds = choice.some(("crash", "write", "write", "read", "pause"), 0.5)
     writing, reading = choice.some(WRITE_FAULTS, 0.35), choice.some(READ_FAULTS, 0.4)
-    writes = choice.some([place for place in WRITES if _used(place, happens)], 0.5)
-    reads = choice.some([place for place in READS if _used(place, happens)], 0.5)
+    writes = [
+        *choice.some([place for place in WRITES if _used(place, happens)], 0.5),
+        "desk write",
+        "shop write",
+        "write",
+    ]
+    reads = [*choice.some([place for place in READS if _used(place, happens)], 0.5), "read"]
     faults = []
-    for _ in range(rng.choice((2, 3, 5, 8))):
-        kind = rng.choice(kinds)
-        nth, x = rng.choice((1, 1, 1, 2, 2, 3, 4, 6)), rng.random()
+    for _ in range(rng.choice((2, 4, 7, 10))):
+        kind, x = rng.choice(kinds), rng.random()
+        after = rng.choice(acts).at + rng.choice((0.0, 0.0, 3.0, 30.0))
         if kind == "write":
-            faults.append(Fault(rng.choice(writes), nth, rng.choice(writing), x))
+            faults.append(Fault(rng.choice(writes), after, rng.choice(writing), x))
         elif kind == "read":
-            place = rng.choice(reads)
-            often = 4 if place.endswith(".read") else 1
-            faults.append(Fault(place, nth * rng.randint(1, often), rng.choice(reading), x))
+            faults.append(Fault(rng.choice(reads), after, rng.choice(reading), x))
         else:
             where = rng.choice(
                 (f"{rng.choice(writes)} before", f"{rng.choice(writes)} after", f"{rng.choice(writes)} after",
@@ -183,22 +209,24 @@ def _faults(rng: Random, choice: _Choice, happens: Sequence[str]) -> list[Fault]
                  "ledger.settle before")
             )  # fmt: skip
             if kind == "pause":
+                if where.startswith("ledger"):
+                    where = f"{rng.choice(LEDGER)} {rng.choice(('begins', 'ended'))}"
                 kind = rng.choice(("pause one", "pause all", "pause all and go on elsewhere"))
-            often = 20 if "other" in where else 5 if "read" in where else 2 if "ledger" in where else 1
-            faults.append(Fault(where, nth * rng.randint(1, often), kind, x))
+            faults.append(Fault(where, after, kind, x))
     return faults
 
 
-def _meetings(rng: Random, kinds: Sequence[str], happens: Sequence[str]) -> list[Fault]:
+def _meetings(rng: Random, acts: Sequence[Act], happens: Sequence[str], places: Sequence[str]) -> list[Fault]:
     """People who act while a request is under way, or just before or after one: no fault, but as rare."""
-    places = [place for place in (*WRITES, *READS) if _used(place, happens)]
+    places = [*places, *places] or [place for place in (*WRITES, *READS) if _used(place, happens)]
+    kinds = [act.what for act in acts if act.what not in OPERATOR_ACTS]
     found = []
     for _ in range(rng.choice((2, 4, 8))):
-        place, when = rng.choice((*places, "desk.Case.update", "ledger.settle")), rng.choice(("before", "after"))
+        place, when = rng.choice((*places, "desk write", "write", "ledger.settle")), rng.choice(("before", "after"))
         if place.startswith("ledger"):
             when = {"before": "begins", "after": "ended"}[when]
-        nth = rng.choice((1, 1, 2, 2, 3, 5)) * (rng.randint(1, 4) if place.endswith(".read") else 1)
-        found.append(Fault(f"{place} {when}", nth, f"{MEANWHILE}{rng.choice(kinds)}", rng.random()))
+        after = rng.choice(acts).at + rng.choice((0.0, 0.0, 3.0))
+        found.append(Fault(f"{place} {when}", after, f"{MEANWHILE}{rng.choice(kinds)}", rng.random()))
     return found
 
 

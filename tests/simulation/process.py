@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -58,6 +58,7 @@ class Process(Owner):
                 lease=settings["lease"],
                 concurrency=settings["concurrency"],
                 overlap=settings["overlap"],
+                brake=settings["brake"],
             ),
             clock=_Clock(self),
             policy=Policy(),
@@ -76,12 +77,12 @@ class Process(Owner):
         """Dead, or stopped for a while: it holds nothing by now."""
         return self.dead or self.frozen_until > self.world.scheduler.now
 
-    def step(self, place: str, *, limit: float = 900.0) -> None:
+    def step(self, place: str, *, limit: float = 900.0, names: Sequence[str] = ()) -> None:
         """A boundary: the process may end here, be stopped, or another actor may go first. Raises Killed."""
         if self.dead:
             raise Killed
         world, scheduler = self.world, self.world.scheduler
-        fault = world.fault(place)
+        fault = world.fault(place, *names)
         if fault is not None and fault.kind == "crash":
             self.die(place)
             raise Killed
@@ -140,11 +141,14 @@ class Process(Owner):
     def _poll(self, flow: str) -> None:
         scheduler, settings = self.world.scheduler, self.world.plan.settings
         swept = scheduler.now
+        first = flow == self.world.plan.flows[0]
         while not self.retired and not self.world.calm:
             self.one_pass(flow)
             if scheduler.now - swept > SWEEP_EVERY:
                 swept = scheduler.now
                 self.sweep(flow, SWEEP_WIDTH)
+            if first and settings["prune"]:
+                self.ledger.prune(self.engine.clock.now(), delivered=30, parked=120, audit=3600)
             scheduler.sleep(settings["every"] + self.world.latency())
 
     def one_pass(self, flow: str) -> None:

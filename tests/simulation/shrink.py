@@ -8,7 +8,8 @@ from tests.simulation.plan import Plan
 from tests.simulation.runs import Outcome, Runs
 
 MOST_RUNS = 400
-_PLAIN = {"lag": 0.0, "skew_shop": 0.0, "skew_desk": 0.0, "page": 10, "batch": 5, "concurrency": 1, "slow": ""}
+_PLAIN = {"lag": 0.0, "skew_shop": 0.0, "skew_desk": 0.0, "page": 10, "batch": 5, "concurrency": 1, "slow": "",
+          "prune": False, "brake": None}  # fmt: skip
 
 
 class Shrinking:

@@ -48,6 +48,12 @@ class Watch:
         if cursor is not None:
             self._pages.setdefault((system, stream), {}).setdefault(cursor, []).append(here)
 
+    def taken_in(self, flow: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+        """A page was stored."""
+        for key, stamp in before.items():
+            if after.get(key, "") < stamp:
+                self._broken("an older version is refused", f"{flow} {key}: {stamp} became {after.get(key)}")
+
     def ledger_holds(self) -> None:
         """As a crash would find the ledger now: what the cursor has passed is stored, and the books balance."""
         for name, cursor in self._world.ledger("SELECT name, cursor FROM flow"):
@@ -123,12 +129,23 @@ class Watch:
         system, _, stream = effect.stream.partition(".")
         older = [one for one in self._world.history.effects[: effect.number]
                  if one.outcome == "made" and one.key == effect.key and one.stream == effect.stream]  # fmt: skip
+        self._braked(effect)
         alive = [one for one in older if one.target in self._world.systems[system].all(stream)]
         recreated = self._world.people.recreated
         if alive or (older and not any(at >= older[-1].at for at in recreated)):
             self._broken(
                 "nothing is made twice", f"{effect.key} in {effect.stream}: {effect.target}, before {older[-1].target}"
             )
+
+    def _braked(self, effect: Effect) -> None:
+        """New cases of one flow in an hour; what a process made and could not note before it ended is not counted."""
+        brake, flow = self._world.plan.settings["brake"], effect.key.partition(":")[0]
+        if brake is None or effect.stream != "desk.Case":
+            return
+        lately = [one for one in self._world.history.effects if one.outcome == "made" and one.at > effect.at - 3500
+                  and one.stream == effect.stream and one.key.startswith(f"{flow}:")]  # fmt: skip
+        if len(lately) > brake and not self._world.doubts:
+            self._broken("a wrong mapping is braked", f"{len(lately)} new cases of {flow} in an hour, {brake} may be")
 
     def _appended(self, effect: Effect) -> None:
         older = [one for one in self._world.history.effects[: effect.number]
@@ -146,6 +163,8 @@ class Watch:
                      if one.outcome == "updated" and one.stream == effect.stream and one.key == effect.key]  # fmt: skip
             if older:
                 self._broken("a guarded step goes once", f"{effect.key}: {effect.fields}")
+        if effect.stream in ("desk.Alert", "shop.requests"):
+            self._broken("what is sent once stays", f"{effect.key}: {effect.fields}")
         if effect.stream == "desk.Case" and effect.claimed is not None:
             window = self._world.plan.settings["conditional"] == "none" and effect.claimed_at >= effect.looked
             for name in CLAIMABLE:

@@ -69,18 +69,24 @@ class Wire:
         # whoever is stopped in the middle of a verb sends the rest of it when it goes on, and no lease can prevent that
         share = 0.26 if verb.endswith((".look", ".append", ".put")) else 0.8
         limit = share * SETTLE_AFTER[self.system.name] - DEADLINE
-        self.process.step(f"{place} before", limit=limit)
+        kind_of = "write" if writing else "read"
+        names = (place, f"{self.system.name} {kind_of}", kind_of)
+        self.process.step(f"{place} before", limit=limit, names=[f"{name} before" for name in names])
         self._calls += 1
         world.history.counts[f"calls {self.system.name}"] += 1
-        fault, sent = world.fault(place), scheduler.now
-        if fault is not None and fault.kind == "doubled" and verb.endswith(".append"):
-            fault = replace(fault, kind="lost")  # an appended thing that came twice is two things, whoever sent it
+        fault, sent = world.fault(*names), scheduler.now
+        if (
+            fault is not None
+            and fault.kind == "doubled"
+            and verb.endswith((".append", "requests.create", "replies.create"))
+        ):
+            fault = replace(fault, kind="lost")  # what a system takes twice is there twice, whoever sent it
         there, back = world.latency(self.system.name), world.latency(self.system.name)
         kind = fault.kind if fault else world.outage(self.system.name) or ""
         if kind in ("down", "limited", "auth", "misconfigured") or (kind == "unclear" and not writing):
             world.tell(self.process.name, f"{place} fails", kind=kind)
             scheduler.sleep(there + back)
-            self.process.step(f"{place} after", limit=limit)
+            self.process.step(f"{place} after", limit=limit, names=[f"{name} after" for name in names])
             raise self._refusal(kind, place)
         reply = _Reply()
 
@@ -92,7 +98,7 @@ class Wire:
 
         lost = self._schedule(fault, act, reply, there, back)
         scheduler.wait(lambda: reply.here, DEADLINE)
-        self.process.step(f"{place} after", limit=limit)
+        self.process.step(f"{place} after", limit=limit, names=[f"{name} after" for name in names])
         if lost or not reply.here:
             world.tell(self.process.name, f"{place} got no answer", kind=kind)
             raise self._no_answer(place, fault)
@@ -160,11 +166,14 @@ class Wire:
         while True:
 
             def effect(sent: float, kind: str, after: tuple[str, str] = place) -> tuple[Page, bool, bool]:
-                return *self._page(stream, begin, after, select), kind == "again"
+                page, more = self._page(stream, begin, after, select)
+                if kind == "in page twice":  # the set moved while it was read
+                    page = replace(page, records=[*page.records, *page.records[:1]])
+                return page, more, kind == "again"
 
             page, more, repeat = self._call(f"{stream}.read", effect)
             if page.records:
-                place = (page.records[-1].stamp or "", page.records[-1].key)
+                place = max((record.stamp or "", record.key) for record in page.records)
             yield page
             if repeat:
                 yield page

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -53,8 +52,9 @@ class World:
         self.record_faults = 0
         """Faults for which a record may have used up a try."""
         self.late_until = 0.0
-        self._places: Counter[str] = Counter()
-        self._faults = {(fault.place, fault.nth): fault for fault in plan.faults}
+        self._faults: dict[str, list[Fault]] = {}
+        for fault in sorted(plan.faults, key=lambda fault: fault.after):
+            self._faults.setdefault(fault.place, []).append(fault)
         self._postponed: dict[str, Fault] = {}
         self._started = 0
         self._dead: list[Process] = []
@@ -80,15 +80,19 @@ class World:
     def tell(self, who: str, what: str, **facts: Any) -> None:
         self.history.tell(self.scheduler.now, who, what, **facts)
 
-    def fault(self, place: str) -> Fault | None:
-        """What is to go wrong at this place, this time."""
+    def fault(self, *names: str) -> Fault | None:
+        """What is to go wrong at this place, known by several names, this time."""
         if self.calm:
             return None
-        self._places[place] += 1
-        fault = self._postponed.pop(place, None) or self._faults.get((place, self._places[place]))
-        if fault is not None:
-            self.history.counts[f"fault {fault.kind.split(' ')[0]}"] += 1
-        return fault
+        for name in names:
+            fault = self._postponed.pop(name, None)
+            due = self._faults.get(name)
+            if fault is None and due and due[0].after <= self.scheduler.now:
+                fault = due.pop(0)
+            if fault is not None:
+                self.history.counts[f"fault {fault.kind.split(' ')[0]}"] += 1
+                return fault
+        return None
 
     def postpone(self, place: str, fault: Fault) -> None:
         self._postponed[place] = fault
