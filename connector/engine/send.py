@@ -179,6 +179,9 @@ class Sender:
 
     def _update(self, place: Place, steps: Sequence[Step], live: dict[str, Record] | None = None) -> None:
         """Until-claimed fields are decided by a look directly before the write, and again when it came too late."""
+        if live is None and (standing := [step for step in steps if step.wanted.spec.once and step.makes]):
+            self._adopt(place, [(step, None) for step in standing])  # refused before, for what stands has other values
+            steps = [step for step in steps if not (step.wanted.spec.once and step.makes)]
 
         def look(asking: Sequence[Step]) -> Mapping[str, Record]:
             return self._fetch(place, [step.target or "" for step in asking], "key", asking)
