@@ -11,11 +11,27 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from connector.digests import Digester
+from connector.digests import Digester, name_digest
 from connector.engine.plan import Step, unread
 from connector.model import Line
 
 WHY = "sent, and once more when an earlier update whose reply was lost cannot arrive any more"
+
+
+SEVERAL = b"\xff" * 8
+"""The digest of a field of which several values are on their way: none of them, so that whatever is answered next is another."""
+
+
+def lost(step: Step, digester: Digester) -> None:
+    """An update got no answer. If an earlier one with another value may still arrive too, that must not be forgotten."""
+    before, spec = step.before, step.wanted.spec
+    if before is None or before.target is None or step.create or step.append or step.place.stream.conditions:
+        return
+    if step.kept is None and (before.uncertain is None or not _differs(step, before, digester)):
+        return
+    for name in step.body:
+        if spec.policies.get(name, "always") == "always":
+            step.digests[name_digest(name)] = SEVERAL
 
 
 def lasting(step: Step, now: datetime) -> datetime | None:

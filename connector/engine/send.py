@@ -292,6 +292,7 @@ class Sender:
         for step in steps:
             step.uncertain = now
             doubted(step, self._digester)
+            late.lost(step, self._digester)
 
     @staticmethod
     def _halves(steps: Sequence[Step], fault: RecordFault) -> Iterator[Sequence[Step]]:

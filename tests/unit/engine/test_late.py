@@ -56,6 +56,32 @@ def test_a_newer_value_after_the_lost_one_was_repeated_is_held_too(world: World)
     assert world.cases()["0001"]["Subject"] == "Order 0001 is mended"
 
 
+def test_two_lost_updates_of_different_values_are_both_remembered(world: World) -> None:
+    opened(world)
+    first = lost(world, status="torn")
+    world.clock.forward(minutes=1)
+    lost(world, status="mended")
+    world.tick(minutes=1)
+    assert world.cases()["0001"]["Subject"] == "Order 0001 is mended"
+    first()
+    world.tick(minutes=2.1)
+    assert world.cases()["0001"]["Subject"] == "Order 0001 is mended"
+
+
+def test_a_lost_update_beside_one_that_is_to_go_once_more_forgets_nothing(world: World) -> None:
+    opened(world)
+    first = lost(world, status="torn")
+    world.clock.forward(seconds=40)
+    world.order("0001", status="mended")
+    world.tick()
+    world.clock.forward(seconds=20)
+    lost(world, status="sent off")
+    world.tick(minutes=0.7)
+    first()
+    world.tick(minutes=2.1)
+    assert world.cases()["0001"]["Subject"] == "Order 0001 is sent off"
+
+
 def test_while_it_may_arrive_only_what_changed_is_sent(world: World) -> None:
     opened(world)
     lost(world, status="torn")
