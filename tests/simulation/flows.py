@@ -92,6 +92,8 @@ ENDS = {
     "returns": (("shop", "returns"), ("desk", "Case")),
 }
 ANSWERS = {"cases": "orders", "comments": "orders"}
+STEPS = {"Release": "open", "Cancel": "cancelled"}
+"""Decision → the status that carries it out."""
 CONDITIONS = frozenset({"only_from", "or_already"})
 
 
@@ -170,5 +172,5 @@ def order_wish(case: Mapping[str, Any]) -> dict[str, Any]:
 
 def step_wish(case: Mapping[str, Any]) -> tuple[str, str] | None:
     """Episode and status that a decision asks for."""
-    status = {"Release": "open", "Cancel": "cancelled"}.get(str(case.get("Resolution")))
+    status = STEPS.get(str(case.get("Resolution")))
     return (str(case["Episode"]), status) if case.get("IsClosed") and status else None

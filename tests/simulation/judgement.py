@@ -80,6 +80,11 @@ class Judgement:
         case = self._desk.by_key("Case", key)
         if not self._state("orders", order.id, lambda: self._order_may_park(order, case)):
             state = self._rows.get(("orders", order.id), ("unknown", ""))[0]
+            if state == "parked" and case is not None and key not in self._bin and not refuses("Case", order.fields):
+                self._differs(
+                    f"case of {order.id}", case_wish(order.id, order.fields), case.fields, "its other lines pass"
+                )
+                self._messages(order, case)
             if state == "filtered" and (order.fields["care"] or self._of("desk.Case", key, "made")):
                 self._broken("nothing is lost", f"order {order.id} was left out")
             return
@@ -116,6 +121,8 @@ class Judgement:
 
     def _messages(self, order: Thing, case: Thing) -> None:
         for one in order.fields["messages"]:
+            if refuses("CaseComment", one):
+                continue
             mark = key_of("orders", order.id, "messages", one["id"])
             standing = [c for c in self._desk.all("CaseComment").values() if c.mark == mark and c.parent == case.id]
             if len(standing) != 1:
@@ -152,8 +159,12 @@ class Judgement:
         order = self._shop.all("orders")[number]
         step = step_wish(case.fields)
         if not self._state("cases", case.id, lambda: self._case_may_park(number, case, step)):
-            if self._rows.get(("cases", case.id), ("", ""))[0] == "filtered":
+            state = self._rows.get(("cases", case.id), ("", ""))[0]
+            if state == "filtered":
                 self._broken("nothing is lost", f"case {case.id} was left out")
+            if state == "parked":
+                main = {name: value for name, value in order_wish(case.fields).items() if name != "c_decision"}
+                self._differs(f"order {number}", main, order.fields, "its other lines pass")
             return
         self._differs(f"order {number}", order_wish(case.fields), order.fields, "the newest wins")
         if step is not None:

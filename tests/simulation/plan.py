@@ -35,7 +35,7 @@ THEMES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "appends": (("order message", "order message", "order word"), ("desk.CaseComment.append", "desk.CaseComment.look")),
     "decisions": (("case close", "case reopen", "case close", "order status", "order back", "case touch"),
                   ("shop.orders.status.put", "shop.orders.notes.append", "shop.orders.update")),
-    "once": (("order alert", "case close and refund", "case reopen", "order word"),
+    "once": (("order alert", "order alert", "case close and refund", "case reopen", "order word"),
              ("desk.Alert.create", "shop.requests.create", "shop.requests.fetch")),
     "nulls": (("order note", "order note", "case take", "case release"), ("desk.Case.update", "shop.orders.update")),
     "answers": (("case comment", "case edit comment", "order message"), ("shop.replies.create", "shop.replies.update")),
@@ -125,6 +125,7 @@ def plan_of(seed: int) -> Plan:
     places = THEMES[theme][1] if theme else ()
     faults: list[Fault] = _meetings(rng, acts, happens, places) if rng.random() < 0.5 else []
     faults += _faults(rng, choice, acts, happens, places) if rng.random() < 0.85 else []
+    acts = sorted([*acts, *_afterwards(rng, acts, faults)], key=lambda act: act.at)
     outages = _outages(rng, length) if rng.random() < 0.25 else []
     return Plan(seed, length, tuple(names), settings, tuple(acts), tuple(faults), tuple(outages))
 
@@ -227,6 +228,17 @@ def _meetings(rng: Random, acts: Sequence[Act], happens: Sequence[str], places: 
             when = {"before": "begins", "after": "ended"}[when]
         after = rng.choice(acts).at + rng.choice((0.0, 0.0, 3.0))
         found.append(Fault(f"{place} {when}", after, f"{MEANWHILE}{rng.choice(kinds)}", rng.random()))
+    return found
+
+
+def _afterwards(rng: Random, acts: Sequence[Act], faults: Sequence[Fault]) -> list[Act]:
+    """What somebody does while nobody knows what was sent."""
+    kinds = [act for act in acts if act.what not in ("order new", "return new")]
+    found = []
+    for fault in faults:
+        if kinds and fault.kind in ("crash", "lost", "late", "never", "part unclear") and rng.random() < 0.5:
+            like = rng.choice(kinds)
+            found.append(Act(fault.after + rng.uniform(3, 70), like.what, like.who, rng.random()))
     return found
 
 

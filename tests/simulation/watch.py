@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from connector.model import Record, Write
 from connector.store import Settle
-from tests.simulation.flows import ENDS, SITE_IN_KEYS
+from tests.simulation.flows import ENDS, SITE_IN_KEYS, STEPS, key_of
 from tests.simulation.history import Effect
 from tests.simulation.judgement import Judgement
 from tests.simulation.systems import US
@@ -28,7 +28,7 @@ class Watch:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._shown: dict[tuple[str, str], dict[str, str]] = {}
+        self._seen: dict[tuple[str, str], dict[str, str]] = {}
         self._pages: dict[tuple[str, str], dict[str, list[dict[str, str]]]] = {}
         self.attempted: dict[tuple[str, str], set[str]] = {}
         """Fields that we tried to give a value, by stream and target or key."""
@@ -44,7 +44,7 @@ class Watch:
     def listed(self, system: str, stream: str, records: Sequence[Record], cursor: str | None) -> None:
         """These were shown to a reader, with this cursor."""
         here = {record.key: record.stamp or "" for record in records}
-        self._shown.setdefault((system, stream), {}).update(here)
+        self._seen.setdefault((system, stream), {}).update(here)
         if cursor is not None:
             self._pages.setdefault((system, stream), {}).setdefault(cursor, []).append(here)
 
@@ -63,11 +63,14 @@ class Watch:
             stored = dict(
                 self._world.ledger('SELECT key, stamp FROM "row" JOIN flow ON flow.id=flow WHERE name=?', name)
             )
-            for key, stamp in self._shown.get(source, {}).items():
-                if stamp < passed and (stored.get(key) or "") < stamp:
+            things = self._world.systems[source[0]].all(source[1])
+            for key, stamp in self._seen.get(source, {}).items():
+                if key in things and stamp < passed and (stored.get(key) or "") < stamp:
                     self._broken("the cursor passes nothing unstored", f"{name}: {key} at {stamp}, cursor {passed}")
             pages = self._pages.get(source, {}).get(cursor, [])
-            if pages and not any(all((stored.get(k) or "") >= s for k, s in page.items()) for page in pages):
+            if pages and not any(
+                all((stored.get(k) or "") >= s for k, s in page.items() if k in things) for page in pages
+            ):
                 self._broken("the cursor passes nothing unstored", f"{name}: no page that ends at {passed} is stored")
         self._books()
 
@@ -124,6 +127,8 @@ class Watch:
                 self._broken("own comments never come back", f"{effect.key} was written to the shop")
         if effect.outcome in ("made", "updated"):
             self._echo(effect)
+        if effect.outcome in ("appended", "updated") and effect.key.startswith("cases:"):
+            self._shown(effect)
 
     def _made(self, effect: Effect) -> None:
         system, _, stream = effect.stream.partition(".")
@@ -165,6 +170,8 @@ class Watch:
                 self._broken("a guarded step goes once", f"{effect.key}: {effect.fields}")
         if effect.stream in ("desk.Alert", "shop.requests"):
             self._broken("what is sent once stays", f"{effect.key}: {effect.fields}")
+        if effect.stream == "desk.Case" and "Status" in effect.fields:
+            self._broken("a human's hand", f"the status of {effect.target} is for its creation only")
         if effect.stream == "desk.Case" and effect.claimed is not None:
             window = self._world.plan.settings["conditional"] == "none" and effect.claimed_at >= effect.looked
             for name in CLAIMABLE:
@@ -175,6 +182,20 @@ class Watch:
             tried = self.attempted.get((stream, effect.target), set()) | self.attempted.get((stream, effect.key), set())
             if value is None and name not in tried:
                 self._broken("nothing is cleared that we did not send", f"{name} of {effect.target} in {effect.stream}")
+
+    def _shown(self, effect: Effect) -> None:
+        """A decision is shown, and noted, after it was carried out."""
+        order, said = effect.key.split(":")[2], str(effect.fields.get("c_decision") or effect.fields.get("text") or "")
+        status = STEPS.get(said.split(" ")[0])
+        if status is None:
+            return
+        step = key_of("cases", order, "step")
+        if effect.outcome == "appended":
+            step = key_of("cases", order, "step", effect.key.rsplit(":", 1)[1])
+        carried = [one for one in self._world.history.effects[: effect.number] if one.key.startswith(step)
+                   and one.outcome in ("updated", "already") and one.fields.get("status") == status]  # fmt: skip
+        if not carried:
+            self._broken("a decision is shown after it was carried out", f"{effect.key} says {said}")
 
     def _echo(self, effect: Effect) -> None:
         """Whether a write says something that this line had not said before."""
