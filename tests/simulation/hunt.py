@@ -64,4 +64,11 @@ def hunt_all(words: Sequence[str], *, first: int, most: int, jobs: int) -> Itera
     """Those whose names hold one of the words; without words, all."""
     chosen = [bug for bug in BUGS if not words or any(word in bug.name for word in words)]
     with ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(lambda bug: hunt(bug, first=first, most=most), chosen)
+        yield from pool.map(lambda bug: _hunted(bug, first=first, most=most), chosen)
+
+
+def _hunted(bug: Planted, *, first: int, most: int) -> Hunt:
+    try:
+        return hunt(bug, first=first, most=most)
+    except ValueError as error:
+        return Hunt(bug.name, None, f"cannot be planted: {error}")
