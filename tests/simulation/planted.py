@@ -14,15 +14,15 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """One bug: in `file`, each old text becomes the new one."""
+    """One bug: file, old text, new text of each change that makes it."""
 
     name: str
-    file: str
-    changes: tuple[tuple[str, str], ...]
+    changes: tuple[tuple[str, str, str], ...]
 
 
-def _one(name: str, file: str, old: str, new: str) -> Planted:
-    return Planted(name, f"connector/{file}", ((old, new),))
+def _one(name: str, file: str, old: str, new: str, *more: tuple[str, str, str]) -> Planted:
+    changes = ((file, old, new), *more)
+    return Planted(name, tuple((f"connector/{path}", before, after) for path, before, after in changes))
 
 
 BUGS: tuple[Planted, ...] = (
@@ -59,7 +59,8 @@ BUGS: tuple[Planted, ...] = (
          "    sent_digests(step, step.body, digester)\n    if step.create or step.append:\n",
          "    if step.create or step.append:\n"),
     _one("once sent again", "engine/plan.py",
-         'if spec.once and before and before.state == "sent":', "if spec.once and before and before.digests is None:"),
+         'if spec.once and before and before.state == "sent":', "if spec.once and before and before.digests is None:",
+         ("engine/send.py", "if live is None and (standing :=", "if live is not None and (standing :=")),
     _one("lower stamp accepted", "store/sqlite_ingest.py",
          "return bool(record.stamp > stamp)", "return bool(record.stamp != stamp)"),
     _one("equal stamp with other content ignored", "store/sqlite_ingest.py",
@@ -107,7 +108,7 @@ BUGS: tuple[Planted, ...] = (
          "if isinstance(error, Transient) and error.uncertain:", "if False:"),
     _one("what is sent once is updated where it stands", "engine/send.py",
          "if live is None and (standing := [step for step in steps if step.wanted.spec.once and step.makes]):",
-         "if standing := []:"),
+         "if standing := list[Step]():"),
     _one("a decision is shown before it is carried out", "engine/deliver.py",
          'return not unfinished & {*spec.after, *(("main",)', 'return not unfinished & {*(("main",)'),
     _one("on-create fields go to what is adopted", "engine/send.py",
@@ -126,10 +127,9 @@ def plant(bug: Planted, folder: Path) -> None:
     """A copy of the package with this bug in it, and the tests beside it. ValueError when the source has changed."""
     shutil.copytree(ROOT / "connector", folder / "connector", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "tests").symlink_to(ROOT / "tests")
-    path = folder / bug.file
-    text = path.read_text()
-    for old, new in bug.changes:
+    for file, old, new in bug.changes:
+        path = folder / file
+        text = path.read_text()
         if text.count(old) != 1:
-            raise ValueError(f"{bug.name}: {bug.file} has its anchor {text.count(old)} times, not once: {old!r}")
-        text = text.replace(old, new)
-    path.write_text(text)
+            raise ValueError(f"{bug.name}: {file} has its anchor {text.count(old)} times, not once: {old!r}")
+        path.write_text(text.replace(old, new))
