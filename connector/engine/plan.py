@@ -163,7 +163,7 @@ def _difference(step: Step, values: Mapping[str, Any], digester: Digester) -> No
         if policy == "on-create":
             continue
         last = step.digests.get(name_digest(name))
-        if value is None and (last is None or last == NULL):
+        if value is None and (last is None or (last == NULL and step.uncertain is None)):
             continue  # null clears only what was sent before
         wanted = digester.value(value)
         same = last == wanted

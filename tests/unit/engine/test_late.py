@@ -138,3 +138,22 @@ def test_sending_once_more_burns_no_attempt(world: World) -> None:
     [row] = world.store.rows(flow=CASES)
     assert (row.state, row.attempts) == ("pending", 0)
     assert "once more" in row.reason
+
+
+def test_a_clearing_whose_request_was_lost_is_sent_again(world: World) -> None:
+    opened(world)
+    world.order("0001", total=None)
+    world.desk.fail("write", Transient("never arrived", uncertain=True))
+    world.tick(minutes=1)
+    world.tick(minutes=1)
+    assert world.cases()["0001"]["Total"] is None
+
+
+def test_what_was_cleared_is_cleared_once_more_when_an_older_value_came_late(world: World) -> None:
+    opened(world)
+    lost(world, status="torn", total=99)
+    world.order("0001", status="torn", total=None)
+    world.tick(minutes=1)
+    world.desk.put("Case", world.case_id("0001"), Total=99)
+    world.tick(minutes=2)
+    assert world.cases()["0001"]["Total"] is None
