@@ -125,7 +125,11 @@ def plan_of(seed: int) -> Plan:
     places = THEMES[theme][1] if theme else ()
     faults: list[Fault] = _meetings(rng, acts, happens, places) if rng.random() < 0.5 else []
     faults += _faults(rng, choice, acts, happens, places) if rng.random() < 0.85 else []
-    acts = sorted([*acts, *_afterwards(rng, acts, faults)], key=lambda act: act.at)
+    acts += _afterwards(rng, acts, faults)
+    if theme in ("nulls", "once"):
+        more_acts, more_faults = _unread_and_changed(Random(seed ^ 0x5EED), theme, length)
+        acts, faults = [*acts, *more_acts], [*faults, *more_faults]
+    acts = sorted(acts, key=lambda act: act.at)
     outages = _outages(rng, length) if rng.random() < 0.25 else []
     return Plan(seed, length, tuple(names), settings, tuple(acts), tuple(faults), tuple(outages))
 
@@ -240,6 +244,18 @@ def _afterwards(rng: Random, acts: Sequence[Act], faults: Sequence[Fault]) -> li
             like = rng.choice(kinds)
             found.append(Act(fault.after + rng.uniform(3, 70), like.what, like.who, rng.random()))
     return found
+
+
+def _unread_and_changed(rng: Random, theme: str, length: float) -> tuple[list[Act], list[Fault]]:
+    """Somebody changes what was sent while its answer was not read, and may never be."""
+    acts: list[Act] = []
+    faults: list[Fault] = []
+    for _ in range(rng.choice((1, 2, 3))):
+        at, (what, *_), (place, *_) = rng.uniform(50, length), *THEMES[theme]
+        kind = rng.choice(("lost", "lost", "late", "part unclear", "crash"))
+        faults.append(Fault(f"{place} after" if kind == "crash" else place, at, kind, rng.random()))
+        acts += [Act(at - 0.1, what, 0, rng.random()), Act(at + rng.uniform(8, 45), what, 0, rng.random())]
+    return acts, faults
 
 
 _NEEDS: Mapping[str, tuple[str, ...]] = {
