@@ -1,6 +1,6 @@
 # Everything that is done with this project. `make` alone lists it. Needs GNU make, and Python 3.11 or newer with venv.
 #
-# PYTHON=python3.12 chooses the interpreter, VENV=folder where the tools go, ARGS=… is passed on to demo, test and bench.
+# PYTHON=python3.12 chooses the interpreter, VENV=folder where the tools go, ARGS=… is passed on to demo, test, bench and simulate.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -17,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test unit check fmt docs setup bench lock image clean
+.PHONY: help install demo test unit check fmt docs setup bench simulate lock image clean
 
 help: ## Say what can be made
 	@echo "make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [ARGS=…]"
@@ -57,6 +57,9 @@ setup: install ## Write anew the administrators' files for the shipped flows, in
 
 bench: install ## Measure records a second, calls and memory; ARGS="--rounds 1" is quicker
 	$(BIN)/python -m bench.run $(ARGS)
+
+simulate: install ## Run 10,000 courses of events under faults; ARGS="--seeds 1..500", ARGS=--planted finds planted bugs
+	$(BIN)/python -m tests.simulation $(ARGS)
 
 lock: ## Pin every library again with hashes (needs uv); ARGS=--upgrade moves to newer versions
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 1; }

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from datetime import datetime, timedelta
-from functools import reduce
+from functools import partial, reduce
 
 from connector.adapter import Adapter, Clock
 from connector.budget import Lane, Limits
@@ -18,12 +18,13 @@ from connector.digests import Digester
 from connector.engine.brake import Brake
 from connector.engine.budget import Allowance, Budgets, lane_of
 from connector.engine.chunks import alone
+from connector.engine.crew import Crew, Pool, Threads
 from connector.engine.deliver import Delivery, Workshop
 from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.health import Health, Tell
 from connector.engine.looking import Looking
 from connector.engine.places import Place, Places
-from connector.engine.pull import Presence, read_ahead, select_for, surfaced
+from connector.engine.pull import Presence, select_for, surfaced
 from connector.engine.remap import Remapping
 from connector.engine.report import Change, DryRun, PassReport, PlannedWrite, Preview, Progress, Tally
 from connector.engine.targets import Targets
@@ -52,9 +53,11 @@ class Engine:
         tell: Tell,
         stop: threading.Event | None = None,
         limits: Mapping[str, Limits] | None = None,
+        crew: Crew | None = None,
     ) -> None:
         self.store, self.flows, self.clock, self._policy, self._tell = store, flows, clock, policy, tell
         self._stop = stop or threading.Event()
+        self.crew: Crew = crew or Threads()
         self.places = Places(connections)
         self.health = Health(store=store, clock=clock, policy=policy, tell=tell)
         self.budgets = Budgets(store=store, connections=connections, limits=limits or {}, clock=clock, tell=tell)
@@ -207,7 +210,7 @@ class _Pass:
     def run(self) -> None:
         flow, health = self._flow, self._shop.health
         destination = f"connection:{flow.destination[0]}"
-        with ThreadPoolExecutor(max_workers=max(1, flow.concurrency), thread_name_prefix=flow.id) as pool:
+        with self._engine.crew.pool(max(1, flow.concurrency), flow.id) as pool:
             if not self.blocked(f"connection:{flow.source[0]}") and not self._allowance.held("source"):
                 self._pull(pool)
             if not self.blocked(destination) and not self.blocked(f"flow:{flow.id}"):
@@ -225,11 +228,12 @@ class _Pass:
 
     # -- pull ----------------------------------------------------------------------------------------------------------
 
-    def _pull(self, pool: ThreadPoolExecutor) -> None:
+    def _pull(self, pool: Pool) -> None:
         shop, flow, place = self._shop, self._flow, self._source
         select = self._engine.selection(flow)
         since = shop.store.cursor(flow.id) or flow.start
-        pages = read_ahead(place, since, select, flow.overlap)
+        pages = place.adapter.read(place.name, since, select=select, overlap=flow.overlap)
+        pages = self._engine.crew.ahead(pages, f"read-{place.full}")
         try:
             for page in pages:
                 shop.health.works(f"connection:{place.connection}")
@@ -261,7 +265,7 @@ class _Pass:
             )
         presence.honest(suspects)
 
-    def _take_in(self, pool: ThreadPoolExecutor, page: Page, select: Select, *, move: bool = True) -> None:
+    def _take_in(self, pool: Pool, page: Page, select: Select, *, move: bool = True) -> None:
         """Store a page and hand its changed rows on; waits for a free worker first, so memory stays flat."""
         shop, flow = self._shop, self._flow
         deliver = self._can_deliver() and not shop.stopping()
@@ -297,7 +301,7 @@ class _Pass:
         select = self._engine.selection(flow)
         keys_only = Select(fields=place.stream.needs, key_prefix=select.key_prefix, where=select.where, keys_only=True)
         try:
-            with ThreadPoolExecutor(max_workers=max(1, flow.concurrency), thread_name_prefix=flow.id) as pool:
+            with self._engine.crew.pool(max(1, flow.concurrency), flow.id) as pool:
                 if self._allowance.held("source"):
                     return
                 for page in place.adapter.read(place.name, since, select=keys_only, overlap=width):
@@ -313,7 +317,7 @@ class _Pass:
         except (ConnectionFault, Misconfigured, RecordFault) as problem:
             self._tally.stopped_by(stop(place, flow.id, shop.health, problem).problem)
 
-    def _take_in_late(self, pool: ThreadPoolExecutor, page: Page, select: Select) -> None:
+    def _take_in_late(self, pool: Pool, page: Page, select: Select) -> None:
         shop, flow, place = self._shop, self._flow, self._source
         known = shop.store.known(flow.id, [(record.site, record.key) for record in page.records])
         late = surfaced(page.records, known)
@@ -327,7 +331,7 @@ class _Pass:
 
     # -- push ----------------------------------------------------------------------------------------------------------
 
-    def _push(self, pool: ThreadPoolExecutor) -> None:
+    def _push(self, pool: Pool) -> None:
         """What is due: a chunk at a time while a connection is being probed, else up to `concurrency`; again only
         while there is progress, so that a row due at once cannot spin."""
         shop, flow = self._shop, self._flow
@@ -353,10 +357,10 @@ class _Pass:
 
     # -- workers -------------------------------------------------------------------------------------------------------
 
-    def _submit(self, pool: ThreadPoolExecutor, token: LeaseToken, leased: Sequence[Leased], now: datetime) -> None:
+    def _submit(self, pool: Pool, token: LeaseToken, leased: Sequence[Leased], now: datetime) -> None:
         until = now + timedelta(seconds=self._flow.lease)
         delivery = Delivery(self._shop, token, leased, until, self._tally)
-        future = pool.submit(self._deliver, delivery)
+        future = pool.submit(partial(self._deliver, delivery))
         self._running.add(future)
         self._tokens[future] = token
 
@@ -372,7 +376,7 @@ class _Pass:
     def _wait_below(self, count: int) -> None:
         """Wait until fewer than `count` deliveries run; raises what a delivery raised."""
         while len(self._running) >= max(1, count):
-            done, self._running = wait(self._running, return_when=FIRST_COMPLETED)
+            done, self._running = self._engine.crew.first(self._running)
             self._collect(done)
             self._tell_progress()
         done = {future for future in self._running if future.done()}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -51,7 +50,7 @@ class _Page(_Pass):
 
     def take(self, page: Page | None, select: Select, *, push: bool) -> None:
         """Take it in and deliver it, and with `push` what else is due."""
-        with ThreadPoolExecutor(max_workers=max(1, self._flow.concurrency), thread_name_prefix=self._flow.id) as pool:
+        with self._engine.crew.pool(max(1, self._flow.concurrency), self._flow.id) as pool:
             if page is not None:
                 self._check_presence(page, select)
                 self._take_in(pool, page, select, move=False)

@@ -54,7 +54,7 @@ class Delivery:
     ) -> None:
         self._shop, self._token, self._until, self._tally = shop, token, until, tally
         self._works = [Work(one, one.record) for one in leased]
-        self._planner = Planner(shop.flow, shop.answered, shop.places)
+        self._planner = Planner(shop.flow, shop.answered, shop.places, shop.clock.now())
         self._telling = Telling(shop.flow, self._planner, shop.policy)
 
     def run(self) -> int:

@@ -37,7 +37,7 @@ class Looking:
 
     def __init__(self, shop: Workshop, select: Select) -> None:
         self._shop, self._select = shop, select
-        self._planner = Planner(shop.flow, shop.answered, shop.places)
+        self._planner = Planner(shop.flow, shop.answered, shop.places, shop.clock.now())
         self.problem: RemoteError | None = None
 
     def dry_run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from connector.engine import flips
+from connector.engine.late import WHY
 from connector.engine.plan import RefusedBefore, Step, Work
 from connector.errors import Gone, MappingFault, RecordFault, Rejected, Transient
 from connector.flow import Flips
@@ -28,6 +29,9 @@ def settle_work(work: Work, now: datetime, policy: Policy, limit: Flips | None =
         error = step.error or step.wish
         if step.state in ("sent", "unchanged") and step.wish is None:
             state = "sent"
+            if step.again is not None:
+                state, reason, owed = "owed", WHY, True
+                wait = max(wait or step.again, step.again)
         elif error is not None:
             outcome = decide(error, leased.attempts, now, policy)
             reason, field, remedy = words(error, outcome)
@@ -82,7 +86,8 @@ def line_of(step: Step, state: LineState, reason: str, field: str, remedy: str) 
         state=state,
         target=step.target or (before.target if before else None),
         digests=step.digests or (before.digests if before else {}),
-        uncertain=None if state == "sent" else step.uncertain,
+        uncertain=step.kept if state == "sent" else step.uncertain or step.kept,
+        answered=step.state == "sent",
         reason=reason,
         field=field,
         remedy=remedy,

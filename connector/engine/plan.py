@@ -59,6 +59,10 @@ class Step:
     due: datetime | None = None
     why: str = ""
     """What it waits for, where that is not its row's fault."""
+    kept: datetime | None = None
+    """Answered, and still in doubt since then: an earlier try may arrive later (`engine/late.py`)."""
+    again: datetime | None = None
+    """Answered, and to be sent once more at this time."""
     created: bool = False
     granted: bool = False
     looked: bool = False
@@ -165,7 +169,7 @@ def _difference(step: Step, values: Mapping[str, Any], digester: Digester) -> No
         if policy == "on-create":
             continue
         last = step.digests.get(name_digest(name))
-        if value is None and (last is None or last == NULL):
+        if value is None and (last is None or (last == NULL and step.uncertain is None)):
             continue  # null clears only what was sent before
         wanted = digester.value(value)
         same = last == wanted
@@ -176,7 +180,7 @@ def _difference(step: Step, values: Mapping[str, Any], digester: Digester) -> No
         if same and (step.uncertain is None or policy == "until-claimed"):
             continue
         (step.claimable if policy == "until-claimed" else step.sending)[name] = value
-        if last == _unread(wanted):
+        if last == unread(wanted):
             step.tried[name_digest(name)] = wanted
 
 
@@ -202,10 +206,10 @@ def doubted(step: Step, digester: Digester) -> None:
     policies = step.wanted.spec.policies
     for name in step.body:
         if policies.get(name) == "until-claimed":
-            step.digests[name_digest(name)] = _unread(digester.value(step.body[name]))
+            step.digests[name_digest(name)] = unread(digester.value(step.body[name]))
 
 
-def _unread(digest: bytes) -> bytes:
+def unread(digest: bytes) -> bytes:
     """The digest of a value whose write was not answered: that of no value."""
     return bytes(byte ^ 0xFF for byte in digest)
 

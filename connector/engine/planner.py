@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from connector import keys
+from connector.engine.late import lasting
 from connector.engine.places import Place, Places
 from connector.engine.plan import RefusedBefore, Step, Work
 from connector.errors import MappingFault
@@ -14,10 +15,10 @@ from connector.model import Line
 
 
 class Planner:
-    """Plans rows of one flow. `answered` is the flow that it answers, if any."""
+    """Plans rows of one flow. `answered` is the flow that it answers, if any; `now` tells which doubts have ended."""
 
-    def __init__(self, flow: Flow, answered: Flow | None, places: Places) -> None:
-        self._flow, self._answered, self._places = flow, answered, places
+    def __init__(self, flow: Flow, answered: Flow | None, places: Places, now: datetime) -> None:
+        self._flow, self._answered, self._places, self._now = flow, answered, places, now
         self._placed: dict[str | None, Place] = {}
 
     def place(self, to: str | None) -> Place:
@@ -87,7 +88,7 @@ class Planner:
         step.target = named or (before.target if before and not step.append else None)
         if wanted.values is not None:
             self._check_target(step)
-        step.uncertain = _doubt(step, work.leased.uncertain)
+        step.uncertain = _doubt(step, work.leased.uncertain, self._now)
         if before is not None and before.state == "rejected" and work.leased.attempts > 0:
             # its other lines are tried again; this one was refused for good in this same version
             step.state, step.error = "failed", _refused_before(before)
@@ -161,14 +162,15 @@ def _named(step: Step) -> str | None:
     return named if isinstance(named, str) and named else None
 
 
-def _doubt(step: Step, cut_off: datetime | None) -> datetime | None:
+def _doubt(step: Step, cut_off: datetime | None, now: datetime) -> datetime | None:
     """Since when this line may have been sent without our knowing: its own lost reply, or a delivery of its row that was
     cut off (`cut_off`, which stays with the row: which lines it sent, nobody knows) and after which it was not sent yet."""
     before = step.before
     if before is None:
         return cut_off
-    if before.uncertain is not None or cut_off is None or _over(step):
-        return before.uncertain
+    own = lasting(step, now) if before.uncertain is not None else None
+    if own is not None or cut_off is None or _over(step):
+        return own
     return cut_off if before.sent_at is None or before.sent_at < cut_off else None
 
 

@@ -1,19 +1,14 @@
-"""Reading one flow's source: the next page is asked for while the last one is being delivered."""
+"""Reading one flow's source: what is asked for, and what it is odd to miss."""
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from connector import keys
 from connector.engine.places import Place
 from connector.flow import Flow
-from connector.model import Cursor, Page, Record, Select
-
-_AHEAD = 1
+from connector.model import Record, Select
 
 
 def select_for(flow: Flow, place: Place, answered: Flow | None, origin_fields: frozenset[str] | None) -> Select:
@@ -30,41 +25,6 @@ def select_for(flow: Flow, place: Place, answered: Flow | None, origin_fields: f
     if answered is not None:  # keys of several ids have no beginning in common: any key will do
         prefix = "" if answered.moved_from else keys.prefix(answered.id)
     return Select(fields=fields, key_prefix=prefix, where=flow.where)
-
-
-def read_ahead(place: Place, since: Cursor | Any, select: Select, overlap: float) -> Iterator[Page]:
-    """Pages of a read, fetched by a thread of their own. Closing the iterator ends the thread after its call."""
-    pages: queue.Queue[Page | BaseException | None] = queue.Queue(_AHEAD)
-    ended = threading.Event()
-
-    def put(what: Page | BaseException | None) -> bool:
-        while not ended.is_set():
-            try:
-                pages.put(what, timeout=0.2)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def pull() -> None:
-        try:
-            for page in place.adapter.read(place.name, since, select=select, overlap=overlap):
-                if not put(page):
-                    return
-            put(None)
-        except BaseException as error:  # noqa: BLE001 - handed to the reading thread, which raises it
-            put(error)
-
-    thread = threading.Thread(target=pull, name=f"read-{place.full}", daemon=True)
-    thread.start()
-    try:
-        while (page := pages.get()) is not None:
-            if isinstance(page, BaseException):
-                raise page
-            yield page
-    finally:
-        ended.set()
-        thread.join()
 
 
 class Presence:

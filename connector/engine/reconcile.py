@@ -47,7 +47,7 @@ class Reconciling:
         self._shop = engine.workshop(self._flow)
         self._select = engine.selection(self._flow)
         self._looking = Looking(self._shop, self._select)
-        self._planner = Planner(self._flow, self._shop.answered, self._shop.places)
+        self._planner = Planner(self._flow, self._shop.answered, self._shop.places, engine.clock.now())
         self._digester = Digester(engine.store.digest_key)
         self._source = engine.places.source(self._flow)
         self._begins, self._recreate, self._progress = begins, recreate, progress

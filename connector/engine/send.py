@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from connector.digests import NULL, Digester, name_digest
+from connector.engine import late
 from connector.engine.claims import gone, refused, rounds
 from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.places import Place
@@ -179,6 +180,9 @@ class Sender:
 
     def _update(self, place: Place, steps: Sequence[Step], live: dict[str, Record] | None = None) -> None:
         """Until-claimed fields are decided by a look directly before the write, and again when it came too late."""
+        if live is None and (standing := [step for step in steps if step.wanted.spec.once and step.makes]):
+            self._adopt(place, [(step, None) for step in standing])  # refused before, for what stands has other values
+            steps = [step for step in steps if not (step.wanted.spec.once and step.makes)]
 
         def look(asking: Sequence[Step]) -> Mapping[str, Record]:
             return self._fetch(place, [step.target or "" for step in asking], "key", asking)
@@ -268,6 +272,8 @@ class Sender:
                 return
             if op == "create":
                 step.digests = {}  # of a try that made nothing
+            elif op == "update" and (step.uncertain or step.kept) and not step.place.stream.conditions:
+                late.answered(step, self._shop.clock.now(), self.digester)
             sent_digests(step, step.body, self.digester)
             step.state, step.uncertain = "sent", None
             step.created = op == "create"
@@ -288,6 +294,7 @@ class Sender:
         for step in steps:
             step.uncertain = now
             doubted(step, self.digester)
+            late.lost(step, self.digester)
 
     @staticmethod
     def _halves(steps: Sequence[Step], fault: RecordFault) -> Iterator[Sequence[Step]]:

@@ -98,6 +98,8 @@ class LineSettle:
     """What the loop breaker remembers, whole."""
     fight: Mapping[str, tuple[Any, Any]] | None = None
     """What was sent of a field that goes back and forth, and what is not sent any more; None leaves what is known of either."""
+    answered: bool = False
+    """It was sent in this delivery although it is owed once more."""
 
 
 @dataclass(slots=True)

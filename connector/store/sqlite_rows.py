@@ -198,6 +198,7 @@ def _line(words: Words, row: int, line: Any, at: float) -> tuple[Any, ...]:
     return (
         row, bound(line.id), bound(line.key), words.number(line.stream), LINE_STATES.index(line.state), bound(line.target),
         pack(line.digests or {}), line.uncertain.timestamp() if line.uncertain else None,
-        at if line.state == "sent" else None, bound(line.reason or None), bound(line.field or None), bound(line.remedy or None),
+        at if line.state == "sent" or line.answered else None,
+        bound(line.reason or None), bound(line.field or None), bound(line.remedy or None),
         line.gone, bound(line.code or None), line.history or None,
     )  # fmt: skip

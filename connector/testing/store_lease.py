@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -136,6 +137,14 @@ class LeasePromises(StoreHooks):
             ),
         }  # fmt: skip
         assert [row.key for row in store.rows(target="500A")] == ["00001301"]
+
+    def test_a_line_that_was_answered_and_goes_once_more_remembers_both(self, store: Store) -> None:
+        token, (one,) = self.bring(store, order())
+        line = replace(SENT, state="owed", answered=True, uncertain=NOW)
+        settle = outcome(one, "pending", due=later(minutes=9), lines=[line])
+        store.settle(FLOW, token, [settle], later(minutes=1), mapping=MAPPING)
+        (kept,) = only(store).lines
+        assert (kept.state, kept.uncertain, kept.sent_at) == ("owed", NOW, later(minutes=1))
 
     def test_a_line_that_is_not_settled_stays_as_it_was(self, store: Store) -> None:
         self.settled(store, "done", order(), lines=[SENT, LineSettle("note", "1", "s", "sent", target="n")])

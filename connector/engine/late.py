@@ -1,0 +1,81 @@
+"""Updates that may be overtaken: a request without an answer may commit after what was sent since, and put an old value back.
+
+Nothing can call such a request back, and facts need not wait for it. They go at once; where another value than the lost one
+went, everything goes once more as soon as the lost one cannot arrive any more (`settle_after` of the stream).
+
+Meanwhile the line keeps the doubt beside its answer: `sent` with `uncertain` means that nothing is to be done unless another
+value is sent before it ends, `owed` that it goes once more then.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from connector.digests import Digester, name_digest
+from connector.engine.plan import Step, unread
+from connector.model import Line
+
+WHY = "sent, and once more when an earlier update whose reply was lost cannot arrive any more"
+
+
+SEVERAL = b"\xff" * 8
+"""The digest of a field of which several values are on their way: none of them, so that whatever is answered next is another."""
+
+
+def lost(step: Step, digester: Digester) -> None:
+    """An update got no answer. If an earlier one with another value may still arrive too, that must not be forgotten."""
+    before, spec = step.before, step.wanted.spec
+    if before is None or before.target is None or step.create or step.append or step.place.stream.conditions:
+        return
+    if step.kept is None and (before.uncertain is None or not _differs(step, before, digester)):
+        return
+    for name in step.body:
+        if spec.policies.get(name, "always") == "always":
+            step.digests[name_digest(name)] = SEVERAL
+
+
+def lasting(step: Step, now: datetime) -> datetime | None:
+    """The doubt of a line that is planned. One that was answered since is none, until it is time to send once more: it only
+    stays beside the answer (`kept`, `again`)."""
+    before = step.before
+    if before is None or before.uncertain is None or not _answered_since(before):
+        return before.uncertain if before else None
+    end = _end(step, before.uncertain)
+    if end <= now:
+        return before.uncertain if before.state == "owed" else None
+    step.kept, step.again = before.uncertain, end if before.state == "owed" else None
+    return None
+
+
+def answered(step: Step, now: datetime, digester: Digester) -> None:
+    """An update was answered: is there an earlier one that may still arrive, and had it another value?"""
+    before, leased = step.before, step.work.leased
+    if before is not None and before.uncertain is not None and before.target is not None:
+        _keep(step, before.uncertain, now, another=_differs(step, before, digester))
+    cut_off = leased.uncertain
+    if cut_off is not None and (before is None or before.sent_at is None or before.sent_at < cut_off):
+        # what was cut off had the version before this one, if this one came since
+        _keep(step, cut_off, now, another=leased.last_seen >= cut_off)
+
+
+def _keep(step: Step, since: datetime, now: datetime, *, another: bool) -> None:
+    end = _end(step, since)
+    if end <= now:
+        return
+    step.kept = max(step.kept or since, since)
+    if another or step.again is not None:
+        step.again = max(step.again or end, end)
+
+
+def _end(step: Step, since: datetime) -> datetime:
+    return since + timedelta(seconds=step.place.stream.settle_after)
+
+
+def _answered_since(line: Line) -> bool:
+    assert line.uncertain is not None, "only of lines in doubt"
+    return line.state == "sent" or (line.sent_at is not None and line.sent_at > line.uncertain)
+
+
+def _differs(step: Step, before: Line, digester: Digester) -> bool:
+    sent = digester.fields(step.body)
+    return any(before.digests.get(name) not in (digest, unread(digest)) for name, digest in sent.items())

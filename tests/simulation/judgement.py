@@ -1,0 +1,231 @@
+"""What must be so when everything is quiet, worked out from what people did and from nothing that the connector says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.flows import case_wish, claimable_wish, key_of, order_wish, step_wish
+from tests.simulation.history import Effect
+from tests.simulation.systems import Thing, claimed, refuses
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+STATES = ("pending", "done", "filtered", "parked", "dropped", "foreign")
+Broken = Callable[[str, str], None]
+
+
+class Judgement:
+    """Of one world, once."""
+
+    def __init__(self, world: World, broken: Broken) -> None:
+        self._world, self._broken = world, broken
+        self._shop, self._desk = world.systems["shop"], world.systems["desk"]
+        self._effects = world.history.effects
+        self._rows: dict[tuple[str, str], tuple[str, str]] = {}
+        for flow, key, state, reason in world.ledger(
+            'SELECT name, "row".key, state, reason FROM "row" JOIN flow ON flow.id=flow'
+        ):
+            self._rows[flow, key] = (STATES[state], reason or "")
+        self._bin = {thing.key for thing in self._desk.bin}
+
+    def judge(self) -> None:
+        """Every promise that speaks of what is there in the end."""
+        for (flow, key), (state, reason) in self._rows.items():
+            if state in ("parked", "filtered", "dropped", "foreign") and not reason:
+                self._broken("every record can be explained", f"{flow} {key} is {state} without a reason")
+        for order in self._shop.all("orders").values():
+            self._order(order)
+        if "returns" in self._world.plan.flows:
+            for one in self._shop.all("returns").values():
+                self._return(one)
+        cases = [case for case in self._desk.all("Case").values() if (case.key or "").startswith("orders:")]
+        for case in cases:
+            if "cases" in self._world.plan.flows:
+                self._case(case)
+        if "comments" in self._world.plan.flows:
+            for comment in self._desk.all("CaseComment").values():
+                self._comment(comment)
+
+    def _of(self, stream: str, key: str, *outcomes: str) -> list[Effect]:
+        return [one for one in self._effects if one.stream == stream and one.key == key and one.outcome in outcomes]
+
+    def _state(self, flow: str, key: str, may_park: Callable[[], str]) -> bool:
+        """Whether a row is done; one that is parked must have had to be (`may_park` says why not)."""
+        state, reason = self._rows.get((flow, key), ("unknown", ""))
+        if state in ("done", "filtered"):
+            return state == "done"
+        if state == "dropped" and self._world.people.dropped:
+            return False
+        if state == "parked":
+            why = may_park()
+            if why:
+                self._broken("nothing parks without need", f"{flow} {key}: {reason}; {why}")
+            return False
+        self._broken("nothing is lost", f"{flow} {key} is {state} {reason}")
+        return False
+
+    def _differs(self, what: str, wish: Mapping[str, Any], thing: Mapping[str, Any], promise: str) -> None:
+        wrong = {name: (thing.get(name), value) for name, value in wish.items() if thing.get(name) != value}
+        if self._world.blind:  # what a process gave a value and could not note: cleared, it might be a person's
+            wrong = {name: pair for name, pair in wrong.items() if pair[1] is not None}
+        if wrong:
+            self._broken(promise, f"{what}: " + ", ".join(f"{n} is {h!r}, wanted {w!r}" for n, (h, w) in wrong.items()))
+
+    # -- orders → cases --------------------------------------------------------------------------------------------------
+
+    def _order(self, order: Thing) -> None:
+        key = key_of("orders", order.id)
+        case = self._desk.by_key("Case", key)
+        if not self._state("orders", order.id, lambda: self._order_may_park(order, case)):
+            state = self._rows.get(("orders", order.id), ("unknown", ""))[0]
+            if state == "parked" and case is not None and key not in self._bin and not refuses("Case", order.fields):
+                self._differs(
+                    f"case of {order.id}", case_wish(order.id, order.fields), case.fields, "its other lines pass"
+                )
+                self._messages(order, case)
+            if state == "filtered" and (order.fields["care"] or self._of("desk.Case", key, "made")):
+                self._broken("nothing is lost", f"order {order.id} was left out")
+            return
+        if case is None:
+            if key not in self._bin:
+                self._broken("nothing is lost", f"order {order.id} is done and has no case")
+            return
+        self._differs(f"case of {order.id}", case_wish(order.id, order.fields), case.fields, "the newest wins")
+        self._claimable(order, case, key)
+        self._messages(order, case)
+        self._alert(order)
+
+    def _order_may_park(self, order: Thing, case: Thing | None) -> str:
+        """Why this order may not be parked; empty when it may."""
+        key = key_of("orders", order.id)
+        if refuses("Case", order.fields) or any(refuses("CaseComment", one) for one in order.fields["messages"]):
+            return ""
+        if key in self._bin:
+            return ""
+        alert = self._desk.by_key("Alert", key_of("orders", order.id, "alert"))
+        if alert is not None and order.fields.get("alert") not in (None, alert.fields["Amount"]):
+            return ""
+        return "nothing about it is refused"
+
+    def _claimable(self, order: Thing, case: Thing, key: str) -> None:
+        """Fields until somebody takes the case: those of the newest wish, unless a person's hand was there."""
+        if claimed(case) or case.claimed_at:
+            return
+        wish = claimable_wish(order.fields)
+        if self._world.doubts:  # a wish that was taken back while nobody knew whether it had arrived: known, and left
+            sent = self._of("desk.Case", key, "made", "updated")
+            wish = {n: v for n, v in wish.items() if case.fields.get(n) not in [one.fields.get(n) for one in sent]}
+        self._differs(f"case of {order.id}", wish, case.fields, "the newest wins")
+
+    def _messages(self, order: Thing, case: Thing) -> None:
+        for one in order.fields["messages"]:
+            if refuses("CaseComment", one):
+                continue
+            mark = key_of("orders", order.id, "messages", one["id"])
+            standing = [c for c in self._desk.all("CaseComment").values() if c.mark == mark and c.parent == case.id]
+            if len(standing) != 1:
+                self._broken("nothing is lost" if not standing else "nothing is appended twice",
+                             f"{mark}: {len(standing)} comments")  # fmt: skip
+
+    def _alert(self, order: Thing) -> None:
+        wanted = order.fields.get("alert")
+        alert = self._desk.by_key("Alert", key_of("orders", order.id, "alert"))
+        if wanted and alert is None:
+            self._broken("nothing is lost", f"the alert of {order.id}")
+        if wanted and alert is not None:
+            self._differs(f"alert of {order.id}", {"Amount": wanted}, alert.fields, "what is sent once stays")
+
+    def _return(self, one: Thing) -> None:
+        known = one.fields["order_no"] in self._shop.all("orders")
+        case = self._desk.by_key("Case", key_of("returns", one.id))
+
+        def may_park() -> str:  # an order that came after the wait is nobody's fault
+            return "" if case is None or key_of("returns", one.id) in self._bin else "its order is there"
+
+        if not self._state("returns", one.id, may_park):
+            return
+        if case is None or not known:
+            self._broken("nothing is lost", f"return {one.id} is done, its case is {case and case.id}")
+            return
+        wish = {"Subject": f"Return {one.id} of {one.fields['order_no']}", "Note": one.fields["reason"]}
+        self._differs(f"case of {one.id}", wish, case.fields, "the newest wins")
+
+    # -- cases → orders --------------------------------------------------------------------------------------------------
+
+    def _case(self, case: Thing) -> None:
+        number = (case.key or "").rsplit(":", 1)[1]
+        order = self._shop.all("orders")[number]
+        step = step_wish(case.fields)
+        if not self._state("cases", case.id, lambda: self._case_may_park(number, case, step)):
+            state = self._rows.get(("cases", case.id), ("", ""))[0]
+            if state == "filtered":
+                self._broken("nothing is lost", f"case {case.id} was left out")
+            if state == "parked":
+                main = {name: value for name, value in order_wish(case.fields).items() if name != "c_decision"}
+                self._differs(f"order {number}", main, order.fields, "its other lines pass")
+            return
+        self._differs(f"order {number}", order_wish(case.fields), order.fields, "the newest wins")
+        if step is not None:
+            self._step(number, *step)
+        if case.fields.get("IsClosed") and case.fields.get("Resolution"):
+            self._note(number, case.fields["Episode"])
+        if case.fields.get("IsClosed") and case.fields.get("Refund"):
+            key = key_of("cases", number, "refund")
+            made = self._shop.by_key("requests", key)
+            if made is None:
+                self._broken("nothing is lost", f"{key} was not made")
+            else:
+                self._differs(key, {"amount": case.fields["Refund"]}, made.fields, "what is sent once stays")
+
+    def _case_may_park(self, number: str, case: Thing, step: tuple[str, str] | None) -> str:
+        if step is not None and self._of("shop.orders.status", key_of("cases", number, "step", step[0]), "refused"):
+            return ""
+        request = self._shop.by_key("requests", key_of("cases", number, "refund"))
+        if request is not None and case.fields.get("Refund") not in (None, request.fields["amount"]):
+            return ""
+        return "nothing about it is refused"
+
+    def _step(self, number: str, episode: str, status: str) -> None:
+        """The last decision was carried out, or stood already; and no older one came after it."""
+        key = key_of("cases", number, "step", episode)
+        carried = self._of("shop.orders.status", key, "updated", "already")
+        if not carried:
+            self._broken("nothing is lost", f"{key}: the decision was never carried out")
+            return
+        for one in self._effects[carried[-1].number + 1 :]:
+            if one.stream == "shop.orders.status" and one.outcome == "updated" and f":{number}:" in one.key:
+                self._broken("the newest wins", f"{one.key} went to the order after {key}")
+
+    def _note(self, number: str, episode: str) -> None:
+        mark = key_of("cases", number, "note", episode)
+        standing = [note for note in self._shop.all("orders.notes").values() if note.mark == mark]
+        if len(standing) != 1:
+            self._broken(
+                "nothing is lost" if not standing else "nothing is appended twice", f"{mark}: {len(standing)} notes"
+            )
+
+    def _comment(self, comment: Thing) -> None:
+        case = self._desk.all("Case").get(comment.parent or "")
+        if case is None or not (case.key or "").startswith("orders:"):
+            return
+        if comment.mark is not None:
+            if self._rows.get(("comments", comment.id), ("filtered", ""))[0] != "filtered":
+                self._broken("own comments never come back", f"{comment.id} is {self._rows['comments', comment.id]}")
+            return
+        if not comment.fields.get("IsPublished"):
+            return
+        if not self._state("comments", comment.id, lambda: "nothing about it is refused"):
+            return
+        number = (case.key or "").rsplit(":", 1)[1]
+        reply = self._shop.by_key("replies", key_of("comments", number, "said", comment.id))
+        if reply is None:
+            self._broken("nothing is lost", f"comment {comment.id} has no reply in the shop")
+            return
+        self._differs(f"reply {comment.id}", {"text": comment.fields["CommentBody"]}, reply.fields, "the newest wins")
+
+
+def kinds_of(found: Iterable[str]) -> list[str]:
+    """Promises that were broken, each once."""
+    return list(dict.fromkeys(one.split(":", 1)[0] for one in found))

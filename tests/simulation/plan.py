@@ -1,0 +1,286 @@
+"""What a seed stands for: how the world is made, what people do in it and when, and which faults fall where.
+
+Each seed takes part of what may happen and leaves the rest out: courses with few kinds of events, close together, find
+more than courses with a little of everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+ORDER_ACTS = ("order word", "order note", "order priority", "order message", "order alert", "order care", "order status",
+              "order back", "order bad", "order poison", "order same stamp", "order late")  # fmt: skip
+CASE_ACTS = ("case take", "case release", "case close", "case reopen", "case reassign", "case touch", "case delete",
+             "case close and refund", "case comment", "case edit comment", "case inner comment")  # fmt: skip
+OPERATOR_ACTS = ("retry", "recreate", "drop")
+READ_FAULTS = ("down", "limited", "auth", "unclear", "misconfigured", "again", "in page twice")
+WRITE_FAULTS = ("lost", "late", "late", "never", "doubled", "down", "limited", "auth", "locked", "part unclear", "slow")
+READS = ("shop.orders.read", "desk.Case.read", "desk.CaseComment.read", "shop.orders.fetch", "desk.Case.fetch",
+         "shop.requests.fetch", "shop.replies.fetch", "shop.orders.notes.look", "desk.CaseComment.look",
+         "shop.orders.status.look", "shop.returns.read")  # fmt: skip
+WRITES = ("desk.Case.create", "desk.Case.update", "desk.CaseComment.append", "desk.Alert.create", "shop.orders.update",
+          "shop.orders.notes.append", "shop.orders.status.put", "shop.requests.create", "shop.replies.create",
+          "shop.replies.update")  # fmt: skip
+LEDGER = ("ledger.ingest news", "ledger.ingest news", "ledger.lease", "ledger.settle", "ledger.settle", "ledger.other")
+MEANWHILE = "meanwhile "
+SETTLE_AFTER = {"shop": 120.0, "desk": 600.0}
+
+
+THEMES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "hands": (("order priority", "order priority", "case take", "case release", "case close", "order word"),
+              ("desk.Case.update", "desk.Case.update", "desk.Case.fetch")),
+    "appends": (("order message", "order message", "order word"), ("desk.CaseComment.append", "desk.CaseComment.look")),
+    "decisions": (("case close", "case reopen", "case close", "order status", "order back", "case touch"),
+                  ("shop.orders.status.put", "shop.orders.notes.append", "shop.orders.update")),
+    "once": (("order alert", "order alert", "case close and refund", "case reopen", "order word"),
+             ("desk.Alert.create", "shop.requests.create", "shop.requests.fetch")),
+    "nulls": (("order note", "order note", "case take", "case release"), ("desk.Case.update", "shop.orders.update")),
+    "answers": (("case comment", "case edit comment", "order message"), ("shop.replies.create", "shop.replies.update")),
+    "newest": (("order word", "order word", "order late", "order same stamp", "order care"),
+               ("desk.Case.update", "desk.Case.create")),
+}  # fmt: skip
+"""What a course may be about: what people do, and where faults fall."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A person (or the shop, or an operator) does something at a time; `who` and `x` choose to whom and how."""
+
+    at: float
+    what: str
+    who: int
+    x: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The first time that a place is reached `after` a time. `x` (0..1) says how much of it.
+
+    A place is `desk.Case.update`, or any write to a system (`desk write`), or any at all (`write`); for kills and pauses with
+    `before` or `after` behind it.
+    """
+
+    place: str
+    after: float
+    kind: str
+    x: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A whole system, from when to when."""
+
+    system: str
+    begins: float
+    ends: float
+    kind: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One course of events."""
+
+    seed: int
+    length: float
+    flows: tuple[str, ...]
+    settings: Mapping[str, Any]
+    acts: Sequence[Act] = ()
+    faults: Sequence[Fault] = ()
+    outages: Sequence[Outage] = ()
+    calm_scheduler: bool = False
+
+    def without(self, **parts: Sequence[Any]) -> Plan:
+        return replace(self, **parts)  # type: ignore[arg-type]
+
+
+@dataclass
+class _Choice:
+    """Draws from a seed."""
+
+    rng: Random
+    taken: list[str] = field(default_factory=list)
+
+    def some(self, of: Sequence[str], share: float) -> list[str]:
+        """Each with this chance, in order; at least one."""
+        return [one for one in of if self.rng.random() < share] or [self.rng.choice(of)]
+
+
+def plan_of(seed: int) -> Plan:
+    """The same seed, the same plan."""
+    rng = Random(seed)
+    choice = _Choice(rng)
+    theme = rng.choice(sorted(THEMES)) if rng.random() < 0.65 else ""
+    names = ["orders", "cases"] if theme in ("decisions", "once", "answers") or rng.random() < 0.7 else ["orders"]
+    if "cases" in names and (theme == "answers" or rng.random() < 0.2):
+        names.append("comments")
+    if rng.random() < 0.15:
+        names.append("returns")
+    length = rng.choice((150.0, 300.0, 500.0))
+    settings = _settings(rng)
+    acts = _acts(rng, choice, length, names, theme)
+    happens = [*names, *dict.fromkeys(act.what for act in acts)]
+    places = THEMES[theme][1] if theme else ()
+    faults: list[Fault] = _meetings(rng, acts, happens, places) if rng.random() < 0.5 else []
+    faults += _faults(rng, choice, acts, happens, places) if rng.random() < 0.85 else []
+    acts += _afterwards(rng, acts, faults)
+    if theme in ("nulls", "once"):
+        more_acts, more_faults = _unread_and_changed(Random(seed ^ 0x5EED), theme, length)
+        acts, faults = [*acts, *more_acts], [*faults, *more_faults]
+    acts = sorted(acts, key=lambda act: act.at)
+    outages = _outages(rng, length) if rng.random() < 0.25 else []
+    return Plan(seed, length, tuple(names), settings, tuple(acts), tuple(faults), tuple(outages))
+
+
+def _settings(rng: Random) -> dict[str, Any]:
+    return {
+        "lease": rng.choice((60.0, 90.0, 300.0)),
+        "concurrency": rng.choice((1, 2, 3)),
+        "overlap": rng.choice((30.0, 60.0)),
+        "page": rng.choice((1, 2, 3, 10)),
+        "batch": rng.choice((1, 2, 5)),
+        "conditional": rng.choice(("1s", "1s", "1s", "none")),
+        "whole_seconds": rng.random() < 0.6,
+        "lag": rng.choice((0.0, 0.0, 5.0, 40.0, 90.0)),
+        "skew_shop": rng.choice((0.0, 0.0, 2.0, -3.0, 900.0, -900.0)),
+        "skew_desk": rng.choice((0.0, 0.0, 2.0, -3.0, 900.0, -900.0)),
+        "every": rng.choice((10.0, 20.0, 40.0)),
+        "slow": rng.choice(("", "", "shop", "desk")),
+        "prune": rng.random() < 0.2,
+        "brake": rng.choice((None,) * 9 + (2,)),
+        "scheduler": rng.getrandbits(32),
+    }
+
+
+def _acts(rng: Random, choice: _Choice, length: float, flows: Sequence[str], theme: str) -> list[Act]:
+    """People work on few things, so that what they do meets."""
+    kinds = [*THEMES[theme][0], rng.choice(ORDER_ACTS)] if theme else _mixed(rng, choice, flows)
+    kinds += ["retry"] if rng.random() < 0.2 else []
+    kinds += choice.some(OPERATOR_ACTS, 0.5) if rng.random() < 0.2 else []
+    orders = rng.choice((1, 1, 2, 3, 5))
+    soon = 20 if rng.random() < 0.7 else length / 2
+    acts = [Act(rng.uniform(0, soon), "order new", n, rng.random()) for n in range(orders)]
+    if "returns" in flows:
+        acts += [Act(rng.uniform(0, length / 2), "return new", n, rng.random()) for n in range(rng.choice((1, 2)))]
+        acts += [Act(rng.uniform(0, length), "return reason", n, rng.random()) for n in range(rng.choice((0, 1, 2)))]
+    for _ in range(rng.choice((5, 9, 14, 20))):
+        at = rng.uniform(25, length)
+        what, who = rng.choice(kinds), rng.randrange(orders)
+        acts.append(Act(at, what, who, rng.random()))
+        while rng.random() < 0.5:  # something else with the same one, soon after
+            at += rng.choice((0.3, 2.0, 12.0, 25.0, 50.0))
+            acts.append(Act(at, rng.choice((what, rng.choice(kinds))), who, rng.random()))
+    return sorted(acts, key=lambda act: act.at)
+
+
+def _mixed(rng: Random, choice: _Choice, flows: Sequence[str]) -> list[str]:
+    """A course about nothing in particular."""
+    shop = choice.some(ORDER_ACTS, 0.35)
+    kinds = shop + (choice.some(CASE_ACTS, 0.35) if "cases" in flows or rng.random() < 0.5 else [])
+    if "cases" in flows and rng.random() < 0.6:
+        kinds += [rng.choice(("case close", "case close and refund")), "case reopen"]
+    if "comments" in flows:
+        kinds += ["case comment", rng.choice(("case edit comment", "order message"))]
+    return kinds
+
+
+def _faults(
+    rng: Random, choice: _Choice, acts: Sequence[Act], happens: Sequence[str], places: Sequence[str]
+) -> list[Fault]:
+    """`happens`: names of flows and acts, for a fault where nobody comes is none. Most fall soon after somebody acted."""
+    kinds = choice.some(("crash", "write", "write", "read", "pause"), 0.5)
+    writing, reading = choice.some(WRITE_FAULTS, 0.35), choice.some(READ_FAULTS, 0.4)
+    writes = [
+        *choice.some([place for place in WRITES if _used(place, happens)], 0.5),
+        "desk write",
+        "shop write",
+        "write",
+    ]
+    reads = [*choice.some([place for place in READS if _used(place, happens)], 0.5), "read"]
+    faults = []
+    for _ in range(rng.choice((2, 4, 7, 10))):
+        kind, x = rng.choice(kinds), rng.random()
+        after = rng.choice(acts).at + rng.choice((0.0, 0.0, 3.0, 30.0))
+        if kind == "write":
+            faults.append(Fault(rng.choice(writes), after, rng.choice(writing), x))
+        elif kind == "read":
+            faults.append(Fault(rng.choice(reads), after, rng.choice(reading), x))
+        else:
+            where = rng.choice(
+                (f"{rng.choice(writes)} before", f"{rng.choice(writes)} after", f"{rng.choice(writes)} after",
+                 f"{rng.choice(reads)} after", f"{rng.choice(LEDGER)} before", f"{rng.choice(LEDGER)} after",
+                 "ledger.settle before")
+            )  # fmt: skip
+            if kind == "pause":
+                if where.startswith("ledger"):
+                    where = f"{rng.choice(LEDGER)} {rng.choice(('begins', 'ended'))}"
+                kind = rng.choice(("pause one", "pause all", "pause all and go on elsewhere"))
+            faults.append(Fault(where, after, kind, x))
+    return faults
+
+
+def _meetings(rng: Random, acts: Sequence[Act], happens: Sequence[str], places: Sequence[str]) -> list[Fault]:
+    """People who act while a request is under way, or just before or after one: no fault, but as rare."""
+    places = [*places, *places] or [place for place in (*WRITES, *READS) if _used(place, happens)]
+    kinds = [act.what for act in acts if act.what not in OPERATOR_ACTS]
+    found = []
+    for _ in range(rng.choice((2, 4, 8))):
+        place, when = rng.choice((*places, "desk write", "write", "ledger.settle")), rng.choice(("before", "after"))
+        if place.startswith("ledger"):
+            when = {"before": "begins", "after": "ended"}[when]
+        after = rng.choice(acts).at + rng.choice((0.0, 0.0, 3.0))
+        found.append(Fault(f"{place} {when}", after, f"{MEANWHILE}{rng.choice(kinds)}", rng.random()))
+    return found
+
+
+def _afterwards(rng: Random, acts: Sequence[Act], faults: Sequence[Fault]) -> list[Act]:
+    """What somebody does while nobody knows what was sent."""
+    kinds = [act for act in acts if act.what not in ("order new", "return new")]
+    found = []
+    for fault in faults:
+        if kinds and fault.kind in ("crash", "lost", "late", "never", "part unclear") and rng.random() < 0.5:
+            like = rng.choice(kinds)
+            found.append(Act(fault.after + rng.uniform(3, 70), like.what, like.who, rng.random()))
+    return found
+
+
+def _unread_and_changed(rng: Random, theme: str, length: float) -> tuple[list[Act], list[Fault]]:
+    """Somebody changes what was sent while its answer was not read, and may never be."""
+    acts: list[Act] = []
+    faults: list[Fault] = []
+    for _ in range(rng.choice((1, 2, 3))):
+        at, (what, *_), (place, *_) = rng.uniform(50, length), *THEMES[theme]
+        kind = rng.choice(("lost", "lost", "late", "part unclear", "crash"))
+        faults.append(Fault(f"{place} after" if kind == "crash" else place, at, kind, rng.random()))
+        acts += [Act(at - 0.1, what, 0, rng.random()), Act(at + rng.uniform(8, 45), what, 0, rng.random())]
+    return acts, faults
+
+
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    "returns": ("returns",),
+    "replies": ("comments",),
+    "requests": ("cases", "case close and refund"),
+    "CaseComment.read": ("comments",),
+    "CaseComment.look": ("order message",),
+    "CaseComment.append": ("order message",),
+    "orders.notes": ("cases",),
+    "orders.status": ("cases",),
+    "orders.update": ("cases",),
+    "Case.read": ("cases",),
+    "Alert": ("order alert",),
+}
+
+
+def _used(place: str, happens: Sequence[str]) -> bool:
+    return all(name in happens for part, names in _NEEDS.items() if part in place for name in names)
+
+
+def _outages(rng: Random, length: float) -> list[Outage]:
+    found = []
+    for _ in range(rng.choice((1, 2))):
+        begins = rng.uniform(20, length)
+        kind = rng.choice(("down", "limited", "auth"))
+        found.append(Outage(rng.choice(("shop", "desk")), begins, begins + rng.choice((30.0, 100.0, 300.0)), kind))
+    return found

@@ -1,0 +1,138 @@
+"""Bugs planted into a copy of the real source: what the simulation must find, or it proves nothing.
+
+Each is an exact replacement in one file; one whose anchor is not there exactly once fails loudly.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """One bug: file, old text, new text of each change that makes it."""
+
+    name: str
+    changes: tuple[tuple[str, str, str], ...]
+
+
+def _one(name: str, file: str, old: str, new: str, *more: tuple[str, str, str]) -> Planted:
+    changes = ((file, old, new), *more)
+    return Planted(name, tuple((f"connector/{path}", before, after) for path, before, after in changes))
+
+
+BUGS: tuple[Planted, ...] = (
+    _one("no version check in settle", "store/sqlite_rows.py", "if rev != one.rev:  #", "if False:  #"),
+    _one("no token check in settle", "store/sqlite_rows.py",
+         "SELECT id, rev FROM \"row\" WHERE token=? AND id IN ({marks(len(part))})',\n                (token, *part),",
+         "SELECT id, rev FROM \"row\" WHERE state=0 AND id IN ({marks(len(part))})',\n                (*part,),"),
+    _one("cursor saved before its page", "store/sqlite.py",
+         "            done = ingest_page(self._words, db, intake, page.records)\n"
+         "            if move and page.cursor is not None:\n"
+         '                db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (bound(page.cursor), at, number))\n',
+         "            if move and page.cursor is not None:\n"
+         '                db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (bound(page.cursor), at, number))\n'
+         "        with self._write() as db:\n"
+         "            done = ingest_page(self._words, db, intake, page.records)\n"),
+    _one("cursor saved without its page when the destination is down", "store/sqlite.py",
+         "            done = ingest_page(self._words, db, intake, page.records)\n",
+         "            done = ingest_page(self._words, db, intake, page.records if lease else ())\n"),
+    _one("an uncertain append is not looked up late enough", "engine/send.py",
+         'self._call_all(place, "append", self._settled_since(steps))', 'self._call_all(place, "append", steps)'),
+    _one("append without look-up: taken for fresh", "engine/send.py",
+         'fresh=op == "append" and step.fresh,', 'fresh=op == "append",'),
+    _one("lease not committed before sending (page)", "store/sqlite_ingest.py",
+         "due, intake.token, at, at, at)", "at, None, at, at, at)"),
+    _one("lease not committed before sending (due rows)", "store/sqlite.py",
+         "[(token, at + seconds, one.uncertain and one.uncertain.timestamp(), one.row) for one in leased],",
+         "[(None, at, one.uncertain and one.uncertain.timestamp(), one.row) for one in leased],"),
+    _one("duplicate of our key taken for a success", "engine/send.py",
+         'if result.existed and op == "create":', 'if result.existed and op == "nothing":'),
+    _one("plain create without a look", "engine/send.py", 'if place.stream.create == "plain":', 'if place.stream.create == "":'),
+    _one("own comments mapped", "engine/enrich.py",
+         "(work.record.own or work.record.deleted)", "work.record.deleted"),
+    _one("digest forgotten on a lost reply", "engine/plan.py",
+         "    sent_digests(step, step.body, digester)\n    if step.create or step.append:\n",
+         "    if step.create or step.append:\n"),
+    _one("once sent again", "engine/plan.py",
+         'if spec.once and before and before.state == "sent":', "if spec.once and before and before.digests is None:",
+         ("engine/send.py", "if live is None and (standing :=", "if live is not None and (standing :=")),
+    _one("lower stamp accepted", "store/sqlite_ingest.py",
+         "return bool(record.stamp > stamp)", "return bool(record.stamp != stamp)"),
+    _one("equal stamp with other content ignored", "store/sqlite_ingest.py",
+         "    return bool(digest != content)", "    return stamp is None and bool(digest != content)"),
+    _one("until-claimed sent without a look", "engine/claims.py",
+         "        asking = [step for step in left if step.claimable]\n",
+         "        for step in left:\n            step.sending, step.claimable = step.sending | step.claimable, {}\n"
+         "        asking = [step for step in left if step.claimable]\n"),
+    _one("until-claimed sent unconditionally after the look", "engine/claims.py",
+         '    elif place.stream.conditional == "none":', '    elif place.stream.conditional != "":'),
+    _one("null clears what we never sent", "engine/plan.py",
+         "if value is None and (last is None or (last == NULL and step.uncertain is None)):",
+         "if value is None and last == NULL:"),
+    _one("a clearing whose reply was lost is taken for done", "engine/plan.py",
+         "(last == NULL and step.uncertain is None)", "last == NULL"),
+    _one("attempts burnt by an outage", "engine/plan.py",
+         'kept = {"attempts": leased.attempts,', 'kept = {"attempts": leased.attempts + 1,'),
+    _one("indexed fetch believed at once", "engine/send.py",
+         "            steps = self._settled_since(steps)\n            found =", "            found ="),
+    _one("a row's doubt forgotten after its first line", "engine/outcome.py",
+         "created=sum(step.created for step in work.steps), uncertain=leased.uncertain,",
+         "created=sum(step.created for step in work.steps), uncertain=None,"),
+    _one("retry without a due time", "engine/outcome.py",
+         '        settle.state, settle.due = "pending", due\n', '        settle.state, settle.due = "pending", None\n'),
+    _one("a lost lease is not uncertain", "store/sqlite.py",
+         "                if row[9] is not None:  # a lease that was never settled", "                if False:"),
+    _one("a dead process's rows wait for their lease", "store/sqlite.py",
+         "                self._take_over(flow)\n", "                pass\n"),
+    _one("a guarded step does not wait for an older wish", "engine/send.py",
+         "self._not_overtaken(place, steps) if place.stream.conditions else steps", "steps"),
+    _one("a guarded episode goes again after a doubt", "engine/planner.py",
+         "episode = bool(step.place.stream.conditions and step.wanted.key)", "episode = False"),
+    _one("elements of one line overtake each other", "engine/deliver.py",
+         "if step.append and self._to_come(step):", "if False:"),
+    _one("a late call goes out after its lease", "engine/send.py",
+         "if shop.stopping() or now + timedelta(seconds=place.adapter.longest_call()) > self._until:",
+         "if shop.stopping():"),
+    _one("digests of what was sent are not kept", "engine/plan.py",
+         "    step.digests.update(digester.fields(sent))", "    step.digests.update({})"),
+    _one("what a record left out is under care no more", "engine/planner.py",
+         "entered=not answers and leased.entered,", "entered=False,"),
+    _one("a newer version keeps the old one's lease", "store/sqlite_ingest.py",
+         "    if token is not None and not alive:\n        uncertain = due or at",
+         "    if False:\n        uncertain = due or at"),
+    _one("a late update is not repeated", "engine/late.py",
+         "    if end <= now:\n        return\n    step.kept", "    if end <= end:\n        return\n    step.kept"),
+    _one("an unclear row is not doubted", "engine/send.py",
+         "if isinstance(error, Transient) and error.uncertain:", "if False:"),
+    _one("what is sent once is updated where it stands", "engine/send.py",
+         "if live is None and (standing := [step for step in steps if step.wanted.spec.once and step.makes]):",
+         "if standing := list[Step]():"),
+    _one("a decision is shown before it is carried out", "engine/deliver.py",
+         'return not unfinished & {*spec.after, *(("main",)', 'return not unfinished & {*(("main",)'),
+    _one("on-create fields go to what is adopted", "engine/send.py",
+         'elif value is None or settled or policy in ("on-create", "once") or same(held, value):',
+         "elif value is None or settled or same(held, value):"),
+    _one("a parked record forgets what it still owes", "engine/outcome.py",
+         "elif parked is not None and retry is None and not owed:", "elif parked is not None and retry is None:"),
+    _one("superseded versions are not counted", "store/sqlite_ingest.py", 'intake.count("superseded")', "pass"),
+    _one("settle of an older version forgets its lines", "store/sqlite_rows.py",
+         "        lines.extend(_line(words, one.row, line, at) for line in one.lines)\n",
+         "        lines.extend(_line(words, one.row, line, at) for line in one.lines if rev == one.rev)\n"),
+)  # fmt: skip
+
+
+def plant(bug: Planted, folder: Path) -> None:
+    """A copy of the package with this bug in it, and the tests beside it. ValueError when the source has changed."""
+    shutil.copytree(ROOT / "connector", folder / "connector", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "tests").symlink_to(ROOT / "tests")
+    for file, old, new in bug.changes:
+        path = folder / file
+        text = path.read_text()
+        if text.count(old) != 1:
+            raise ValueError(f"{bug.name}: {file} has its anchor {text.count(old)} times, not once: {old!r}")
+        path.write_text(text.replace(old, new))
