@@ -158,7 +158,9 @@ def test_the_shipped_mappings_fit_the_sample_systems(tmp_path: Path) -> None:
         ended = run(tmp_path, "check", "--live")
         assert (ended.code, ended.err) == (0, ""), ended.out
         assert [line.split("  ")[0] for line in ended.out.splitlines()[1:]] == ["shop: ok", "service: ok"]
-        assert stage.box.control.requests()["salesforce"]["total"] == 4, "token, limits, describe, queues"
+        assert stage.box.control.requests()["salesforce"]["total"] == 5, (
+            "token, limits, describe of cases and comments, queues"
+        )
 
 
 def test_a_misspelled_key_field_is_shown_in_the_configuration(box: Sandbox, folder: Path) -> None:
