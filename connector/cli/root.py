@@ -29,6 +29,7 @@ COMMANDS = {
     "parked": "List, show, retry and drop what waits for a person.",
     "remap": "Map settled records anew after a mapping has changed; --dry-run only counts.",
     "sandbox": "Start the simulated shop and case system.",
+    "selftest": "Run the daemon under every fault and many kills, and compare both systems and the ledger.",
     "demo": "Show the whole way, with the sandbox and the real daemon.",
 }
 
