@@ -123,9 +123,10 @@ class Storm:
         self._start(sky)
 
     def calm_down(self) -> None:
-        """No more kills; the daemon that runs now, stays."""
+        """No more kills, and people go home; the daemon that runs now, stays."""
         self._disarm()
         self._kill = None
+        self.stage.control.agents(on=False)
         if not self.stage.running:
             self.stage.start()
             self.stage.started()
@@ -162,22 +163,20 @@ class Storm:
 
     def _state(self) -> tuple[object, bool]:
         control = self.stage.control
-        journal, decided = control.journal(), control.agents(on=True)
+        journal = control.journal()
         done = [journal[name] for name in ("cases_created", "cases_updated", "notes", "comments", "refunds_executed")]
         with self.stage.ledger() as store:
             books = [(b.flow, b.rows, b.settled, b.pending, b.open, b.parked) for b in store.counts()]
         self.course.settled = sum(settled for _, _, settled, *_ in books)
         waiting = sum(pending + opened for *_, pending, opened, _ in books)
-        return (done, decided, books), not waiting and not control.index_waiting()
+        return (done, books), not waiting and not control.index_waiting()
 
     def _through(self) -> bool:
-        """As many records as there were at the beginning have been settled, and most of their cases decided."""
+        """As many records as there were at the beginning have been settled, and little waits on the way back."""
         with self.stage.ledger() as store:
-            books = [each for each in store.counts() if each.flow in SOURCES]
-        if sum(each.rows - each.pending for each in books) < self.records:
-            return False
-        control = self.stage.control
-        return bool(control.agents(on=True) > 0.8 * control.journal()["cases_created"])
+            books = store.counts()
+        settled = sum(each.rows - each.pending for each in books if each.flow in SOURCES)
+        return settled >= self.records and sum(each.pending for each in books) < max(100, self.records // 20)
 
     def _tell(self, sky: Sky | None) -> None:
         journal = self.stage.control.journal()
