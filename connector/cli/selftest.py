@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from connector.cli.selftesting.plan import Plan
     from connector.cli.selftesting.storm import Course
 
-SMALL = 2_000
-"""Records up to which pages and batches are small, so that there are many of them."""
-
 
 @click.command()
 @click.option("--seed", type=int, help="The plan; the same seed makes the same one (chosen by chance, and printed).")
@@ -64,13 +61,13 @@ def command(
       connector selftest --seed 7 --records 5000 --seconds 300
     """
     from connector.cli.selftesting.plan import Plan
-    from connector.cli.selftesting.stage import scratch
+    from connector.cli.selftesting.stage import SMALL, scratch
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: the sandbox and the daemon with it
     low, high = _rates(rate)
     seed = secrets.randbelow(10**6) if seed is None else seed
     place = Path(folder).resolve() if folder else scratch()
-    plan = Plan(seed, low, high, kill_every)
+    plan = Plan(seed, low, high, kill_every, sure=records <= SMALL)
     click.echo(
         f"seed {seed}, {records:,} records, faults at {rate} % of requests, a kill every {kill_every:g} s; {place}"
     )
@@ -107,7 +104,6 @@ class _Run:
         self, plan: Plan, place: Path, records: int, options: list[str], mappings: str | None, config: str
     ) -> None:
         self.plan, self.place, self.records, self.mappings, self.config = plan, place, records, mappings, config
-        self.page = 20 if records <= SMALL else 200
         self.hands = 4.0
         self.options = [*plan.options(records), *options]
 
@@ -116,7 +112,7 @@ class _Run:
         from connector.cli.selftesting.storm import Storm
 
         with Stage.set_up(
-            self.place / "calm", self.options, page=self.page, mappings=self.mappings, config=self.config
+            self.place / "calm", self.options, records=self.records, mappings=self.mappings, config=self.config
         ) as stage:
             storm = Storm(self.plan, stage, records=self.records, hands=self.hands, say=click.echo)
             storm.blow(None, seconds=0.0, within=within)
@@ -131,7 +127,7 @@ class _Run:
         from connector.cli.selftesting.verdict import judged
 
         with Stage.set_up(
-            self.place / "storm", [*self.options, "--index-lag", "0.2", "--index-jitter", "1.5"], page=self.page,
+            self.place / "storm", [*self.options, "--index-lag", "0.2", "--index-jitter", "1.5"], records=self.records,
             mappings=self.mappings, config=self.config,
         ) as stage:  # fmt: skip
             sky = Sky(self.plan, stage, self.records)

@@ -70,6 +70,8 @@ class Plan:
     low: float
     high: float
     kill_every: float
+    sure: bool = True
+    """Every kind strikes once in its gust, however few requests there are."""
 
     def options(self, records: int) -> list[str]:
         """What the sandbox is started with: data, and clocks that disagree either way."""
@@ -119,10 +121,9 @@ class Plan:
             rule = {**kind.rule, "system": system, "seed": random.randrange(10**6)}
             if kind.rule["kind"] == "hang":
                 rule["seconds"] = HANG
-            yield (
-                kind.name,
-                {**rule, "nth": random.randint(1, 3)},
-            )  # so that each kind strikes where there are few requests
+            first = random.randint(1, 3)
+            if self.sure:
+                yield kind.name, {**rule, "nth": first}
             yield kind.name, {**rule, "probability": round(random.uniform(self.low, self.high), 3)}
 
     def kills(self) -> Iterator[Kill]:

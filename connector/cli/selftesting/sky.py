@@ -19,7 +19,6 @@ WRITERS = {
 CLEAR = 1.2
 """Seconds after which no call from before a squall is under way, on a daemon that has work in hand."""
 DAY = 5_000_000
-SAMPLE = 3000
 
 
 class Sky:
@@ -101,5 +100,5 @@ class Sky:
     def _attempts(self, system: str) -> dict[int, int]:
         """Attempts of the rows that wait for a system, by row."""
         with self.stage.ledger() as store:
-            rows = (row for flow in WRITERS[system] for row in store.rows(flow=flow, state="pending", limit=SAMPLE))
-            return {row.id: row.attempts for row in rows}
+            waiting = (store.tries(flow) for flow in WRITERS[system])
+            return {row: attempts for rows in waiting for row, (attempts, _) in rows.items()}

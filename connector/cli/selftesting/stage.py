@@ -28,8 +28,8 @@ FLOWS = (
 )
 SITE = "RefArch"
 CONCURRENCY = 3
-SWEEP = 5.0
-"""Seconds between two sweeps."""
+SMALL = 2_000
+"""Records up to which pages are small, so that there are many of them, and sweeps frequent."""
 CONFIG = """\
 # Made by `connector selftest`; the systems behind it are simulated, and everything is quicker than in life.
 connections:
@@ -97,6 +97,8 @@ class Stage:
     folder: Path
     box: Process
     control: Client
+    sweep: float
+    """Seconds between two sweeps."""
     daemon: subprocess.Popen[bytes] | None = None
     _spoken: int = 0
     """Bytes of the log that earlier daemons have written."""
@@ -112,19 +114,20 @@ class Stage:
     @staticmethod
     @contextmanager
     def set_up(
-        folder: Path, options: Sequence[str], *, page: int, mappings: str | None, config: str
+        folder: Path, options: Sequence[str], *, records: int, mappings: str | None, config: str
     ) -> Iterator[Stage]:
         """The sandbox, and a folder with a configuration for it; both processes end with the block."""
         shipped = find_mappings(mappings, config)
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "ledger.db").exists():
             raise click.UsageError(f"{folder} holds the ledger of an earlier run; name an empty folder")
+        page, sweep = (20, 3.0) if records <= SMALL else (200, 60.0)
         with Process(*options) as box:
             text = CONFIG.format(
                 sfcc=box.sfcc_url, salesforce=box.salesforce_url, mappings=shipped, page=page, query=min(2000, 5 * page),
-                concurrency=CONCURRENCY, sweep=SWEEP,
+                concurrency=CONCURRENCY, sweep=sweep,
             )  # fmt: skip
-            stage = Stage(folder, box, box.control)
+            stage = Stage(folder, box, box.control, sweep)
             stage.config.write_text(text)
             try:
                 yield stage

@@ -14,16 +14,16 @@ from connector.cli.selftesting.evidence import Death
 from connector.cli.selftesting.people import TRAFFIC, People
 from connector.cli.selftesting.plan import Kill, Plan
 from connector.cli.selftesting.sky import WRITERS, Sky
-from connector.cli.selftesting.stage import SWEEP, Stage
+from connector.cli.selftesting.stage import FLOWS, Stage
 from connector.cli.selftesting.verdict import BY_A_PERSON
 
 SOURCES = WRITERS["salesforce"]
 TICK = 0.05
 LAST_REQUESTS = 0.3
 """Seconds after a death in which the sandbox still answers what had been sent."""
-STILL = SWEEP + 3.0
-"""Seconds without any change after which everything is at rest: longer than from one sweep to the next."""
-STUCK = 90.0
+STILL = 3.0
+"""Seconds beyond the pause between two sweeps, without any change, after which everything is at rest."""
+STUCK = 120.0
 """Seconds without any progress after which waiting ends."""
 
 
@@ -116,8 +116,8 @@ class Storm:
         time.sleep(LAST_REQUESTS)
         now = datetime.now(UTC)
         with self.stage.ledger() as store:
-            rows = store.rows(state="pending", limit=10**9)
-            in_flight = sum(row.leased_until is not None and row.leased_until > now for row in rows)
+            held = (until for flow in FLOWS for _, until in store.tries(flow).values())
+            in_flight = sum(until is not None and until > now for until in held)
         number = self.stage.control.next_round() - 1
         self.course.deaths.append(Death(number, in_flight))
         self._start(sky)
@@ -155,7 +155,7 @@ class Storm:
             if now != seen:
                 seen, since = now, time.monotonic()
             waited = time.monotonic() - since
-            if quiet and waited > STILL:
+            if quiet and waited > self.stage.sweep + STILL:
                 return True
             if waited > patience:
                 return False
