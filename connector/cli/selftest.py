@@ -135,7 +135,9 @@ class _Run:
             storm.blow(sky, seconds=seconds, within=within)
             sky.clear()
             storm.calm_down()
-            click.echo("no more faults and kills; waiting until everything is at rest")
+            click.echo(
+                f"no more faults and kills; {storm.course.left:,} rows are pending; waiting until everything is at rest"
+            )
             storm.mend(sky)
             evidence = gathered(stage, storm.course.deaths, sky.burnt)
             stage.stop()

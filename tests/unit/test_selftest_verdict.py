@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.cli.selftesting.evidence import Death, Entry, Evidence
-from connector.cli.selftesting.verdict import Finding, judged
+from connector.cli.selftesting.verdict import Finding, judged, record_of
 from connector.store import Books
 
 CLOSED = "2026-11-20T10:15:30.000+0000"
@@ -119,7 +119,7 @@ PLANTED: dict[str, tuple[Callable[[Evidence], Evidence], str, str]] = {
     "an order that was never read": (
         lambda e: replace(e, orders=[*e.orders, {**FINE, "order_no": "1303"}]), "lost", "never read"),
     "a duplicate case": (
-        lambda e: replace(e, duplicates={**NOTHING, "cases": {CASE["Commerce_Key__c"]: 2}}), "twice", "a case"),
+        lambda e: replace(e, duplicates={**NOTHING, "cases": {"orders-to-cases:_ref_arch:1301": 2}}), "twice", "a case"),
     "a doubled note": (
         lambda e: replace(e, duplicates={**NOTHING, "notes": {"1301 mark": 2}}), "twice", "a note"),
     "a doubled comment": (
@@ -165,7 +165,7 @@ PLANTED: dict[str, tuple[Callable[[Evidence], Evidence], str, str]] = {
     "a case that only the ledger knows": (
         lambda e: replace(e, rows={**e.rows, "returns-to-cases": {"RR-1": Entry("done", "", "500x")}}),
         "lost", "its case is not there"),
-    "more repeated than was in flight": (lambda e: replace(e, deaths=[Death(1, 1)]), "repeated", "2 writes were repeated"),
+    "more repeated than was in flight": (lambda e: replace(e, deaths=[Death(1, 1)]), "repeated", "writes of 2 records"),
     "attempts burnt by an outage": (lambda e: replace(e, attempts_burnt=3), "burnt", "3 attempts"),
 }  # fmt: skip
 
@@ -183,6 +183,13 @@ def test_a_case_that_a_person_deleted_is_not_lost() -> None:
     rows = {**WELL.rows, "orders-to-cases": {"1301": parked, "1302": Entry("filtered")}}
     told = [books("orders-to-cases", rows=2, parked=1, filtered=1, read=2, settled=2), *WELL.books[1:]]
     assert judged(replace(WELL, cases=[gone, *WELL.cases[1:]], rows=rows, books=told)) == []
+
+
+def test_what_one_row_wrote_counts_as_one_record() -> None:
+    assert record_of("RefundRequest/RefArch/cases-to-returns:_ref_arch:_r_r-1:refund") == "cases-to-returns/RR-1"
+    answers = {record_of(f"ComplaintMessage/RefArch/comments-to-complaints:_ref_arch:_c_p-1:answer:{n}") for n in "ab"}
+    assert len(answers) == 2
+    assert record_of("orders/RefArch/00001301") == "orders/RefArch/00001301"
 
 
 def test_a_finding_says_what_is_wrong_and_with_which_record() -> None:

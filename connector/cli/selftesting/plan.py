@@ -79,7 +79,7 @@ class Plan:
         ours, theirs = random.choice(
             ((SKEW, -SKEW), (-SKEW, SKEW), (SKEW, 0.0), (-SKEW, 0.0), (0.0, SKEW), (0.0, -SKEW))
         )
-        orders = max(1, records * 9 // 10)
+        orders = max(1, records * (9 if self.sure else 19) // (10 if self.sure else 20))
         complaints = (records - orders) // 2
         words = {
             "seed": self.seed, "orders": orders, "returns": records - orders - complaints, "complaints": complaints,

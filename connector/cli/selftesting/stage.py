@@ -82,8 +82,8 @@ defaults:
   {{every: 1s, start: beginning, brake: none, concurrency: {concurrency}, lease: 60s, overlap: 5s,
     sweep: {{every: {sweep}s, width: 30m}}}}
 retry:
-  {{first: 500ms, longest: 2s, conflict: 500ms, conflicts: 12, outage: 500ms, outage_longest: 2s, auth: 500ms, limited: 500ms,
-    misconfigured: 500ms}}
+  {{first: 500ms, longest: 2s, conflict: 500ms, conflicts: 12, outage: 200ms, outage_longest: 1s, auth: 300ms, limited: 300ms,
+    misconfigured: 300ms}}
 daemon: {{jitter: 0s, stop_grace: 15s}}
 web: {{listen: none}}
 log: {{format: json}}

@@ -33,6 +33,8 @@ class Course:
 
     seconds: float = 0.0
     settled: int = 0
+    left: int = 0
+    """Rows that were pending when the storm ended."""
     deaths: list[Death] = field(default_factory=list)
     kills: Counter[str] = field(default_factory=Counter)
     parked: dict[str, int] = field(default_factory=dict)
@@ -83,6 +85,8 @@ class Storm:
                 self._tell(sky)
             time.sleep(TICK)
         control.traffic(per_minute=0)
+        with self.stage.ledger() as store:
+            self.course.left = sum(each.pending for each in store.counts())
         self.course.seconds = self.course.seconds or time.monotonic() - self._begun
 
     def _start(self, sky: Sky | None) -> None:

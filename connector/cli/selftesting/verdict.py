@@ -224,8 +224,9 @@ class _Judge:
         """After a kill no more is said again than was in flight, and without a cause nothing."""
         deaths = {str(death.number): death.in_flight for death in self.seen.deaths}
         for number, names in self.seen.again.get("client ended", {}).items():
-            if len(names) > deaths.get(number, 0):
-                what = f"{len(names)} writes were repeated, {deaths.get(number, 0)} rows were in flight"
+            records = {record_of(name) for name in names}
+            if len(records) > deaths.get(number, 0):
+                what = f"writes of {len(records)} records were repeated, {deaths.get(number, 0)} rows were in flight"
                 yield Finding("repeated", what, f"kill {number}")
         if self.seen.attempts_burnt:
             yield Finding(
@@ -238,6 +239,14 @@ def mark(text: str) -> str:
     text = text.rstrip()
     begin = text.rfind("[")
     return text[begin + 1 : -1] if text.endswith("]") and begin >= 0 else ""
+
+
+def record_of(name: str) -> str:
+    """The record whose row wrote an object that the journal names: a row may write several."""
+    ours = keys.parse(name.rpartition("/")[2])
+    if ours is None:
+        return name
+    return f"{ours.flow}/{ours.record}/{ours.line_key}" if ours.line_key else f"{ours.flow}/{ours.record}"
 
 
 def _needs_a_person(order: Document) -> bool:

@@ -200,7 +200,7 @@ class Shop:
                     self.orders.patch(site, number, _body(request), data_api=True)
                 return Reply(204)
             case ("PUT", ["orders", number, name]) if site and name in WRITABLE:
-                with self._said(f"orders.{name}", site, number, self.orders.sites[site]):
+                with self._said("orders", site, number, self.orders.sites[site]):
                     self.orders.put_status(site, number, name, _body(request))
                 return Reply(204)
         raise _nothing(method, rest)
