@@ -19,16 +19,21 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--seed", type=int, help="The plan; the same seed makes the same one (chosen by chance, and printed).")
+@click.option("--seed", type=int, help="The plan; the same seed makes the same one (by chance, and printed).")
 @click.option(
     "--records", default=400, show_default=True, type=click.IntRange(10, 500_000), help="Records at the start."
 )
 @click.option(
-    "--seconds", default=60.0, show_default=True, help="The storm lasts so long, and until all records are through."
+    "--seconds", default=60.0, show_default=True, type=click.FloatRange(0), help="The storm lasts so long at least."
 )
-@click.option("--kill-every", default=6.0, show_default=True, help="Seconds between two kills of the daemon, about.")
 @click.option(
-    "--rate", default="1-10", show_default=True, metavar="LOW-HIGH", help="Requests that a fault strikes, in percent."
+    "--within", default=7200.0, show_default=True, type=click.FloatRange(0), help="The storm ends then in any case."
+)
+@click.option(
+    "--kill-every", default=6.0, show_default=True, type=click.FloatRange(0), help="Seconds between kills; 0: none."
+)
+@click.option(
+    "--rate", default="1-10", show_default=True, metavar="LOW-HIGH", help="Percent of requests that a fault strikes."
 )
 @click.option(
     "--needing",
@@ -37,9 +42,10 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 100),
     help="Percent of orders that need a person.",
 )
-@click.option("--decisions", default=20.0, show_default=True, help="Cases that agents decide in a second.")
+@click.option(
+    "--decisions", default=20.0, show_default=True, type=click.FloatRange(0.01), help="Cases decided in a second."
+)
 @click.option("--compare", is_flag=True, help="Measure first how fast it is without faults and kills.")
-@click.option("--within", default=7200.0, show_default=True, help="Seconds after which the storm ends in any case.")
 @click.option(
     "--folder", metavar="PATH", help="Where configuration, ledger and log go (a temporary one, kept if it fails)."
 )
