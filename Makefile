@@ -56,7 +56,7 @@ setup: install ## Write anew the administrators' files for the shipped flows, in
 	SALESFORCE_CLIENT_ID=- SALESFORCE_CLIENT_SECRET=- $(BIN)/connector setup --config config.example.yaml $(ARGS)
 
 chaos: install ## Run 100,000 records under every fault and a kill every 10 s, beside a run without; ARGS="--records 5000" is shorter
-	$(BIN)/connector selftest --records 100000 --seconds 300 --kill-every 10 --needing 25 --decisions 4 --compare $(ARGS)
+	$(BIN)/connector selftest --records 100000 --seconds 300 --within 3600 --kill-every 10 --needing 8 --decisions 3 --compare $(ARGS)
 
 bench: install ## Measure records a second, calls and memory; ARGS="--rounds 1" is quicker
 	$(BIN)/python -m bench.run $(ARGS)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--seconds", default=60.0, show_default=True, type=click.FloatRange(0), help="The storm lasts so long at least."
 )
 @click.option(
-    "--within", default=7200.0, show_default=True, type=click.FloatRange(0), help="The storm ends then in any case."
+    "--within", default=600.0, show_default=True, type=click.FloatRange(0), help="The storm ends then in any case."
 )
 @click.option(
     "--kill-every", default=6.0, show_default=True, type=click.FloatRange(0), help="Seconds between kills; 0: none."
