@@ -55,7 +55,7 @@ class Squall:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """SIGKILL after so many seconds; `at` a request of the daemon before that, if it comes: a rule without its pid."""
+    """SIGKILL after so many seconds, or at a request that comes then: a rule without the daemon's pid."""
 
     after: float
     moment: Literal["time", "before", "within", "after"]

@@ -23,6 +23,8 @@ NEARLY = 0.98
 """Share of the records that is certain to be at our site: some returns and complaints are about orders of another one."""
 LAST_REQUESTS = 0.3
 """Seconds after a death in which the sandbox still answers what had been sent."""
+PATIENT = 3.0
+"""Seconds in which the request comes at which the daemon is to die; then it dies anyway."""
 STILL = 3.0
 """Seconds beyond the pause between two sweeps, without any change, after which everything is at rest."""
 STUCK = 120.0
@@ -70,7 +72,7 @@ class Storm:
             if not self.stage.running:
                 self._died(sky)
             elif self._kill is not None and now > self._kill_at:
-                self._strike()
+                self._strike(self._kill)
             if sky is not None:
                 sky.look()
             if now > acts:
@@ -92,17 +94,20 @@ class Storm:
         self.course.seconds = self.course.seconds or time.monotonic() - self._begun
 
     def _start(self, sky: Sky | None) -> None:
-        pid = self.stage.start()
+        self.stage.start()
         self.stage.started()
         if sky is None or not self.plan.kill_every:
             return
         self._kill = next(self._kills)
         self._kill_at = time.monotonic() + self._kill.after
-        if self._kill.rule is not None:
-            self._rule = self.stage.control.fault(**self._kill.rule, pid=pid)
 
-    def _strike(self) -> None:
-        """It was to die at a request that did not come, or at this time."""
+    def _strike(self, kill: Kill) -> None:
+        """It is to die now: at the next such request, or, if none has come for a while, all the same."""
+        if kill.rule is not None and self._rule is None:
+            assert self.stage.daemon is not None, "a daemon was started"
+            self._rule = self.stage.control.fault(**kill.rule, pid=self.stage.daemon.pid)
+            self._kill_at = time.monotonic() + PATIENT
+            return
         self._disarm()
         self._kill = Kill(0.0, "time")
         if self.stage.running:
