@@ -61,6 +61,7 @@ COMMENTS = [
     {"Id": "00a3", "ParentId": "500c", "IsPublished": True, "CommentBody": "On its way."},
     {"Id": "00a4", "ParentId": "500c", "IsPublished": False, "CommentBody": "Between us."},
 ]  # fmt: skip
+WORDS = COMMENTS[0]["CommentBody"]
 REFUND = {
     "key_value_string": "R1",
     "site_id": "RefArch",
@@ -123,7 +124,7 @@ PLANTED: dict[str, tuple[Callable[[Evidence], Evidence], str, str]] = {
     "a doubled note": (
         lambda e: replace(e, duplicates={**NOTHING, "notes": {"1301 mark": 2}}), "twice", "a note"),
     "a doubled comment": (
-        lambda e: replace(e, duplicates={**NOTHING, "comments": {"500c text": 2}}), "twice", "a comment"),
+        lambda e: replace(e, duplicates={**NOTHING, "comments": {f"500c {WORDS}": 2}}), "twice", "a comment"),
     "a doubled refund request": (
         lambda e: replace(e, duplicates={**NOTHING, "refunds": {"RR-1": 2}}), "twice", "a refund request"),
     "a refund asked for again": (lambda e: replace(e, refused=["R1"]), "twice", "asked for again"),
@@ -183,6 +184,10 @@ def test_a_case_that_a_person_deleted_is_not_lost() -> None:
     rows = {**WELL.rows, "orders-to-cases": {"1301": parked, "1302": Entry("filtered")}}
     told = [books("orders-to-cases", rows=2, parked=1, filtered=1, read=2, settled=2), *WELL.books[1:]]
     assert judged(replace(WELL, cases=[gone, *WELL.cases[1:]], rows=rows, books=told)) == []
+
+
+def test_people_may_say_the_same_thing_twice() -> None:
+    assert judged(replace(WELL, duplicates={**NOTHING, "comments": {"500c Hello?": 2}})) == []
 
 
 def test_what_one_row_wrote_counts_as_one_record() -> None:

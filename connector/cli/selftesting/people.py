@@ -114,7 +114,8 @@ class People:
         self.control.agent_comment(case=self._complaint_case(), text=text, public=True)
 
     def _remark(self) -> None:
-        self.control.agent_comment(case=self._complaint_case(), text="Not for the customer.", public=False)
+        text = f"Note {self.did['notes to self']}, not for the customer."
+        self.control.agent_comment(case=self._complaint_case(), text=text, public=False)
 
     def _edit(self) -> None:
         self.control.agent_edit(case=self._order_case(), fields={"Priority": self.random.choice(("High", "Low"))})

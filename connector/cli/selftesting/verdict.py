@@ -216,7 +216,8 @@ class _Judge:
         }  # fmt: skip
         for kind, found in self.seen.duplicates.items():
             for key in found:
-                yield Finding("twice", what[kind], key)
+                if kind != "comments" or mark(key).startswith(f"{COMPLAINTS}:"):  # people may say the same thing twice
+                    yield Finding("twice", what[kind], key)
         for key in self.seen.refused:
             yield Finding("twice", "a refund that was asked for again", key)
 
