@@ -102,7 +102,9 @@ class Plan:
         """Gusts of all kinds in a new order each round, now and then a squall."""
         random = Random(f"{self.seed} weather")
         squalls = [(name, system) for name in (faults.OUTAGE, faults.CREDENTIALS) for system in faults.BOTH]
-        squalls += [(faults.BUDGET, "salesforce"), *((faults.REVOKED, system) for system in faults.BOTH)]
+        squalls += [(faults.REVOKED, system) for system in faults.BOTH]
+        if self.kill_every:  # whoever hears that the day's calls are used up waits for a quarter of an hour
+            squalls.append((faults.BUDGET, "salesforce"))
         while True:
             deck = [(kind, system) for kind in faults.SHORT for system in kind.systems]
             random.shuffle(deck)

@@ -16,8 +16,8 @@ WRITERS = {
     "sfcc": ("cases-to-orders", "cases-to-returns", "cases-to-complaints", "comments-to-complaints"),
 }
 """System → flows that write to it."""
-CLEAR = 1.2
-"""Seconds after which no call from before a squall is under way, on a daemon that has work in hand."""
+CLEAR = 2.5
+"""Seconds without gusts before a squall, so that what gusts have done to single rows is over when attempts are counted."""
 DAY = 5_000_000
 
 
@@ -31,24 +31,29 @@ class Sky:
         self._weather: Iterator[Gust | Squall] = plan.weather()
         self._until = 0.0
         self._rules: dict[int, str] = {}
+        self._coming: Squall | None = None
         self._squall: Squall | None = None
-        self._before: dict[int, int] | None = None
+        self._before: dict[int, int] = {}
         self._standing = {self.control.fault(**rule): name for name, rule in plan.standing(records)}
 
     def look(self) -> None:
         """Let the weather change if it is time."""
-        now = time.monotonic()
-        if self._squall is not None and self._before is None and now > self._until - self._squall.seconds + CLEAR:
-            self._before = self._attempts(self._squall.system)
-        if now < self._until:
+        if time.monotonic() < self._until:
+            return
+        if self._coming is not None:
+            squall, self._coming = self._coming, None
+            self._before = self._attempts(squall.system)
+            self._begin(squall)
+            self._until = time.monotonic() + squall.seconds
             return
         self.clear()
         coming = next(self._weather)
-        if isinstance(coming, Gust):
-            for name, rule in coming.rules:
-                self._rules[self.control.fault(**rule)] = name
-        else:
-            self._begin(coming)
+        if isinstance(coming, Squall):
+            self._coming = coming
+            self._until = time.monotonic() + CLEAR
+            return
+        for name, rule in coming.rules:
+            self._rules[self.control.fault(**rule)] = name
         self._until = time.monotonic() + coming.seconds
 
     def clear(self) -> None:
@@ -72,7 +77,7 @@ class Sky:
             rules.clear()
 
     def _begin(self, squall: Squall) -> None:
-        self._squall, self._before = squall, None
+        self._squall = squall
         if squall.name == faults.OUTAGE:
             self.stage.box.outage(squall.system)
         elif squall.name == faults.BUDGET:
@@ -88,14 +93,13 @@ class Sky:
 
     def _end(self, squall: Squall) -> None:
         """The system is back; whatever attempt was counted meanwhile was burnt."""
-        if self._before is not None:
-            after = self._attempts(squall.system)
-            self.burnt += sum(max(0, attempts - self._before.get(row, attempts)) for row, attempts in after.items())
+        after = self._attempts(squall.system)
+        self.burnt += sum(max(0, attempts - self._before.get(row, attempts)) for row, attempts in after.items())
         if squall.name == faults.OUTAGE:
             self.stage.box.outage(squall.system, down=False)
         elif squall.name == faults.BUDGET:
             self.control.set(daily_calls=DAY)
-        self._squall = self._before = None
+        self._squall = None
 
     def _attempts(self, system: str) -> dict[int, int]:
         """Attempts of the rows that wait for a system, by row."""

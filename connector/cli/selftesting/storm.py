@@ -134,12 +134,15 @@ class Storm:
         self._start(sky)
 
     def calm_down(self) -> None:
-        """No more kills, and people go home; the daemon that runs now, stays."""
+        """No more kills, and people go home. One more daemon: the last may have been told to wait until tomorrow's budget."""
         if not self.stage.running:  # a kill struck at the very end
             self._died(None)
         self._disarm()
         self._kill = None
         self.stage.control.agents(on=False)
+        self.stage.stop()
+        self.stage.start()
+        self.stage.started()
 
     def mend(self, sky: Sky, *, first: float = 30.0) -> None:
         """Come to rest, see what waits for a person, do what that person would do, and come to rest again."""
