@@ -23,12 +23,16 @@ def test_the_same_seed_makes_the_same_plan() -> None:
 
 
 def test_every_kind_of_fault_comes_on_every_side_within_one_round() -> None:
-    gusts = list(islice(plan().weather(), 40))
+    gusts = list(islice(Plan(7, 0.01, 0.1, 10.0, sure=False).weather(), 40))
     blown = {(name, rule["system"]) for gust in gusts if isinstance(gust, Gust) for name, rule in gust.rules}
     assert blown == {(kind.name, system) for kind in faults.SHORT for system in kind.systems}
     squalls = {(each.name, each.system) for each in gusts if isinstance(each, Squall)}
     assert {name for name, _ in squalls} == {faults.OUTAGE, faults.BUDGET, faults.CREDENTIALS, faults.REVOKED}
     assert {system for _, system in squalls} == set(faults.BOTH)
+
+
+def test_a_short_run_does_not_wait_for_tomorrows_budget() -> None:
+    assert faults.BUDGET not in {each.name for each in islice(plan().weather(), 40) if isinstance(each, Squall)}
 
 
 def test_faults_strike_at_the_rates_that_were_asked_for_and_once_for_certain() -> None:

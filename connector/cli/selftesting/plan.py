@@ -103,7 +103,9 @@ class Plan:
         random = Random(f"{self.seed} weather")
         squalls = [(name, system) for name in (faults.OUTAGE, faults.CREDENTIALS) for system in faults.BOTH]
         squalls += [(faults.REVOKED, system) for system in faults.BOTH]
-        if self.kill_every:  # whoever hears that the day's calls are used up waits for a quarter of an hour
+        if (
+            not self.sure
+        ):  # whoever hears that the day's calls are used up waits for a quarter of an hour: too long for a short run
             squalls.append((faults.BUDGET, "salesforce"))
         while True:
             deck = [(kind, system) for kind in faults.SHORT for system in kind.systems]

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import click
 
+from connector.cli.selftesting import faults
 from connector.cli.selftesting.evidence import Death
 from connector.cli.selftesting.people import TRAFFIC, People
 from connector.cli.selftesting.plan import Kill, Plan
@@ -27,8 +28,8 @@ PATIENT = 3.0
 """Seconds in which the request comes at which the daemon is to die; then it dies anyway."""
 STILL = 3.0
 """Seconds beyond the pause between two sweeps, without any change, after which everything is at rest."""
-STUCK = 120.0
-"""Seconds without any progress after which waiting ends."""
+STUCK, DAY_LIMIT = 120.0, 900.0
+"""Seconds without any progress after which waiting ends; and how much longer where the day's calls were used up once."""
 
 
 @dataclass(slots=True)
@@ -155,9 +156,9 @@ class Storm:
         sky.mended()
         if self.course.parked:
             self.stage.command("parked", "retry", "--all")
-        self.rest()
+        self.rest(patience=STUCK + (DAY_LIMIT if sky.struck[faults.BUDGET] else 0))
 
-    def rest(self, *, patience: float = STUCK) -> bool:
+    def rest(self, *, patience: float) -> bool:
         """Wait until nothing moves any more, on either side and in the ledger; False when it never came to rest."""
         seen: object = None
         since = time.monotonic()
