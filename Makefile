@@ -1,6 +1,7 @@
 # Everything that is done with this project. `make` alone lists it. Needs GNU make, and Python 3.11 or newer with venv.
 #
-# PYTHON=python3.12 chooses the interpreter, VENV=folder where the tools go, ARGS=… is passed on to demo, test, bench and simulate.
+# PYTHON=python3.12 chooses the interpreter, VENV=folder where the tools go, ARGS=… is passed on to demo, test, chaos, bench and
+# simulate.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -17,7 +18,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test unit check fmt docs setup bench simulate lock image clean
+.PHONY: help install demo test unit check fmt docs setup chaos bench simulate lock image clean
 
 help: ## Say what can be made
 	@echo "make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [ARGS=…]"
@@ -54,6 +55,9 @@ docs: install ## Write anew what comes from the code: the page of commands, the 
 setup: install ## Write anew the administrators' files for the shipped flows, in setup/
 	@SFCC_URL=https://shop.example.com SFCC_CLIENT_ID=CLIENT_ID SFCC_CLIENT_SECRET=- SALESFORCE_URL=https://org.example.com \
 	SALESFORCE_CLIENT_ID=- SALESFORCE_CLIENT_SECRET=- $(BIN)/connector setup --config config.example.yaml $(ARGS)
+
+chaos: install ## Run 100,000 records under every fault and a kill every 10 s, beside a run without; ARGS="--records 5000" is shorter
+	$(BIN)/connector selftest --records 100000 --seconds 300 --within 3600 --kill-every 10 --needing 8 --decisions 3 --compare $(ARGS)
 
 bench: install ## Measure records a second, calls and memory; ARGS="--rounds 1" is quicker
 	$(BIN)/python -m bench.run $(ARGS)

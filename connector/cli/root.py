@@ -34,6 +34,7 @@ COMMANDS = {
     "forget": "Erase a customer's record from the ledger, and say what remains elsewhere.",
     "backup": "Write a copy of the ledger while the daemon runs.",
     "sandbox": "Start the simulated shop and case system.",
+    "selftest": "Run the daemon under every fault and many kills, and compare both systems and the ledger.",
     "demo": "Show the whole way, with the sandbox and the real daemon.",
 }
 

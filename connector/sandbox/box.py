@@ -44,10 +44,10 @@ class House:
             raise
         self.world.clock.loop = asyncio.get_running_loop()
         self.control = Control(self.world)
-        date = self.world.clock.date
-        self.sfcc = Listener(socks[0], Gate(self.world, self.world.shop).take, date)
-        self.salesforce = Listener(socks[1], Gate(self.world, self.world.org).take, date)
-        self.desk = Listener(socks[2], self._take, date)
+        shop, org = self.world.shop, self.world.org
+        self.sfcc = Listener(socks[0], Gate(self.world, shop).take, shop.clock.date)
+        self.salesforce = Listener(socks[1], Gate(self.world, org).take, org.clock.date)
+        self.desk = Listener(socks[2], self._take, shop.clock.date)
         self.urls = {"sfcc": urls[0], "salesforce": urls[1], "control": urls[2]}
 
     async def open(self) -> None:

@@ -24,20 +24,9 @@ class Clock:
         self.loop: asyncio.AbstractEventLoop | None = None
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
-        self._date = (0, b"")
 
     def now(self) -> float:
         return time.time() + self.offset
-
-    def stamp(self) -> str:
-        return iso(self.now())
-
-    def date(self) -> bytes:
-        """The value of the Date header, built once a second."""
-        second = int(self.now())
-        if self._date[0] != second:
-            self._date = (second, formatdate(second, usegmt=True).encode())
-        return self._date[1]
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         """Runs `act` when the simulated time has moved on by `seconds`."""
@@ -58,3 +47,25 @@ class Clock:
     def forget(self) -> None:
         """Drops everything that was to happen (reset)."""
         self._due.clear()
+
+
+class Dial:
+    """What one system's own clock shows: the simulated time, ahead or behind by its skew. What falls due is the Clock's."""
+
+    def __init__(self, clock: Clock, skew: float) -> None:
+        self._clock = clock
+        self.skew = skew
+        self._date = (0, b"")
+
+    def now(self) -> float:
+        return self._clock.now() + self.skew
+
+    def stamp(self) -> str:
+        return iso(self.now())
+
+    def date(self) -> bytes:
+        """The value of the Date header, built once a second."""
+        second = int(self.now())
+        if self._date[0] != second:
+            self._date = (second, formatdate(second, usegmt=True).encode())
+        return self._date[1]

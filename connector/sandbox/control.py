@@ -7,7 +7,7 @@ In a process: `box.control.fault(kind="drop_after", …)`. Over HTTP: POST {cont
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from connector.sandbox.world import World
 
 _FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints", "days",
-          "equal_run", "longest_order", "bare", "clock_skew", "faults", "agents", "traffic"}  # fmt: skip
+          "equal_run", "longest_order", "bare", "clock_skew", "shop_skew",
+          "org_skew", "faults", "agents", "traffic"}  # fmt: skip
 
 
 class Control:
@@ -65,7 +66,7 @@ class Control:
         return self.world.faults.add(**rule).id
 
     def faults(self) -> list[dict[str, Any]]:
-        """The rules with how often each was met (`seen`) and fired."""
+        """The rules with how often each was met (`seen`), fired, and failed a row."""
         return [rule.shown() for rule in self.world.faults.rules]
 
     def clear_faults(self, rule: int | None = None) -> None:
@@ -91,6 +92,15 @@ class Control:
     def clear_journal(self) -> None:
         """Forgets the counters; the state stays."""
         self.world.journal.__init__()  # type: ignore[misc]
+
+    def next_round(self) -> int:
+        """A client's process has ended: what is said again from now on, it had said. Returns the number of the new round."""
+        self.world.journal.round += 1
+        return self.world.journal.round
+
+    def again(self) -> dict[str, dict[str, list[str]]]:
+        """What was written without any news, by reason (answer lost, client ended, no reason) and round of the first write."""
+        return self.world.journal.again()
 
     def duplicates(self) -> dict[str, dict[str, int]]:
         """What exists more than once and must not: cases by key, notes and comments by marker, refunds by return."""
@@ -131,6 +141,15 @@ class Control:
         if kind not in known:
             raise ValueError(f"no custom object type {kind!r}; known: {', '.join(known)}")
         return self.world.shop.objects.shown(kind)
+
+    def columns(self, kind: str, fields: list[str]) -> list[list[Any]]:
+        """A few fields of every order, note, case (deleted ones too), comment or custom object: a row of values for each."""
+        documents: Iterable[dict[str, Any]]
+        if kind in ("cases", "comments"):
+            documents = (row.values for row in (self.world.org.cases if kind == "cases" else self.world.org.comments))
+        else:
+            documents = {"orders": self.orders, "notes": self.notes}.get(kind, lambda: self.objects(kind))()
+        return [[document.get(name) for name in fields] for document in documents]
 
     def place_order(self, site: str = "RefArch", exception: bool | None = True, **changes: Any) -> dict[str, Any]:
         """A customer places an order; `changes` overwrite its attributes."""

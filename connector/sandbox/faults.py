@@ -20,9 +20,12 @@ KINDS: Mapping[str, str] = {
     "html200": "answers 200 with an HTML page, as a maintenance page or a proxy does",
     "hang": "says nothing for `seconds`, then closes; the request takes effect unless `commit` is false",
     "slow": "answers `seconds` later",
-    "drop_before": "closes the connection; the request takes no effect",
-    "drop_after": "carries the request out, then closes the connection without an answer",
+    "drop_before": "closes the connection (`reset`: breaks it); the request takes no effect",
+    "drop_after": "carries the request out, then closes the connection (`reset`: breaks it) without an answer",
     "truncate": "carries the request out and sends half of the answer's body",
+    "half_json": "carries the request out and answers half of the JSON as if it were all of it",
+    "page_again": "answers a search or query with what the page before it showed, as a cache between does",
+    "moving": "saves `rows` other records before a search or query is answered, so that they change their places",
     "expired_token": "ends the request's token: 401 for it and for all that use the token",
     "row_error": "fails rows of a collection call inside HTTP 200 with `code`, `message` and `field`",
     "row_locked": "row_error with UNABLE_TO_LOCK_ROW",
@@ -32,13 +35,13 @@ KINDS: Mapping[str, str] = {
     "commit_later": "answers as `reply` says (drop, 504 or hang) and carries the request out `seconds` later",
     "index_lag": "shop: what the request writes reaches the search index `seconds` later",
     "meanwhile": "a person does `act` (agent_take …) with `arguments`, `when` before or after the request takes effect",
-    "kill": "sends `signal` to `pid`, before the request takes effect or after (`commit`), and closes the connection",
+    "kill": "sends `signal` to `pid`: before the request takes effect or after it (`commit`), `when` after: once it is answered",
 }
 """Kind of fault → what happens."""
 
 ROW_KINDS = frozenset({"row_error", "row_locked", "row_rejected", "too_many_retries"})
 LATE_KINDS = frozenset({"late_commit", "index_lag"})
-BESIDE_KINDS = ROW_KINDS | LATE_KINDS | {"meanwhile"}
+BESIDE_KINDS = ROW_KINDS | LATE_KINDS | {"meanwhile", "moving"}
 """Kinds that shape what a request does, and leave its answer to the first rule of another kind."""
 _PERSON = re.compile(r"(?:agent_[a-z_]+|touch)\Z")
 _TAKES_EFFECT = frozenset({"hang"})
@@ -79,6 +82,7 @@ class Rule:
     seconds: float = 1.0
     commit: bool | None = None
     reply: str = "drop"
+    reset: bool = False
     rows: int | None = None
     share: float | None = None
     per_key: int | None = None
@@ -90,6 +94,7 @@ class Rule:
     id: int = 0
     seen: int = 0
     fired: int = 0
+    failed: int = 0
     _random: Random = dataclasses.field(init=False, repr=False)
     _path: re.Pattern[str] = dataclasses.field(init=False, repr=False)
     _body: re.Pattern[bytes] = dataclasses.field(init=False, repr=False)
@@ -142,6 +147,11 @@ class Rule:
 
     def row_fails(self, position: int, count: int, key: str) -> bool:
         """Whether one row of a collection call fails. By share: always the same keys, whatever the order of the calls."""
+        fails = self._fails(position, count, key)
+        self.failed += fails
+        return fails
+
+    def _fails(self, position: int, count: int, key: str) -> bool:
         if self.kind == "too_many_retries":
             return count > (self.rows or 0)
         if self.rows is not None and position >= self.rows:

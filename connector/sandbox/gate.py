@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -47,6 +48,9 @@ class World(Protocol):
     def act(self, verb: str, arguments: Mapping[str, Any]) -> None:
         """A person does something: a control verb by name."""
 
+    def stir(self, system: str, count: int, path: str) -> None:
+        """Somebody saves so many records of the kind that the path reads."""
+
 
 class Gate:
     """One per system: `take` is called with every request."""
@@ -54,6 +58,8 @@ class Gate:
     def __init__(self, world: World, system: System) -> None:
         self.world = world
         self.system = system
+        self._shown: dict[str, Reply] = {}
+        """Place → what the last page of that search or query showed, once a rule asks for it."""
 
     def take(self, connection: Connection, request: Request) -> None:
         world = self.world
@@ -64,6 +70,9 @@ class Gate:
             if fired:
                 self._wrong(connection, request, fired, latency)
                 return
+            if any(rule.kind == "page_again" for rule in world.faults.rules):
+                connection.send(self._remembered(request, self._handle(request, ())), latency)
+                return
         connection.send(self._handle(request, ()), latency)
 
     def _handle(self, request: Request, late: Sequence[Rule]) -> Reply:
@@ -71,9 +80,9 @@ class Gate:
         if late:
             self.system.under(late)
         try:
-            self._people(late, "before")
+            self._people(late, "before", request.path)
             reply = self.system.handle(request)
-            self._people(late, "after")
+            self._people(late, "after", request.path)
         except Exception:  # noqa: BLE001 - whatever it is: it is ours, is printed, counted and answered
             traceback.print_exc(file=sys.stderr)
             self.world.journal.fault("sandbox broke")
@@ -84,10 +93,12 @@ class Gate:
             if late:
                 self.system.under(())
 
-    def _people(self, rules: Sequence[Rule], when: str) -> None:
+    def _people(self, rules: Sequence[Rule], when: str, path: str) -> None:
         for rule in rules:
             if rule.kind == "meanwhile" and rule.when == when:
                 self.world.act(rule.act, rule.arguments)
+            elif rule.kind == "moving" and when == "before":
+                self.world.stir(self.system.name, rule.rows or 1, path)
 
     def _wrong(self, connection: Connection, request: Request, fired: list[Rule], latency: float) -> None:
         for rule in fired:
@@ -101,9 +112,31 @@ class Gate:
         act: Callable[..., None] = getattr(self, f"_{rule.kind}")
         act(connection, request, rule, inner, latency)
 
+    def _unheard(self, request: Request, inner: Sequence[Rule]) -> Reply:
+        """Carries a request out whose answer nobody will read."""
+        with self.world.journal.unheard():
+            return self._handle(request, inner)
+
+    def _remembered(self, request: Request, reply: Reply) -> Reply:
+        place = page_of(request)
+        if place and reply.status == 200:
+            self._shown[place] = reply
+        return reply
+
+    def _page_again(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
+        before = self._shown.get(page_of(request))
+        if before is None:
+            c.send(self._remembered(request, self._handle(request, inner)), latency)
+        else:
+            c.send(before, latency)
+
+    def _half_json(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
+        reply = self._unheard(request, inner)
+        c.send(Reply(reply.status, reply.body[: len(reply.body) // 2], reply.headers, reply.kind), latency)
+
     def _status(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
         if rule.commit:
-            self._handle(request, inner)
+            self._unheard(request, inner)
         c.send(self._refusal(rule), latency)
 
     _error = _status
@@ -122,33 +155,33 @@ class Gate:
 
     def _html200(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
         if rule.commit:
-            self._handle(request, inner)
+            self._unheard(request, inner)
         c.send(Reply(200, _PAGE % (b"Down for maintenance", b"We will be back soon"), kind=HTML), latency)
 
     def _hang(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
         if rule.commit:
-            self._handle(request, inner)
+            self._unheard(request, inner)
         c.close(rule.seconds)
 
     def _slow(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
         c.send(self._handle(request, inner), latency + rule.seconds)
 
     def _drop_before(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
-        c.close(latency)
+        c.close(latency, reset=rule.reset)
 
     def _drop_after(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
-        self._handle(request, inner)
-        c.close(latency)
+        self._unheard(request, inner)
+        c.close(latency, reset=rule.reset)
 
     def _truncate(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
-        c.cut(self._handle(request, inner), latency)
+        c.cut(self._unheard(request, inner), latency)
 
     def _expired_token(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
         self.system.end_token(request)
         c.send(self._handle(request, inner), latency)
 
     def _commit_later(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
-        self.world.clock.after(rule.seconds, lambda: void(self._handle(request, inner)))
+        self.world.clock.after(rule.seconds, lambda: void(self._unheard(request, inner)))
         if rule.reply == "hang":
             c.close(rule.seconds + latency)
         elif rule.reply == "drop":
@@ -157,14 +190,36 @@ class Gate:
             c.send(self.system.error(int(rule.reply), "", "", {}), latency)
 
     def _kill(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
+        if rule.when == "after":
+            c.send(self._handle(request, inner))
+            self._end(rule)
+            return
         if rule.commit:
             self._handle(request, inner)
+        self._end(rule)
+        c.close()
+
+    def _end(self, rule: Rule) -> None:
         assert rule.pid is not None  # Rule refuses a kill without one
         try:
             os.kill(rule.pid, rule.signal)
         except ProcessLookupError:
             self.world.journal.fault("kill:no such process")
-        c.close()
+
+
+_KEYED = re.compile(r"%20IN%20|\+IN\+| IN |IN%28|IN \(")
+_LITERAL = re.compile(r"%27.*?%27|'.*?'|\d{4}-\d\d-\d\dT[\d:.%A-Z+-]*")
+_START = re.compile(rb'"start":\d+')
+
+
+def page_of(request: Request) -> str:
+    """Which search or query a request reads a page of: its words without the place; empty for anything else. A look-up by
+    keys has no pages."""
+    if request.method == "GET" and request.path.endswith(("/query", "/query/", "/queryAll")):
+        return "" if _KEYED.search(request.query) else _LITERAL.sub("?", request.query)
+    if request.method == "POST" and "_search" in request.path and b'"one_of"' not in request.body:
+        return request.path + _START.sub(b"", request.body).decode("utf-8", "replace")
+    return ""
 
 
 def void(_: object) -> None:

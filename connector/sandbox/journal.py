@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _NUMBER = re.compile(r"/(?:\d[\w%.:-]*|500\w{12,15}|00[0-9aG]\w{12,15}|01g[\w-]+)(?=/|$)")
@@ -39,6 +41,47 @@ class Journal:
         self.executed: Counter[str] = Counter()
         self.tokens: Counter[str] = Counter()
         self.rows: Counter[str] = Counter()
+        self.round = 1
+        self._written: dict[
+            str, tuple[int, bool]
+        ] = {}  # object → round of its last write, and whether that was answered
+        self._again: dict[tuple[str, int], set[str]] = {}
+        self._unheard: list[str] | None = None
+
+    def wrote(self, name: str, *, news: bool) -> None:
+        """A client has written an object; without `news` it was there already, or nothing changed by it: said again.
+
+        Why it was said again: the answer to the last write was lost by a fault, or its round (`next_round`: the client's
+        process) is over, or there is no reason.
+        """
+        last = self._written.get(name)
+        if not news and last is not None:
+            number, answered = last
+            why = "answer lost" if not answered else "client ended" if number < self.round else "no reason"
+            self._again.setdefault((why, number), set()).add(name)
+        if self._unheard is not None:
+            self._unheard.append(name)
+        if news or last is None or last[0] == self.round:
+            self._written[name] = (self.round, self._unheard is None)
+
+    @contextmanager
+    def unheard(self) -> Iterator[None]:
+        """What is written within is answered to nobody."""
+        self._unheard = []
+        try:
+            yield
+        finally:
+            for name in self._unheard:
+                number, _ = self._written.get(name, (self.round, False))
+                self._written[name] = (number, False)
+            self._unheard = None
+
+    def again(self) -> dict[str, dict[str, list[str]]]:
+        """What was said again, by reason and by the round of the write that it repeats."""
+        out: dict[str, dict[str, list[str]]] = {"answer lost": {}, "client ended": {}, "no reason": {}}
+        for (why, number), names in self._again.items():
+            out[why][str(number)] = sorted(names)
+        return out
 
     def request(self, system: str, method: str, path: str) -> None:
         self._paths[system][method, path] += 1

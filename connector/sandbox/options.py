@@ -50,6 +50,9 @@ class Options:
     latency_ms: float = 0.0
     clock_skew: float = 0.0
     """The remote clocks run that far ahead of ours."""
+    shop_skew: float = 0.0
+    org_skew: float = 0.0
+    """On top of it for one system alone, so that the two disagree."""
 
     # shop (SFCC)
     token_lifetime: float = 1799

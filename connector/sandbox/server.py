@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
@@ -152,12 +153,17 @@ class Connection(asyncio.Protocol):
         self._write(data)
         self.close()
 
-    def close(self, after: float = 0.0) -> None:
-        """Closes without an answer, at once or later."""
+    def close(self, after: float = 0.0, *, reset: bool = False) -> None:
+        """Closes without an answer, at once or later; `reset` breaks the connection instead of ending it."""
         if after > 0:
-            self.listener.loop.call_later(after, self.close)
+            self.listener.loop.call_later(after, lambda: self.close(reset=reset))
         elif self.transport is not None:
-            self.transport.close()
+            if reset:  # nothing lingers: the other side gets RST and not FIN
+                sock = self.transport.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.transport.abort()
+            else:
+                self.transport.close()
 
     def _finish(self, reply: Reply) -> None:
         request, self._current = self._current, None

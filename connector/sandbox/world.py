@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -40,20 +41,21 @@ class World:
         options = self.options
         self.maker = OrderMaker(options, self.shop.url)
         self.random = Random(options.seed + 3)
+        self.stirring = Random(options.seed + 6)
         loaded: dict[str, list[tuple[str, str, str, bytes]]] = {site: [] for site in self.shop.orders.sites}
-        for number, site, at, body in self.maker.all(self.clock.now()):
+        for number, site, at, body in self.maker.all(self.shop.clock.now()):
             body = orjson.dumps(self._declared(orjson.loads(body))) if options.bare else body
             loaded[site].append((number, site, at, body))
         for site, docs in self.shop.orders.sites.items():
             docs.load(loaded[site])
         self.returns = 0
         bodies = [o[3] for orders in loaded.values() for o in orders]
-        made = () if options.bare else returns.all_returns(options, bodies, self.clock.now())
+        made = () if options.bare else returns.all_returns(options, bodies, self.shop.clock.now())
         for site, key, at, attributes in made:
             self.returns += 1
             self.shop.objects.put(site, "ReturnRequest", key, attributes, "", at=at)
         self.complaints = 0
-        complained = () if options.bare else complaints.all_complaints(options, bodies, self.clock.now())
+        complained = () if options.bare else complaints.all_complaints(options, bodies, self.shop.clock.now())
         for site, key, at, attributes in complained:
             self.complaints += 1
             self.shop.objects.put(site, "Complaint", key, attributes, "", at=at)
@@ -94,12 +96,29 @@ class World:
 
         call(Control(self), verb, dict(arguments))
 
+    def stir(self, system: str, count: int, path: str) -> None:
+        """Somebody saves so many records of the kind that the path reads."""
+        if system == "salesforce":
+            rows = list(islice(self.org.cases, 2000))
+            for row in self.stirring.sample(rows, min(count, len(rows))):
+                self.agents.touch(row.values["Id"])
+            return
+        kind = path.rpartition("/")[2]
+        docs = self.shop.objects.types.get(kind) or self.shop.orders.sites["RefArch"]
+        keys = [key for key in islice(docs.docs, 2000) if docs.get(key)]
+        for key in self.stirring.sample(keys, min(count, len(keys))):
+            if kind in self.shop.objects.types:
+                name, _, site = key.partition("\x1f")
+                self.shop.objects.patch(site, kind, name, {}, "")
+            else:
+                self.change_order(key, "RefArch")
+
     # the shop's life
     def place_order(self, site: str = "RefArch", *, exception: bool | None = True, **changes: Any) -> dict[str, Any]:
         """A new order; `changes` overwrite its attributes."""
-        order = self.maker.make(site, self.clock.now(), exception=exception)
+        order = self.maker.make(site, self.shop.clock.now(), exception=exception)
         order = self._declared(order)
-        order["creation_date"] = iso(self.clock.now())
+        order["creation_date"] = iso(self.shop.clock.now())
         order.update(changes)
         self.shop.orders.save(site, order)
         return order
@@ -143,7 +162,7 @@ class World:
         """A customer complains about an order; returns the object."""
         site, order = self._an_order(number)
         self.complaints += 1
-        key, attributes = complaints.make(self.random, self.complaints, order, self.clock.now())
+        key, attributes = complaints.make(self.random, self.complaints, order, self.shop.clock.now())
         key = changes.pop("key", key)
         self.shop.objects.put(site, "Complaint", key, {**attributes, **changes}, "")
         return {"key": key, "site": site, **attributes, **changes}
@@ -154,7 +173,7 @@ class World:
         if found is None:
             raise KeyError(f"no complaint {key!r}")
         so_far: list[dict[str, Any]] = orjson.loads(found.get("c_messages") or "[]")
-        said = {"id": f"m{len(so_far) + 1}", "at": iso(self.clock.now()), "from": sender, "text": text, **more}
+        said = {"id": f"m{len(so_far) + 1}", "at": iso(self.shop.clock.now()), "from": sender, "text": text, **more}
         so_far.append(said)
         self.shop.objects.patch(found["site_id"], "Complaint", key, {"c_messages": orjson.dumps(so_far).decode()}, "")
         return so_far

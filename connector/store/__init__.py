@@ -386,6 +386,11 @@ class Store(Tools, Protocol):
         version that replaces a pending one waits as long as that; what was put back by hand waits from then."""
         ...
 
+    def tries(self, flow: str) -> Mapping[int, tuple[int, datetime | None]]:
+        """Pending rows of a flow by row id: attempts so far, and until when somebody holds it (None: nobody does). Without
+        records and lines, so that it may be asked at any backlog."""
+        ...
+
     def size(self) -> int:
         """Bytes that the ledger takes on its disk."""
         ...

@@ -24,6 +24,10 @@ OLDEST = (
     'SELECT name, (SELECT min(since) FROM "row" INDEXED BY row_due WHERE state=0 AND "row".flow=flow.id) FROM flow '
     "WHERE pending > 0"
 )
+TRIES = (
+    'SELECT id, attempts, token, due FROM "row" INDEXED BY row_due '
+    "WHERE state=0 AND flow=(SELECT id FROM flow WHERE name=?)"
+)
 _BY = (
     'SELECT "row".flow, name, reason, field, count(*), min(last_seen), max(last_seen) FROM "row" {} '
     'JOIN flow ON flow.id="row".flow WHERE state={} AND {{}} GROUP BY "row".flow, reason, field ORDER BY 5 DESC LIMIT ?'
@@ -107,6 +111,11 @@ class Desk(LedgerFile):
         with self._read() as db:
             found = db.execute(OLDEST).fetchall()
         return {name: at_time(since) for name, since in found if since is not None}
+
+    def tries(self, flow: str) -> Mapping[int, tuple[int, datetime | None]]:
+        with self._read() as db:
+            found = db.execute(TRIES, (flow,)).fetchall()
+        return {row: (attempts, None if token is None else at_time(due)) for row, attempts, token, due in found}
 
     def stale(
         self,

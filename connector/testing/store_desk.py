@@ -63,6 +63,18 @@ class DeskPromises(StoreHooks):
         assert [(each.reason, each.keys) for each in store.causes("pending")] == [("", ("2",))]
         assert store.causes("parked") == []
 
+    def test_what_is_tried_again_tells_how_often_and_who_holds_it_until_when(self, store: Store) -> None:
+        assert store.tries(FLOW) == {}
+        token, (first, second) = self.bring(store, order("1"), order("2"))
+        self.settled(store, "done", order("3"))
+        store.ingest("other", page(order("1")), NOW)
+        held = {row: until for row, (_, until) in store.tries(FLOW).items()}
+        assert set(held) == {first.row, second.row}
+        assert all(until is not None and until > NOW for until in held.values())
+        store.settle(FLOW, token, [outcome(first, "pending", attempts=3)], NOW, mapping=MAPPING)
+        assert store.tries(FLOW)[first.row] == (3, None)
+        assert store.tries(FLOW)[second.row][0] == 0
+
     def test_what_is_pending_longest_is_told_by_flow(self, store: Store) -> None:
         assert store.oldest() == {}
         self.bring(store, order("1"))

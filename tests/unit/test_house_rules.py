@@ -102,6 +102,7 @@ SLEEPS_WITH_REASON = {
     "runner": "time is its trade",
     "sandbox": "plays a slow system",
     "cli.demonstration": "a person watches real processes",
+    "cli.selftesting": "it watches real processes, which fail in their own time",
 }
 
 VENDORS = ("salesforce", "sfcc", "servicenow", "demandware", "opentext")

@@ -48,6 +48,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "parked show CAUSE": lambda store: list(store.rows(cause=CAUSE, limit=20)),
     "parked show KEY": lambda store: list(store.rows(state="parked", key="00001301")),
     "scrape: what waits longest": lambda store: store.oldest(),
+    "selftest: what is in flight": lambda store: store.tries(FLOW),
     "scrape: new objects": lambda store: store.created(FLOW, NOW),
     "remap of one record": lambda store: store.stale(FLOW, "v2", key="00001301"),
 }

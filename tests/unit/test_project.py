@@ -88,7 +88,7 @@ def test_make_alone_explains_every_target() -> None:
     assert {line.split()[0] for line in told.splitlines() if line.startswith("  ")} == set(phony)
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "bench", "check", "unit", "fmt", "docs", "lock"])
+@pytest.mark.parametrize("target", ["demo", "test", "chaos", "bench", "check", "unit", "fmt", "docs", "lock"])
 def test_the_papers_name_what_people_make(target: str) -> None:
     papers = (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
     assert re.search(rf"make {target}\b", papers)

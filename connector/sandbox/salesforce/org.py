@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import orjson
 
+from connector.sandbox.clock import Dial
 from connector.sandbox.faults import ROW_KINDS, Rule
 from connector.sandbox.gate import World, json_reply
 from connector.sandbox.salesforce import describe, people
@@ -79,6 +80,7 @@ class Org:
     def __init__(self, world: World, url: str = "") -> None:
         self.world = world
         self.url = url
+        self.clock = Dial(world.clock, world.options.org_skew)
         self.sessions = Sessions(self)
         self.calls = 0
         self.start()
@@ -148,7 +150,7 @@ class Org:
         if len(parts) == 2:  # neither session nor budget needed
             return json_reply(200, [describe.version(n) for n in range(OLDEST, NEWEST + 1)])
         _known_version(parts[2])
-        call = Call(self, request, self.sessions.holder(request), parts[2], self.world.clock.now())
+        call = Call(self, request, self.sessions.holder(request), parts[2], self.clock.now())
         if self.calls >= self.world.options.daily_calls:
             raise Problem("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
         self.calls += 1

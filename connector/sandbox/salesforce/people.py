@@ -52,7 +52,7 @@ def _add(org: Org, kind: str, **values: Any) -> str:
     made = table.next_id()
     row = Row({"Id": made, **values})
     if "SystemModstamp" in table.fields:
-        row.values["CreatedDate"] = row.values["SystemModstamp"] = stamp(org.world.clock.now() - 86400)
+        row.values["CreatedDate"] = row.values["SystemModstamp"] = stamp(org.clock.now() - 86400)
     table.add(row)
     return made
 

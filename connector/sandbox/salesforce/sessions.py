@@ -68,7 +68,7 @@ class Sessions:
         world = self.org.world
         audiences = {"https://login.salesforce.com", "https://test.salesforce.com", self.org.url}
         try:
-            proved = claims(assertion, world.options.public_keys, audiences, world.clock.now(), _LONGEST)
+            proved = claims(assertion, world.options.public_keys, audiences, self.org.clock.now(), _LONGEST)
         except Refused as error:
             if "client identifier" in str(error):
                 return _refuse("invalid_client_id", str(error))
@@ -79,7 +79,7 @@ class Sessions:
         return self._give(str(proved["iss"]), user)
 
     def _give(self, client: str, user: str) -> Reply:
-        now = self.org.world.clock.now()
+        now = self.org.clock.now()
         token = f"{self.org.id[:15]}!AQ{new_state()}{new_state()}"
         self.sessions[token.encode()] = Session(client, user, now + self.org.world.options.session_lifetime)
         issued = str(int(now * 1000))
@@ -93,7 +93,7 @@ class Sessions:
         """Whose session it is, or the 401 that everybody must be able to read."""
         header = request.headers.get(b"authorization", b"")
         session = self.sessions.get(header[7:].strip()) if header[:7].lower() == b"bearer " else None
-        if session is None or session.ends <= self.org.world.clock.now():
+        if session is None or session.ends <= self.org.clock.now():
             raise Problem("INVALID_SESSION_ID", "Session expired or invalid", status=401)
         return session
 

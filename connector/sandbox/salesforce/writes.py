@@ -43,7 +43,7 @@ class Transaction:
         self.assign = assign
         self.allow_duplicates = allow_duplicates
         self.api = api
-        self.now = now = org.world.clock.now()
+        self.now = now = org.clock.now()
         self.stamp = stamp(now)
         self.visible = now + org.late if org.late else 0.0
         org.hidden_until = max(org.hidden_until, self.visible)
@@ -130,6 +130,8 @@ class Transaction:
             self._lock(other)
         if other is not None or lower in self._keys:
             named = "<unknown>" if other is None else other.values["Id"]
+            if row is None and other is not None:
+                self._said(f"Case/{key}", news=False)
             raise Problem(
                 "DUPLICATE_VALUE",
                 f"duplicate value found: {KEY_FIELD} duplicates value on record with id: {named}",
@@ -171,6 +173,11 @@ class Transaction:
     def commit(self, change: Change) -> str:
         return self._insert(change) if change.row is None else self._store(change, change.row)
 
+    def _said(self, name: str, *, news: bool) -> None:
+        """Tells the journal what came in over the API."""
+        if self.api:
+            self.org.world.journal.wrote(name, news=news)
+
     def _insert(self, change: Change) -> str:
         org, table, now = self.org, change.table, self.stamp
         given = change.values
@@ -189,6 +196,7 @@ class Transaction:
             comment = values.pop("Comments", None)
             table.add(row)
             org.case_created(row)
+            self._said(f"Case/{values.get(KEY_FIELD) or made}", news=True)
             if comment is not None:
                 self.commit(
                     Change(org.comments, None, {"ParentId": made, "CommentBody": comment, "IsPublished": False})
@@ -206,6 +214,8 @@ class Transaction:
             row.visible = self.visible
             values = row.values = dict(values)
         if table is org.cases:
+            news = any(values.get(name) != value for name, value in given.items())
+            self._said(f"Case/{values.get(KEY_FIELD) or values['Id']}", news=news)
             self._case_changes(row, given)
         for name, value in given.items():
             if value is None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from connector.sandbox.clock import Clock
+from connector.sandbox.clock import Dial
 
 
 class Doc:
@@ -40,7 +40,7 @@ class Doc:
 class Documents:
     """Documents of one site or type."""
 
-    def __init__(self, clock: Clock, project: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
+    def __init__(self, clock: Dial, project: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
         self.clock = clock
         self.project = project
         self.docs: dict[str, Doc] = {}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _IGNORED = {"_v", "_type", "_resource_state", "key_property", "key_value_string", "key_value_integer", "object_type",
             "creation_date", "last_modified", "site_id"}  # fmt: skip
 _DATES = ("creation_date", "last_modified")
-_SEPARATOR = "\x1f"  # between key and site, so that the index is in order of the keys
+SEPARATOR = "\x1f"  # between key and site, so that the index is in order of the keys
 
 
 class Objects:
@@ -35,7 +35,7 @@ class Objects:
     def learn(self) -> None:
         """Makes room for the types that the shop has declared meanwhile, and lets search know their attributes."""
         for name, kind in self.shop.declared.types.items():
-            self.types.setdefault(name, Documents(self.shop.world.clock, dict))
+            self.types.setdefault(name, Documents(self.shop.clock, dict))
             self.compilers[name] = Compiler(kind.attributes, OBJECT_FIELDS, "")
 
     def _type(self, name: str) -> Documents:
@@ -47,7 +47,7 @@ class Objects:
         return docs
 
     def _doc(self, site: str, kind: str, key: str) -> Doc:
-        doc = self._type(kind).get(key + _SEPARATOR + site)
+        doc = self._type(kind).get(key + SEPARATOR + site)
         if doc is None:
             raise Fault(
                 404,
@@ -75,8 +75,8 @@ class Objects:
         docs = self._type(kind)
         if not 1 <= len(key) <= 256:
             raise Fault(400, "MalformedKeyParameterException", f"The key '{key}' is malformed.", keyValue=key)
-        old = docs.get(key + _SEPARATOR + site)
-        now = at or self.shop.world.clock.stamp()
+        old = docs.get(key + SEPARATOR + site)
+        now = at or self.shop.clock.stamp()
         document: dict[str, Any] = {
             "_type": "custom_object",
             "_resource_state": "",
@@ -107,15 +107,15 @@ class Objects:
 
     def delete(self, site: str, kind: str, key: str, state: str) -> None:
         """Removes the object; an absent one is no error."""
-        doc = self._type(kind).get(key + _SEPARATOR + site)
+        doc = self._type(kind).get(key + SEPARATOR + site)
         if doc is not None:
             self._same_state(doc.document(), {}, state)
             self._type(kind).delete(doc.key, self.shop.lag(key))
 
     def _save(self, site: str, kind: str, key: str, document: dict[str, Any], at: str | None = None) -> None:
         document["_resource_state"] = new_state()
-        document["last_modified"] = at or self.shop.world.clock.stamp()
-        self.types[kind].put(key + _SEPARATOR + site, site, document, 0.0 if at else self.shop.lag(key))
+        document["last_modified"] = at or self.shop.clock.stamp()
+        self.types[kind].put(key + SEPARATOR + site, site, document, 0.0 if at else self.shop.lag(key))
 
     def _same_state(self, document: dict[str, Any], body: Any, state: str) -> None:
         if not isinstance(body, dict):

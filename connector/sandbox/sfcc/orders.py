@@ -53,7 +53,7 @@ class Orders:
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
-        self.sites = {site: Documents(shop.world.clock, project_order) for site in SITES}
+        self.sites = {site: Documents(shop.clock, project_order) for site in SITES}
         self.notes: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self.compiler = Compiler(shop.declared.orders, ORDER_FIELDS, "order_no")
         self.writes = 0
@@ -90,7 +90,7 @@ class Orders:
     # writing
     def save(self, site: str, document: dict[str, Any]) -> Doc:
         """Stores a changed order under a new stamp and state."""
-        document["last_modified"] = self.shop.world.clock.stamp()
+        document["last_modified"] = self.shop.clock.stamp()
         document["_resource_state"] = new_state()
         self.writes += 1
         number = document["order_no"]
@@ -192,7 +192,7 @@ class Orders:
                 "subject": subject,
                 "text": text,
                 "created_by": author,
-                "creation_date": self.shop.world.clock.stamp(),
+                "creation_date": self.shop.clock.stamp(),
             }
         )
         self.shop.world.journal.notes[number, marker(str(subject), str(text))] += 1

@@ -6,21 +6,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 from urllib.parse import unquote
 
 import orjson
 
+from connector.sandbox.clock import Dial
 from connector.sandbox.faults import Rule
 from connector.sandbox.gate import World, json_reply
 from connector.sandbox.server import Reply, Request
 from connector.sandbox.sfcc import impex, select
 from connector.sandbox.sfcc.declared import Declared
 from connector.sandbox.sfcc.definitions import SYSTEM, Definitions
+from connector.sandbox.sfcc.documents import Documents
 from connector.sandbox.sfcc.fault import Fault
-from connector.sandbox.sfcc.objects import Objects
+from connector.sandbox.sfcc.objects import SEPARATOR, Objects
 from connector.sandbox.sfcc.orders import WRITABLE, Orders
 from connector.sandbox.sfcc.schema import DEFAULT_SITE, SITES, Attribute
 from connector.sandbox.sfcc.tokens import Token, Tokens
@@ -47,6 +50,7 @@ class Shop:
     def __init__(self, world: World, url: str = "") -> None:
         self.world = world
         self.url = url
+        self.clock = Dial(world.clock, world.options.shop_skew)
         self.tokens = Tokens(self)
         self.start()
 
@@ -151,7 +155,8 @@ class Shop:
             case ("GET", ["orders", number]):
                 return self._selected(request, orders.read(site, number, version))
             case ("PATCH", ["orders", number]):
-                orders.patch(site, number, _body(request), data_api=False)
+                with self._said("orders", site, number, orders.sites[site]):
+                    orders.patch(site, number, _body(request), data_api=False)
             case ("GET", ["orders", number, "notes"]):
                 return Reply(200, orjson.dumps(orders.read_notes(site, number)))
             case ("POST", ["orders", number, "notes"]):
@@ -180,21 +185,36 @@ class Shop:
             case ("GET", ["custom_objects", kind, key]):
                 return self._selected(request, objects.read(site, kind, key, version))
             case ("PUT", ["custom_objects", kind, key]):
-                objects.put(site, kind, key, _body(request), state)
+                with self._said(kind, site, key, objects.types.get(kind), key + SEPARATOR + site):
+                    objects.put(site, kind, key, _body(request), state)
                 return Reply(200, objects.read(site, kind, key, version))
             case ("PATCH", ["custom_objects", kind, key]):
-                objects.patch(site, kind, key, _body(request), state)
+                with self._said(kind, site, key, objects.types.get(kind), key + SEPARATOR + site):
+                    objects.patch(site, kind, key, _body(request), state)
                 return Reply(200, objects.read(site, kind, key, version))
             case ("DELETE", ["custom_objects", kind, key]):
                 objects.delete(site, kind, key, state)
                 return Reply(204)
             case ("PATCH", ["orders", number]) if site:
-                self.orders.patch(site, number, _body(request), data_api=True)
+                with self._said("orders", site, number, self.orders.sites[site]):
+                    self.orders.patch(site, number, _body(request), data_api=True)
                 return Reply(204)
             case ("PUT", ["orders", number, name]) if site and name in WRITABLE:
-                self.orders.put_status(site, number, name, _body(request))
+                with self._said("orders", site, number, self.orders.sites[site]):
+                    self.orders.put_status(site, number, name, _body(request))
                 return Reply(204)
         raise _nothing(method, rest)
+
+    @contextmanager
+    def _said(self, kind: str, site: str, key: str, docs: Documents | None, held: str = "") -> Iterator[None]:
+        """Tells the journal of a write over the API, and whether anything changed by it."""
+        before = None if docs is None else docs.get(held or key)
+        was = None if before is None else before.body
+        yield
+        assert docs is not None  # a type that is not there was refused
+        after = docs.get(held or key)
+        now = None if after is None else after.body
+        self.world.journal.wrote(f"{kind}/{site}/{key}", news=was is None or _plain(was) != _plain(now))
 
     def _selected(self, request: Request, document: bytes) -> Reply:
         chosen = request.params().get("select") if request.query else None
@@ -202,6 +222,15 @@ class Shop:
             return Reply(200, document)
         tree = select.parse(chosen)
         return Reply(200, document if tree is None else orjson.dumps(select.apply(tree, orjson.loads(document))))
+
+
+def _plain(body: bytes | None) -> Any:
+    """A document without what every write moves."""
+    document = orjson.loads(body or b"{}")
+    return {name: value for name, value in document.items() if name not in _MOVED}
+
+
+_MOVED = frozenset({"_resource_state", "last_modified", "channel_type", "creation_date"})
 
 
 def _trimmed(tree: select.Tree | None, document: dict[str, Any]) -> dict[str, Any]:

@@ -58,7 +58,11 @@ class Tokens:
             try:
                 client = str(
                     claims(
-                        form.get("client_assertion", ""), world.options.public_keys, audiences, world.clock.now(), 1800
+                        form.get("client_assertion", ""),
+                        world.options.public_keys,
+                        audiences,
+                        self.shop.clock.now(),
+                        1800,
                     )["iss"]
                 )
             except Refused as error:
@@ -79,7 +83,7 @@ class Tokens:
 
     def _give(self, client: str, user: str, scope: str | None) -> Reply:
         """Three parts, because some clients decode the token as a JWT."""
-        now, lifetime = self.shop.world.clock.now(), self.shop.world.options.token_lifetime
+        now, lifetime = self.shop.clock.now(), self.shop.world.options.token_lifetime
         parts = [{"alg": "none", "typ": "JWT"}, {"sub": client, "exp": int(now + lifetime), "iat": int(now)}]
         token = ".".join(base64.urlsafe_b64encode(orjson.dumps(p)).decode().rstrip("=") for p in parts)
         token += "." + new_state() + new_state()
@@ -93,7 +97,7 @@ class Tokens:
         if header[:7].lower() != b"bearer ":
             raise Fault(401, "InvalidAuthorizationHeaderException", "An authorization header with a token is needed.")
         token = self.tokens.get(header[7:].strip())
-        if token is None or token.ends <= self.shop.world.clock.now():
+        if token is None or token.ends <= self.shop.clock.now():
             raise Fault(401, "InvalidAccessTokenException", "The access token is invalid or has expired.")
         named = request.header(b"x-dw-client-id") or (request.params().get("client_id", "") if request.query else "")
         if named and named != token.client:

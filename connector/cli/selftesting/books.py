@@ -1,0 +1,84 @@
+"""The books of a self-test, printed: what struck, what there is on each side, what was lost or twice, and the verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from connector.cli.selftesting.evidence import Evidence
+from connector.cli.selftesting.sky import Sky
+from connector.cli.selftesting.storm import Course
+from connector.cli.selftesting.verdict import Finding
+from connector.cli.table import table
+
+SHOWN = 20
+"""Findings that are named; the rest is counted."""
+
+
+def struck(sky: Sky, course: Course, evidence: Evidence, did: Counter[str]) -> Iterator[str]:
+    """What was done to the daemon, and what people did meanwhile."""
+    asked = sum(paths["total"] for paths in evidence.requests.values())
+    hit = sum(sky.struck.values())
+    yield f"faults that struck: {hit:,} of {asked:,} requests"
+    yield from table(["kind", "times"], sorted(sky.struck.items()), indent="  ")
+    yield f"kills: {len(course.deaths)}"
+    yield from table(["moment", "times"], sorted(course.kills.items()), indent="  ")
+    yield "people: " + ", ".join(f"{number:,} {name}" for name, number in sorted(did.items()))
+
+
+def sums(evidence: Evidence, course: Course, findings: Sequence[Finding]) -> Iterator[str]:
+    """What there is, and what of it is lost or twice."""
+    live = [case for case in evidence.cases if case["Commerce_Key__c"] and not case["IsDeleted"]]
+    gone = sum(bool(case["Commerce_Key__c"] and case["IsDeleted"]) for case in evidence.cases)
+    found = Counter(finding.sort for finding in findings)
+    rows = [
+        ("records in the shop", len(evidence.orders) + len(evidence.returns) + len(evidence.complaints), ""),
+        ("cases", len(live), f"{gone} more were deleted by people"),
+        ("decisions of agents", sum(bool(case["IsClosed"]) for case in live), ""),
+        ("comments", len(evidence.comments), ""),
+        ("answers in the shop", len(evidence.answers), ""),
+        ("notes on orders", len(evidence.notes), ""),
+        ("refund requests", len(evidence.refunds), f"{len(evidence.executed)} executed"),
+        ("lost", found["lost"], ""),
+        ("twice", found["twice"], ""),
+        ("out of date", found["stale"], ""),
+        ("unexplained", found["unexplained"], ""),
+        ("books out of balance", found["books"], ""),
+        ("attempts burnt by outages", evidence.attempts_burnt, ""),
+        (
+            "said again: answer lost",
+            _again(evidence, "answer lost"),
+            "looked up first, or an update that changes nothing",
+        ),
+        ("said again after a kill", _again(evidence, "client ended"), f"{_most(evidence, course)}"),
+        ("said again without a cause", _again(evidence, "no reason"), "updates that changed nothing"),
+    ]
+    yield from table(["", "number", ""], rows)
+    for reason, number in course.parked.items():
+        yield f"parked until somebody mended it, then delivered: {number}: {reason}"
+    for books in evidence.books:
+        parts = ("done", "filtered", "foreign", "parked", "pending", "dropped")
+        told = " + ".join(f"{getattr(books, part):,} {part}" for part in parts)
+        yield f"{books.flow}: {books.rows:,} rows = {told}"
+
+
+def told(findings: Sequence[Finding]) -> Iterator[str]:
+    """What is wrong, by name."""
+    for finding in findings[:SHOWN]:
+        yield f"WRONG  {finding}"
+    if len(findings) > SHOWN:
+        yield f"WRONG  and {len(findings) - SHOWN:,} more"
+
+
+def _again(evidence: Evidence, why: str) -> int:
+    return sum(len(names) for names in evidence.again.get(why, {}).values())
+
+
+def _most(evidence: Evidence, course: Course) -> str:
+    """The kill after which most was said again, beside what was in flight then."""
+    flights = {str(death.number): death.in_flight for death in course.deaths}
+    ended = evidence.again.get("client ended", {})
+    worst = max(ended, key=lambda number: len(ended[number]), default="")
+    in_flight = sum(flights.values())
+    most = f"; most after one kill: {len(ended[worst])} of {flights.get(worst, 0)}" if worst else ""
+    return f"of {in_flight:,} rows in flight at {len(flights)} kills{most}"

@@ -1,0 +1,118 @@
+"""What shop, case system and ledger say when everything has come to rest. Read as it is, judged elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.cli.selftesting.stage import FLOWS, SITE, Stage
+from connector.model import Row
+from connector.sandbox.client import Client
+from connector.store import Books, Store
+
+Document = Mapping[str, Any]
+
+ORDER = (
+    "order_no", "site_id", "status", "confirmation_status", "payment_status", "c_paymentError", "c_addressMismatch",
+    "c_fulfillmentStatus", "c_riskScore", "c_caseNumber", "c_caseStatus", "c_caseDecision",
+)  # fmt: skip
+RETURN = ("key_value_string", "site_id", "c_orderNo", "c_withinPolicy", "c_amount", "c_proofOfPurchase", "c_status")
+COMPLAINT = ("key_value_string", "site_id", "c_status", "c_outcome", "c_messages")
+REFUND = ("key_value_string", "site_id", "c_returnId", "c_amount", "c_status")
+ANSWER = ("key_value_string", "site_id", "c_complaintId", "c_text")
+CASE = (
+    "Id", "Commerce_Key__c", "CaseNumber", "Type", "Status", "IsClosed", "IsDeleted", "ClosedDate", "Resolution__c",
+    "Refund_Amount__c", "Risk_Score__c", "Payment_Status__c",
+)  # fmt: skip
+COMMENT = ("Id", "ParentId", "CommentBody", "IsPublished")
+NOTE = ("order_no", "subject")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the ledger, as far as it is compared."""
+
+    state: str
+    reason: str = ""
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A daemon that was killed: its number, and how many rows it had in hand."""
+
+    number: int
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Both systems' own state, and the ledger's."""
+
+    orders: Sequence[Document]
+    returns: Sequence[Document]
+    complaints: Sequence[Document]
+    refunds: Sequence[Document]
+    answers: Sequence[Document]
+    notes: Sequence[Document]
+    cases: Sequence[Document]
+    comments: Sequence[Document]
+    executed: Mapping[str, Document]
+    """What the shop's own code has paid, by the key of the request."""
+    refused: Sequence[str]
+    """Keys that came to it a second time."""
+    duplicates: Mapping[str, Mapping[str, int]]
+    again: Mapping[str, Mapping[str, Sequence[str]]]
+    books: Sequence[Books]
+    rows: Mapping[str, Mapping[str, Entry]]
+    """Flow → record key → row."""
+    deaths: Sequence[Death] = ()
+    attempts_burnt: int = 0
+    requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+def gathered(stage: Stage, deaths: Sequence[Death] = (), attempts_burnt: int = 0) -> Evidence:
+    """Ask both systems over the control port, and the ledger."""
+    ask = stage.control
+    refunds = ask.refunds()
+    with stage.ledger() as store:
+        books, rows = store.counts(), entries(store)
+    return Evidence(
+        orders=_here(_columns(ask, "orders", ORDER)),
+        returns=_here(_columns(ask, "ReturnRequest", RETURN)),
+        complaints=_here(_columns(ask, "Complaint", COMPLAINT)),
+        refunds=_columns(ask, "RefundRequest", REFUND),
+        answers=_columns(ask, "ComplaintMessage", ANSWER),
+        notes=_columns(ask, "notes", NOTE),
+        cases=_columns(ask, "cases", CASE),
+        comments=_columns(ask, "comments", COMMENT),
+        executed=refunds["executed"],
+        refused=refunds["refused"],
+        duplicates=ask.duplicates(),
+        again=ask.again(),
+        books=books,
+        rows=rows,
+        deaths=deaths,
+        attempts_burnt=attempts_burnt,
+        requests=ask.requests(),
+    )
+
+
+def entries(store: Store) -> dict[str, dict[str, Entry]]:
+    """Every row of the ledger, by flow and record."""
+    return {flow: {row.key: _entry(row) for row in store.rows(flow=flow, limit=10**9)} for flow in FLOWS}
+
+
+def _entry(row: Row) -> Entry:
+    main = next((line for line in row.lines if line.id == "main"), None)
+    return Entry(row.state, row.reason, None if main is None else main.target)
+
+
+def _columns(ask: Client, kind: str, names: Sequence[str]) -> list[Document]:
+    found = ask.columns(kind=kind, fields=list(names))
+    return [dict(zip(names, values, strict=True)) for values in found]
+
+
+def _here(documents: Sequence[Document]) -> list[Document]:
+    return [each for each in documents if each["site_id"] == SITE]

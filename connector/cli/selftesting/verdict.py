@@ -1,0 +1,266 @@
+"""The judge: compares commerce, cases and ledger, and names whatever is lost, twice, out of date or unexplained.
+
+What is to be found is said again here in plain Python, not asked of the mappings: a judge who uses the code that he judges
+finds nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from connector import keys
+from connector.cli.selftesting.evidence import Document, Evidence
+from connector.cli.selftesting.stage import SITE
+
+Sort = Literal["lost", "twice", "stale", "unexplained", "books", "repeated", "burnt"]
+
+ORDERS, RETURNS, COMPLAINTS = "orders-to-cases", "returns-to-cases", "complaints-to-cases"
+SHOWN = {"Release": "RELEASE", "Hold": "HOLD", "Cancel": "CANCEL"}
+MOVED = {
+    "Release": ("confirmation_status", ("confirmed",)),
+    "Hold": ("confirmation_status", ("not_confirmed",)),
+    "Cancel": ("status", ("cancelled", "failed")),
+}
+"""Decision about an order → what the order must show of it."""
+RETURNED = {"Refund": "APPROVED", "Exchange": "EXCHANGE", "Rejected": "REJECTED"}
+OUTCOME = {"Refund": "REFUND", "Exchange": "EXCHANGE", "Rejected": "REJECTED"}
+BY_A_PERSON = "deleted or merged by a person"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, and about which record."""
+
+    sort: Sort
+    what: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.sort}: {self.what}: {self.key}"
+
+
+def judged(evidence: Evidence) -> list[Finding]:
+    """Everything that is wrong; empty when all promises were kept."""
+    judge = _Judge(evidence)
+    return [
+        *judge.books(),
+        *judge.ledger(),
+        *judge.orders(),
+        *judge.returns(),
+        *judge.complaints(),
+        *judge.answers(),
+        *judge.twice(),
+        *judge.repeated(),
+    ]
+
+
+class _Judge:
+    def __init__(self, evidence: Evidence) -> None:
+        self.seen = evidence
+        self.live = {c["Commerce_Key__c"]: c for c in evidence.cases if c["Commerce_Key__c"] and not c["IsDeleted"]}
+        self.deleted = {c["Commerce_Key__c"] for c in evidence.cases if c["Commerce_Key__c"] and c["IsDeleted"]}
+        self.marks = Counter(mark(note["subject"] or "") for note in evidence.notes)
+        self.by_case: dict[str, list[Document]] = defaultdict(list)
+        for comment in evidence.comments:
+            self.by_case[comment["ParentId"]].append(comment)
+
+    # the ledger with itself, and with the cases
+    def books(self) -> Iterator[Finding]:
+        for books in self.seen.books:
+            if not books.balanced:
+                yield Finding("books", "the equations do not hold", books.flow)
+            if books.pending or books.open:
+                yield Finding("unexplained", f"{books.pending} rows are pending, {books.open} open", books.flow)
+            counted = Counter(entry.state for entry in self.seen.rows.get(books.flow, {}).values())
+            for state in ("done", "filtered", "foreign", "parked", "pending", "dropped"):
+                if counted[state] != getattr(books, state):
+                    what = f"the counter says {getattr(books, state)} {state}, the rows are {counted[state]}"
+                    yield Finding("books", what, books.flow)
+
+    def ledger(self) -> Iterator[Finding]:
+        known = {case["Id"] for case in self.seen.cases}
+        for flow, rows in self.seen.rows.items():
+            for key, entry in rows.items():
+                if entry.state == "parked" and BY_A_PERSON not in entry.reason:
+                    yield Finding("unexplained", f"{flow} parked it: {entry.reason}", key)
+                made = flow in (ORDERS, RETURNS, COMPLAINTS) and entry.state == "done"
+                if made and entry.target not in known:
+                    yield Finding("lost", f"{flow} calls it done, and its case is not there", key)
+
+    def _case(self, flow: str, key: str) -> tuple[Document | None, list[Finding]]:
+        """The live case of a record that needs one; findings if it is not there and nobody deleted it."""
+        ours = keys.make(flow, SITE, key)
+        case = self.live.get(ours)
+        if case is not None or ours in self.deleted:
+            return case, []
+        row = self.seen.rows.get(flow, {}).get(key)
+        why = "the ledger has never seen it" if row is None else f"the ledger says {row.state} {row.reason}".rstrip()
+        return None, [Finding("lost", f"no case of {flow} ({why})", key)]
+
+    # record by record
+    def orders(self) -> Iterator[Finding]:
+        read = self.seen.rows.get(ORDERS, {})
+        for order in self.seen.orders:
+            number = order["order_no"]
+            if number not in read:
+                yield Finding("lost", "an order that was never read", number)
+            if not _needs_a_person(order):
+                continue
+            case, findings = self._case(ORDERS, number)
+            yield from findings
+            if case is not None:
+                yield from self._order(order, case)
+
+    def _order(self, order: Document, case: Document) -> Iterator[Finding]:
+        number, decision = order["order_no"], case["Resolution__c"] if case["IsClosed"] else None
+        if _number(case["Risk_Score__c"]) != _number(order["c_riskScore"]):
+            yield Finding("stale", "the case shows an older risk score than the order has", number)
+        if case["Payment_Status__c"] != order["payment_status"]:
+            yield Finding("stale", "the case shows an older payment status than the order has", number)
+        if order["c_caseNumber"] != case["CaseNumber"]:
+            yield Finding("lost", "the order does not show its case", number)
+        elif order["c_caseStatus"] != case["Status"]:
+            yield Finding("stale", f"the order shows {order['c_caseStatus']}, the case is {case['Status']}", number)
+        if order["c_caseDecision"] != SHOWN.get(decision or ""):
+            yield Finding("lost", f"the decision {decision} is not shown on the order", number)
+        if decision:
+            name, values = MOVED[decision]
+            if order[name] not in values:
+                yield Finding("lost", f"the decision {decision} was not carried out on the order", number)
+            yield from self._note("cases-to-orders", number, "decision", case, number)
+
+    def _note(self, flow: str, key: str, line: str, case: Document, number: str) -> Iterator[Finding]:
+        wanted = keys.make(flow, SITE, key, line, f"decided-{_instant(case['ClosedDate'])}")
+        if self.marks[wanted] == 0:
+            yield Finding("lost", f"the note about {key} is not on the order", number)
+
+    def returns(self) -> Iterator[Finding]:
+        asked = defaultdict(list)
+        for refund in self.seen.refunds:
+            asked[refund["c_returnId"]].append(refund)
+        for each in self.seen.returns:
+            key = each["key_value_string"]
+            if each["c_withinPolicy"] and (each["c_amount"] or 0) < 500 and each["c_proofOfPurchase"]:
+                continue
+            case, findings = self._case(RETURNS, key)
+            yield from findings
+            if case is None or not case["IsClosed"]:
+                continue
+            if each["c_status"] != RETURNED.get(case["Resolution__c"] or ""):
+                yield Finding("lost", f"the decision {case['Resolution__c']} is not on the return", key)
+            yield from self._note("cases-to-returns", key, "note", case, each["c_orderNo"])
+            if case["Resolution__c"] == "Refund":
+                yield from self._refund(key, asked[key], case)
+
+    def _refund(self, key: str, asked: Sequence[Document], case: Document) -> Iterator[Finding]:
+        if not asked:
+            yield Finding("lost", "the refund was never requested", key)
+            return
+        paid = self.seen.executed.get(asked[0]["key_value_string"])
+        if paid is None:
+            yield Finding("lost", "the refund was requested and never executed", key)
+        elif _number(paid["c_amount"]) != _number(case["Refund_Amount__c"]):
+            yield Finding("stale", "another amount was refunded than the agent decided", key)
+
+    def complaints(self) -> Iterator[Finding]:
+        for each in self.seen.complaints:
+            key = each["key_value_string"]
+            case, findings = self._case(COMPLAINTS, key)
+            yield from findings
+            if case is None:
+                continue
+            if case["IsClosed"] and each["c_outcome"] != OUTCOME.get(case["Resolution__c"] or ""):
+                yield Finding("lost", f"the outcome {case['Resolution__c']} is not on the complaint", key)
+            yield from self._messages(key, json.loads(each["c_messages"] or "[]"), case)
+
+    def _messages(self, key: str, messages: Sequence[Document], case: Document) -> Iterator[Finding]:
+        """Each message is one comment of the case, in the order in which they were written."""
+        wanted = [keys.make(COMPLAINTS, SITE, key, "messages", m["id"]) for m in messages if m.get("text")]
+        found = [mark(c["CommentBody"] or "") for c in self.by_case[case["Id"]]]
+        ours = [one for one in found if one in set(wanted)]
+        for one in wanted:
+            if one not in ours:
+                yield Finding("lost", "a message of the customer is no comment of the case", one)
+        first = list(dict.fromkeys(ours))
+        if first != [one for one in wanted if one in ours]:
+            yield Finding("stale", "the comments stand in another order than the messages", key)
+
+    def answers(self) -> Iterator[Finding]:
+        """Each public comment of an agent is one message in the shop, and nothing else is."""
+        complaints = {c["Id"]: c["Commerce_Key__c"] for c in self.live.values() if c["Type"] == "Complaint"}
+        ours = f"[{COMPLAINTS}:"
+        wanted = Counter(
+            c["CommentBody"]
+            for c in self.seen.comments
+            if c["ParentId"] in complaints and c["IsPublished"] and ours not in (c["CommentBody"] or "")
+        )
+        there = Counter(answer["c_text"] for answer in self.seen.answers)
+        for text, number in wanted.items():
+            if there[text] < number:
+                yield Finding("lost", "an answer of an agent is not in the shop", text)
+        for text, number in there.items():
+            if number > wanted[text]:
+                what = "our own comment came back as an answer" if ours in text else "an answer is in the shop twice"
+                yield Finding("twice", what, text)
+
+    # both systems by themselves
+    def twice(self) -> Iterator[Finding]:
+        what = {
+            "cases": "a case", "created": "a case that was created again", "notes": "a note", "comments": "a comment",
+            "refunds": "a refund request",
+        }  # fmt: skip
+        for kind, found in self.seen.duplicates.items():
+            for key in found:
+                if kind != "comments" or mark(key).startswith(f"{COMPLAINTS}:"):  # people may say the same thing twice
+                    yield Finding("twice", what[kind], key)
+        for key in self.seen.refused:
+            yield Finding("twice", "a refund that was asked for again", key)
+
+    def repeated(self) -> Iterator[Finding]:
+        """After a kill no more is said again than was in flight, and without a cause nothing."""
+        deaths = {str(death.number): death.in_flight for death in self.seen.deaths}
+        for number, names in self.seen.again.get("client ended", {}).items():
+            records = {record_of(name) for name in names}
+            if len(records) > deaths.get(number, 0):
+                what = f"writes of {len(records)} records were repeated, {deaths.get(number, 0)} rows were in flight"
+                yield Finding("repeated", what, f"kill {number}")
+        if self.seen.attempts_burnt:
+            yield Finding(
+                "burnt", f"{self.seen.attempts_burnt} attempts were counted while a system was away", "outages"
+            )
+
+
+def mark(text: str) -> str:
+    """Our key at the end of a note's subject or a comment."""
+    text = text.rstrip()
+    begin = text.rfind("[")
+    return text[begin + 1 : -1] if text.endswith("]") and begin >= 0 else ""
+
+
+def record_of(name: str) -> str:
+    """The record whose row wrote an object that the journal names: a row may write several."""
+    ours = keys.parse(name.rpartition("/")[2])
+    if ours is None:
+        return name
+    return f"{ours.flow}/{ours.record}/{ours.line_key}" if ours.line_key else f"{ours.flow}/{ours.record}"
+
+
+def _needs_a_person(order: Document) -> bool:
+    """As orders were made: what people decide about them moves their status, so it is not asked for."""
+    unpaid = order["payment_status"] == "not_paid" and order["c_paymentError"]
+    late = order["c_fulfillmentStatus"] in ("PARTIAL", "DELAYED", "NO_CONFIRMATION")
+    return bool(unpaid or order["c_addressMismatch"] or late)
+
+
+def _number(value: object) -> float | None:
+    return None if value is None else float(str(value))
+
+
+def _instant(stamp: str) -> str:
+    """`2026-11-20T10:15:30.000+0000` as the mappings write it."""
+    return datetime.fromisoformat(stamp.replace("+0000", "+00:00")).strftime("%Y-%m-%dT%H:%M:%S.000Z")
