@@ -48,7 +48,8 @@ class Spent:
         """Our calls of the last 24 hours. The server's count of our app wins where it tells one."""
         if self.usage is not None and self.usage.app is not None and fresh(self.usage, now):
             return self.usage.app
-        return sum(calls for at, calls in self.slots.items() if in_day(at, slot(now)))
+        here = slot(now)
+        return sum(calls for at, calls in self.slots.items() if in_day(at, here))
 
     def and_now(self, calls: int, usage: Usage | None, now: datetime) -> Spent:
         """The same with calls of this moment, and the server's count as heard last."""
