@@ -1,0 +1,183 @@
+"""The nouns of a ledger: what is leased, what was taken in, what became of it, and what people are told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from connector.model import Line, Record
+
+LeaseToken = str
+GoOn = Callable[[], bool]
+"""Asked between two transactions of upkeep, with nothing held: it may wait, and says whether to go on."""
+
+
+@dataclass(slots=True)
+class Leased:
+    """A row held by us until `until`, with what mapping it needs. `record` is None when it is no longer stored."""
+
+    row: int
+    rev: int
+    site: str
+    key: str
+    record: Record | None
+    fields: frozenset[str] | None
+    """The selection under which `record` was read; None: everything."""
+    attempts: int
+    entered: bool
+    uncertain: datetime | None
+    first_seen: datetime
+    last_seen: datetime
+    """When this version came."""
+    lines: dict[tuple[str, str], Line] = field(default_factory=dict)
+    was: Literal["", "done", "filtered"] = ""
+    """What it was settled as, if `remap` put it back since."""
+
+
+@dataclass(slots=True)
+class Ingested:
+    """What a page did to the ledger. `leased` are the changed rows if a lease was asked for."""
+
+    read: int
+    repeated: int
+    changed: int
+    token: LeaseToken | None
+    leased: list[Leased]
+
+
+@dataclass(slots=True)
+class LineSettle:
+    """A line's new truth, whole: `digests` are all that the line keeps (the caller merged the old ones)."""
+
+    id: str
+    key: str
+    stream: str
+    state: Literal["owed", "sent", "rejected"]
+    target: str | None = None
+    digests: Mapping[bytes, bytes] | None = None
+    uncertain: datetime | None = None
+    reason: str = ""
+    field: str = ""
+    remedy: str = ""
+    gone: bool = False
+    """A person deleted the object of ours that it writes to."""
+    code: str = ""
+    """The system's own, of the fault that `reason` tells."""
+    failed: str = ""
+    """The class of the fault, where it was tried and failed: remembered as an attempt."""
+    history: bytes = b""
+    """What the loop breaker remembers, whole."""
+    fight: Mapping[str, tuple[Any, Any]] | None = None
+    """What was sent of a field that goes back and forth, and what is not sent any more; None leaves what is known of either."""
+    answered: bool = False
+    """It was sent in this delivery although it is owed once more."""
+
+
+@dataclass(slots=True)
+class Settle:
+    """A leased row's outcome. `state` pending: again at `due`. `created`: new remote objects made (the brake counts them).
+
+    `attempts`: the new count. `uncertain` stays on the row while the outcome of a whole lease is unknown.
+    """
+
+    row: int
+    rev: int
+    state: Literal["pending", "done", "filtered", "parked", "foreign"]
+    due: datetime | None = None
+    attempts: int = 0
+    route: str = ""
+    entered: bool = False
+    reason: str = ""
+    field: str = ""
+    remedy: str = ""
+    uncertain: datetime | None = None
+    lines: Sequence[LineSettle] = ()
+    created: int = 0
+    keep_record: bool = True
+
+
+@dataclass(slots=True)
+class Moved:
+    """What a settle did: rows settled, and rows whose lease or rev had passed to somebody else (nothing of the row's
+    state was written for these; what was sent is recorded on their lines if the lease was still ours)."""
+
+    settled: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """A flow's counters. Both equations hold in every committed state:
+
+    rows = done + filtered + foreign + parked + pending + dropped
+    read = repeated + superseded + settled + open
+    """
+
+    flow: str
+    rows: int
+    done: int
+    filtered: int
+    foreign: int
+    parked: int
+    pending: int
+    dropped: int
+    read: int
+    repeated: int
+    superseded: int
+    settled: int
+    open: int
+
+    @property
+    def balanced(self) -> bool:
+        return (
+            self.rows == self.done + self.filtered + self.foreign + self.parked + self.pending + self.dropped
+            and self.read == self.repeated + self.superseded + self.settled + self.open
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Rows of one flow that wait for the same thing; `remedy` and `keys` (at most three) are those of the longest waiting.
+    `oldest`: since when that one has been pending; of parked ones, when its version came; `newest`: the same of the latest."""
+
+    state: Literal["parked", "dropped", "pending"]
+    flow: str
+    reason: str
+    field: str
+    remedy: str
+    rows: int
+    keys: Sequence[str]
+    oldest: datetime
+    newest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How large a ledger is, in bytes: the whole, the part of it that is free for what comes, the log of what was written last.
+
+    `rekeying`: stored records may still be under another key than the configured one, or under none. `remnants`: of some that
+    were encrypted afterwards, copies may be left in unused space. `readable`: other users than its owner may read its files.
+    """
+
+    total: int
+    free: int
+    log: int
+    rows: int
+    records: int
+    encrypted: bool = False
+    rekeying: bool = False
+    remnants: bool = False
+    readable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rekeyed:
+    """Stored records that came under the configured key, those forgotten because no key opens them, and how many keys are
+    no longer needed since. `left`: it is not finished."""
+
+    records: int = 0
+    forgotten: int = 0
+    retired: int = 0
+    left: bool = False
