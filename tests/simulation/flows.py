@@ -110,7 +110,7 @@ def flows(
         name: Flow(
             name, name, *ENDS[name], _compiled(name),
             brake=None if name in ANSWERS else brake, lease=lease, concurrency=concurrency, overlap=overlap,
-            answers=ANSWERS.get(name),
+            answers=ANSWERS.get(name), flips=None,
         )
         for name in names
     }  # fmt: skip

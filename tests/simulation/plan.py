@@ -126,8 +126,10 @@ def plan_of(seed: int) -> Plan:
     faults: list[Fault] = _meetings(rng, acts, happens, places) if rng.random() < 0.5 else []
     faults += _faults(rng, choice, acts, happens, places) if rng.random() < 0.85 else []
     acts += _afterwards(rng, acts, faults)
-    if theme in ("nulls", "once"):
+    if theme in ("nulls", "once", "hands"):
         more_acts, more_faults = _unread_and_changed(Random(seed ^ 0x5EED), theme, length)
+        if any(fault.place.startswith("shop.requests") for fault in more_faults):
+            settings["lag"] = 90.0
         acts, faults = [*acts, *more_acts], [*faults, *more_faults]
     acts = sorted(acts, key=lambda act: act.at)
     outages = _outages(rng, length) if rng.random() < 0.25 else []
@@ -252,6 +254,12 @@ def _unread_and_changed(rng: Random, theme: str, length: float) -> tuple[list[Ac
     faults: list[Fault] = []
     for _ in range(rng.choice((1, 2, 3))):
         at, (what, *_), (place, *_) = rng.uniform(50, length), *THEMES[theme]
+        if theme == "hands":  # between the look and the write
+            acts.append(Act(at, what, 0, rng.random()))
+            faults.append(Fault(f"{place} before", at, f"{MEANWHILE}case take", rng.random()))
+            continue
+        if theme == "once" and rng.random() < 0.6:
+            what, place = "case close and refund", "shop.requests.create"
         kind = rng.choice(("lost", "lost", "late", "part unclear", "crash"))
         faults.append(Fault(f"{place} after" if kind == "crash" else place, at, kind, rng.random()))
         acts += [Act(at - 0.1, what, 0, rng.random()), Act(at + rng.uniform(8, 45), what, 0, rng.random())]
