@@ -13,7 +13,6 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import orjson
 
-
 PATIENCE = 600.0
 """Seconds for one control verb: a hundred thousand documents take their time on a busy machine."""
 
