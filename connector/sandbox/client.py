@@ -13,6 +13,9 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import orjson
 
+PATIENCE = 600.0
+"""Seconds for one control verb: a hundred thousand documents take their time on a busy machine."""
+
 
 class Refused(ValueError):
     """The sandbox did not take a control verb; the text says why."""
@@ -31,7 +34,7 @@ class Client:
         target = f"{self.url}/{verb}"
         request = Request(target, data=orjson.dumps(arguments), method="POST")  # noqa: S310 - checked in __init__
         try:
-            with self._opener.open(request, timeout=60) as reply:
+            with self._opener.open(request, timeout=PATIENCE) as reply:
                 return orjson.loads(reply.read())
         except HTTPError as error:
             with error:

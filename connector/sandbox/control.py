@@ -147,8 +147,11 @@ class Control:
         documents: Iterable[dict[str, Any]]
         if kind in ("cases", "comments"):
             documents = (row.values for row in (self.world.org.cases if kind == "cases" else self.world.org.comments))
+        elif kind == "orders":  # one after the other: all of them decoded at once would fill the memory
+            sites = self.world.shop.orders.sites.values()
+            documents = (doc.document() for docs in sites for doc in docs.docs.values() if doc.body is not None)
         else:
-            documents = {"orders": self.orders, "notes": self.notes}.get(kind, lambda: self.objects(kind))()
+            documents = self.notes() if kind == "notes" else self.objects(kind)
         return [[document.get(name) for name in fields] for document in documents]
 
     def place_order(self, site: str = "RefArch", exception: bool | None = True, **changes: Any) -> dict[str, Any]:
