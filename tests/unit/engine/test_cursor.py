@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -191,3 +193,25 @@ def test_a_sweep_fetches_what_is_unknown_or_newer_and_what_shows_no_stamp() -> N
         "newer", "none", "was", "unknown",
     ]  # fmt: skip
     assert surfaced([Record("newer", {}, old, "s")], {("s", "newer"): new}) == []
+
+
+def test_a_page_that_the_ledger_takes_in_part_moves_no_cursor(world: World) -> None:
+    world.order("0001")
+    world.tick()
+    cursor = world.store.cursor(ORDERS)
+    world.clock.forward(minutes=5)
+    world.order("0002")
+    world.order("0003")
+    with closing(sqlite3.connect(world.folder / "ledger.db")) as db:
+        db.execute(
+            """CREATE TRIGGER full BEFORE INSERT ON record WHEN NEW."row" = 3 BEGIN SELECT RAISE(ABORT, 'no room'); END"""
+        )
+    with pytest.raises(sqlite3.IntegrityError, match="no room"):
+        world.engine.run_pass(ORDERS)
+    assert (world.store.cursor(ORDERS), set(world.states())) == (cursor, {"0001"})
+
+    with closing(sqlite3.connect(world.folder / "ledger.db")) as db:
+        db.execute("DROP TRIGGER full")
+    world.restart()
+    world.tick()
+    assert set(world.cases()) == {"0001", "0002", "0003"}
