@@ -245,18 +245,21 @@ def test_a_lost_ledger_is_reconciled_without_a_second_case(shop: Process, tmp_pa
     assert run(folder, "sync").code == 0
     some = sorted(cases)
     control.agent_delete(case=cases[some[0]]["Id"])
-    control.agent_edit(case=cases[some[1]]["Id"], fields={"Subject": "typed over"})
-    wait_until(lambda: run(folder, "sync").code == 0 and run(folder, "reconcile", "orders-to-cases").code == 1)
+    control.agent_edit(case=cases[some[1]]["Id"], fields={"Subject": "typed over", "Order_Status__c": "over"})
+    looked = run(folder, "reconcile", "orders-to-cases")
+    assert looked.code == 1, looked.said
     found = json.loads(run(folder, "reconcile", "orders-to-cases", "--apply", "--recreate", "--format", "json").out)
-    assert sorted((each["kind"], each["told"]) for each in found["differences"])[0] == ("differs", "Subject")
+    assert sorted((each["kind"], each["told"]) for each in found["differences"])[0] == ("differs", "Order_Status__c")
     assert {each["kind"] for each in found["differences"]} == {"differs", "gone"}
     assert (found["repairs"], found["queued"]) == (2, 2)
     assert run(folder, "sync").code == 0
     now = {case["Commerce_Key__c"]: case for case in control.cases()}
-    assert now[some[1]]["Subject"] == cases[some[1]]["Subject"]
+    assert now[some[1]]["Order_Status__c"] == cases[some[1]]["Order_Status__c"]
+    assert now[some[1]]["Subject"] == "typed over", "until-claimed: what people moved is theirs"
     assert now[some[0]]["Id"] != cases[some[0]]["Id"]
     assert len(now) == len(cases) == len(control.cases())
-    assert not any(control.duplicates().values())
+    twice = control.duplicates()
+    assert (twice["cases"], twice["created"]) == ({}, {some[0]: 2}), "made twice because a person deleted one and asked"
     assert [what for what, _ in audit(folder)] == ["reconcile", "reconcile"]
 
 
