@@ -16,6 +16,7 @@ from connector.model import Cursor, Page, Record, Row, RowState
 from connector.store import Books, Cause, Ingested, Leased, LeaseToken, Moved, Settle
 from connector.store import sqlite_schema as schema
 from connector.store.sqlite_budget import BudgetBook
+from connector.store.sqlite_clock import PutBack
 from connector.store.sqlite_desk import CAUSED, Desk
 from connector.store.sqlite_hand import Choice, audited, drop_rows, replay_rows
 from connector.store.sqlite_ingest import Intake, add_to_books, ingest_page
@@ -24,17 +25,6 @@ from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
 
 _RUNNER_BYTE = 0
-_APART = 60.0
-"""Seconds by which clocks may differ without anybody having put one back."""
-_PUT_BACK = (
-    'UPDATE line SET uncertain=:now WHERE uncertain>:now AND "row" IN (SELECT id FROM "row" WHERE flow=:flow AND state=0)',
-    'UPDATE "row" SET uncertain=:now WHERE flow=:flow AND state=0 AND uncertain>:now',
-    'UPDATE "row" SET due=:now WHERE flow=:flow AND state=0 AND due>:now',
-    "INSERT INTO created SELECT flow, :minute, sum(n) FROM created WHERE flow=:flow AND minute>:minute AND minute>:hour "
-    "GROUP BY flow ON CONFLICT (flow, minute) DO UPDATE SET n=n+excluded.n",
-    "DELETE FROM created WHERE flow=:flow AND minute>:minute",
-)
-"""What lies ahead is now; new objects of the last hour before the clock was put back were made just now."""
 
 
 def _record(
@@ -59,7 +49,7 @@ def _record(
     )
 
 
-class SqliteStore(Desk, BudgetBook):
+class SqliteStore(Desk, BudgetBook, PutBack):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
 
     def __init__(self, path: Path) -> None:
@@ -97,19 +87,6 @@ class SqliteStore(Desk, BudgetBook):
         with self._read() as db:
             found = db.execute("SELECT cursor FROM flow WHERE name=?", (flow,)).fetchone()
         return shown(found[0]) if found else None
-
-    def put_back(self, flow: str, now: datetime) -> float:
-        at, number = now.timestamp(), self._prepare(flow)
-        with self._read() as db:
-            last = db.execute("SELECT cursor_at FROM flow WHERE id=?", (number,)).fetchone()[0]
-        if last is None or last - at <= _APART:
-            return 0.0
-        with self._write() as db:
-            db.execute("UPDATE flow SET cursor_at=? WHERE id=?", (at, number))
-            given = {"now": at, "flow": number, "minute": int(at // 60), "hour": int(last // 60) - 60}
-            for statement in _PUT_BACK:
-                db.execute(statement, given)
-        return float(last - at)
 
     # -- ingest --------------------------------------------------------------------------------------------------------
 
