@@ -88,7 +88,7 @@ def ledger(config: Config) -> Iterator[Store]:
     """The ledger alone, for commands that need no remote system."""
     from connector.store import open_store
 
-    store = open_store(config.store, base=config.folder)
+    store = open_store(config.store, base=config.folder, keys=config.record_keys)
     try:
         yield store
     finally:

@@ -20,6 +20,7 @@ from connector.store.sqlite_attempts import attempts_of
 from connector.store.sqlite_backfill import Backfills, move_backfill
 from connector.store.sqlite_backup import Copying
 from connector.store.sqlite_budget import BudgetBook
+from connector.store.sqlite_clock import PutBack
 from connector.store.sqlite_cursors import Cursors
 from connector.store.sqlite_desk import CAUSED, Desk
 from connector.store.sqlite_doubt import Doubts
@@ -66,7 +67,7 @@ def _record(
     )
 
 
-class SqliteStore(Cursors, Desk, Doubts, BudgetBook, Upkeep, Backfills, Mending, Forgetting, Copying):
+class SqliteStore(Cursors, PutBack, Desk, Doubts, BudgetBook, Upkeep, Backfills, Mending, Forgetting, Copying):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
 
     def __init__(self, path: Path, keys: RecordKeys | None = None) -> None:

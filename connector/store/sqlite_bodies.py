@@ -63,7 +63,7 @@ class Bodies:
     def plain(self, db: sqlite3.Connection, row: int, body: bytes) -> bytes | None:
         """The document of a row as it was given; None when it was damaged, or put there from another row: it is fetched again.
         LedgerError when its key is not configured."""
-        if body[:1] != MARKED:
+        if not isinstance(body, bytes) or body[:1] != MARKED:  # of a damaged page SQLite gives whatever it finds there
             return body
         number = number_of(body)
         key = self._known.get(number)

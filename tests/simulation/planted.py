@@ -31,11 +31,9 @@ BUGS: tuple[Planted, ...] = (
          "SELECT id, rev FROM \"row\" WHERE token=? AND id IN ({marks(len(part))})',\n                (token, *part),",
          "SELECT id, rev FROM \"row\" WHERE state=0 AND id IN ({marks(len(part))})',\n                (*part,),"),
     _one("cursor saved before its page", "store/sqlite.py",
-         "            done = ingest_page(self._words, db, intake, page.records)\n"
+         "            done = ingest_page(self._words, db, intake, page.records)\n",
          "            if move and page.cursor is not None:\n"
-         '                db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (bound(page.cursor), at, number))\n',
-         "            if move and page.cursor is not None:\n"
-         '                db.execute("UPDATE flow SET cursor=?, cursor_at=? WHERE id=?", (bound(page.cursor), at, number))\n'
+         '                db.execute(_MOVE, {"cursor": bound(page.cursor), "at": at, "flow": owner})\n'
          "        with self._write() as db:\n"
          "            done = ingest_page(self._words, db, intake, page.records)\n"),
     _one("cursor saved without its page when the destination is down", "store/sqlite.py",

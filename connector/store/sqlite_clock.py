@@ -1,0 +1,36 @@
+"""What a clock that ran ahead has left in the SQLite ledger, set right when it has been put back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from connector.store.sqlite_file import LedgerFile
+
+_APART = 60.0
+"""Seconds by which clocks may differ without anybody having put one back."""
+_PUT_BACK = (
+    'UPDATE line SET uncertain=:now WHERE uncertain>:now AND "row" IN (SELECT id FROM "row" WHERE flow=:flow AND state=0)',
+    'UPDATE "row" SET uncertain=:now WHERE flow=:flow AND state=0 AND uncertain>:now',
+    'UPDATE "row" SET due=:now WHERE flow=:flow AND state=0 AND due>:now',
+    "INSERT INTO created SELECT flow, :minute, sum(n) FROM created WHERE flow=:flow AND minute>:minute AND minute>:hour "
+    "GROUP BY flow ON CONFLICT (flow, minute) DO UPDATE SET n=n+excluded.n",
+    "DELETE FROM created WHERE flow=:flow AND minute>:minute",
+)
+"""What lies ahead is now; new objects of the last hour before the clock was put back were made just now."""
+
+
+class PutBack(LedgerFile):
+    """Part of SqliteStore."""
+
+    def put_back(self, flow: str, now: datetime) -> float:
+        at, number = now.timestamp(), self._prepare(flow)
+        with self._read() as db:
+            last = db.execute("SELECT cursor_at FROM flow WHERE id=?", (number,)).fetchone()[0]
+        if last is None or last - at <= _APART:
+            return 0.0
+        with self._write() as db:
+            db.execute("UPDATE flow SET cursor_at=? WHERE id=?", (at, number))
+            given = {"now": at, "flow": number, "minute": int(at // 60), "hour": int(last // 60) - 60}
+            for statement in _PUT_BACK:
+                db.execute(statement, given)
+        return float(last - at)
