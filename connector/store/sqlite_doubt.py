@@ -12,11 +12,12 @@ from connector.store.sqlite_values import at_time, bound, marks
 
 _DOUBT = (
     'SELECT "row".id AS id, "row".flow AS flow, line.uncertain AS since FROM line INDEXED BY line_uncertain '
-    'JOIN "row" ON "row".id=line."row" WHERE line.uncertain IS NOT NULL AND "row".state IN (0, 3) '
+    'JOIN "row" ON "row".id=line."row" WHERE line.uncertain IS NOT NULL AND line.state<>1 AND "row".state IN (0, 3) '
     'UNION ALL SELECT id, flow, uncertain FROM "row" INDEXED BY row_uncertain WHERE state=0 AND uncertain IS NOT NULL '
     'AND NOT EXISTS (SELECT 1 FROM line WHERE line."row"="row".id AND sent_at >= "row".uncertain)'
 )
-"""Lines of rows that are not settled or parked; and rows whose delivery was cut off and that were not sent since."""
+"""Lines of rows that are not settled or parked, but those that were answered since (what was lost may still arrive, and nothing
+is to be done about it); and rows whose delivery was cut off and that were not sent since."""
 DOUBTED = f"SELECT name, count(DISTINCT doubt.id), min(since) FROM ({_DOUBT}) AS doubt JOIN flow ON flow.id=flow GROUP BY flow"
 DOUBTS = f"SELECT id FROM ({_DOUBT}) AS doubt WHERE {{}} GROUP BY id ORDER BY min(since), id LIMIT ?"
 
