@@ -96,8 +96,8 @@ class Health:
         if since:
             kind, _, name = scope.partition(":")
             event = "connection_up" if kind == "connection" else "flow_resumed"
+            self._store.health(scope, "ok", now)  # first: who hears of it may ask other processes at once
             self._tell(event, **{kind: name}, down_s=round((now - since).total_seconds(), 1))
-            self._store.health(scope, "ok", now)
 
     def failed_again(self, scope: str) -> bool:
         """Note an unclear failure (Transient for a whole call); true when it is the second in a row with no success between."""
