@@ -59,7 +59,7 @@ def command(session: Session, form: Literal["text", "json"], in_doubt: bool) -> 
 
     Reads the ledger only: it works beside a running daemon and touches no network. Exits with 0 when all is well; with 1 when
     something is parked, a flow waits for an administrator, or books do not balance, which must never be; with 3 when a remote
-    system is known not to work. With --uncertain always with 0: what is in doubt clears up by itself.
+    system is known not to work. With --uncertain always with 0.
 
     \b
     Example:
