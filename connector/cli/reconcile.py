@@ -137,8 +137,8 @@ def _shown(found: Reconciled) -> Iterator[str]:
     calls = ", ".join(f"{count} {name}" for name, count in found.calls.items())
     so_far = "" if found.problem is None else "cut off after "
     yield (
-        f"{found.flow}: {so_far}{found.records:,} records of the source, {found.rows:,} rows, {plural(found.objects, 'object')} with our "
-        f"keys; calls: {calls}"
+        f"{found.flow}: {so_far}{found.records:,} records of the source, {found.rows:,} rows, "
+        f"{plural(found.objects, 'object')} with our keys; calls: {calls}"
     )
     yield f"  {found.same:,} the same on both sides"
     for why, count in sorted(found.left.items()):
