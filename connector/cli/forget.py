@@ -41,7 +41,7 @@ class Belonging:
 )
 @with_config
 def command(session: Session, keys: tuple[str, ...], dry_run: bool) -> int:
-    """Erase a customer's record from the ledger: its rows in all flows, what they wrote and read back, stored documents, reasons,
+    """Erase a customer's record from the ledger: its rows in all flows, what they wrote and read back, stored records, reasons,
     digests, and its name in the audit and in what is said of other records. There is no way back.
 
     KEY is what `connector explain` takes: an order or return number, a case's Id, our key. Erased is also what was read back of
