@@ -79,7 +79,7 @@ def command_page() -> str:
         "# Commands\n",
         "Written by `make docs` from the commands' own `--help`. `connector --config PATH` or `CONNECTOR_CONFIG` names the",
         "configuration; the default is `config.yaml` in the working folder.\n",
-        "| exit code | meaning |\n|---|---|\n| 0 | all well |\n| 1 | something was parked or failed in this pass |",
+        "| exit code | meaning |\n|---|---|\n| 0 | all well |\n| 1 | something was parked, failed, differs or was not found |",
         "| 2 | our files or the command are wrong |\n| 3 | a remote system could not be reached |\n",
     ]
     for name, command in commands():

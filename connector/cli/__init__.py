@@ -1,7 +1,7 @@
 """The command `connector`: one command a function, errors in words, exit codes as a promise.
 
-0 all well · 1 something was parked or failed in this pass · 2 our files or the command are wrong · 3 a remote system could
-not be reached.
+0 all well · 1 something was parked, failed, differs or was not found · 2 our files or the command are wrong · 3 a remote
+system could not be reached.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from connector.cli.root import Session, with_config
-from connector.cli.table import text
+from connector.cli.table import plural, text
 from connector.visible import visible
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def explained(row: Row, config: Config) -> Iterable[str]:
         yield f"  to do: change what the reason names, then `connector parked retry --key {row.key}`"
     if row.state == "pending":
         held = f", held by a worker until {text(row.leased_until)}" if row.leased_until else ""
-        yield f"  {row.attempts} attempts so far, due {text(row.due)}{held}"
+        yield f"  {plural(row.attempts, 'attempt')} so far, due {text(row.due)}{held}"
     for line in _in_order(row.lines, flow):
         yield from _line(line, _our_key(row, line, flow), known=(row.reason, row.field, row.remedy))
     if row.state not in ("filtered", "foreign"):
@@ -168,4 +168,4 @@ def _line(line: Line, our_key: str, *, known: tuple[str, str, str]) -> Iterable[
     if line.forgotten:
         yield f"    made anew by hand, in place of {', '.join(line.forgotten)}"
     if line.uncertain:
-        yield f"    uncertain since {text(line.uncertain)}: it is looked up before anything is repeated"
+        yield f"    uncertain since {text(line.uncertain)}: nothing is made twice of it (how: connector status --uncertain)"

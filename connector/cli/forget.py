@@ -41,12 +41,13 @@ class Belonging:
 )
 @with_config
 def command(session: Session, keys: tuple[str, ...], dry_run: bool) -> int:
-    """Erase a customer's record from the ledger: its rows in all flows, what they wrote and read back, stored documents, reasons,
+    """Erase a customer's record from the ledger: its rows in all flows, what they wrote and read back, stored records, reasons,
     digests, and its name in the audit and in what is said of other records. There is no way back.
 
     KEY is what `connector explain` takes: an order or return number, a case's Id, our key. Erased is also what was read back of
     it (its cases, their comments); a return of an order is a record of its own. The ledger's file is written anew, so that no
-    remnant stays in it. A keyed digest of the key stays, so that reading the record again makes no new case.
+    remnant stays in it. A keyed digest of the key stays, so that reading the record again makes no new case. If one KEY is not
+    known, nothing is changed: a mistyped one would be passed over for ever.
 
     Works while the daemon runs: it waits until passes of these flows have ended. The remote systems are not touched.
 
@@ -60,9 +61,13 @@ def command(session: Session, keys: tuple[str, ...], dry_run: bool) -> int:
 
     config = session.load()
     with assembled(config, tell=session.tell(config, level="warning")) as assembly:
+        if missing := unknown(assembly, keys):
+            click.echo(f"{', '.join(missing)}: no flow has read such a record; nothing was changed", err=True)
+            return 1
         found = belonging(assembly, keys)
         if not found.rows:
-            return _unknown(assembly, keys, dry_run=dry_run)
+            click.echo(f"{', '.join(keys)}: forgotten already")
+            return 0 if dry_run else _scrubbed(assembly)
         if dry_run:
             _show(assembly, found, "would be erased; nothing was changed")
             return 0
@@ -80,6 +85,12 @@ def command(session: Session, keys: tuple[str, ...], dry_run: bool) -> int:
                 f"its name was taken out of {plural(erased.texts, 'text')} and {erased.entries} of the audit's entries"
             )
         return _scrubbed(assembly)
+
+
+def unknown(assembly: Assembly, keys: Sequence[str]) -> list[str]:
+    """Names of nothing. Not one record is erased then: a name that was mistyped would be passed over for ever. What was forgotten
+    before is none of them: perhaps only the file is still to be written anew."""
+    return [key for key in keys if not belonging(assembly, [key]).rows and not assembly.store.is_name_forgotten(key)]
 
 
 def belonging(assembly: Assembly, keys: Sequence[str]) -> Belonging:
@@ -191,15 +202,6 @@ def _show(assembly: Assembly, found: Belonging, what: str) -> None:
     click.echo(
         "logs that were written before hold its key, never its contents; backups of the ledger hold all that it held"
     )
-
-
-def _unknown(assembly: Assembly, keys: Sequence[str], *, dry_run: bool) -> int:
-    """Nothing is known of it: perhaps because it was forgotten, and only the file is still to be written anew."""
-    if not all(assembly.store.is_name_forgotten(key) for key in keys):
-        click.echo(f"{', '.join(keys)}: no flow has read such a record; nothing was changed", err=True)
-        return 1
-    click.echo(f"{', '.join(keys)}: forgotten already")
-    return 0 if dry_run else _scrubbed(assembly)
 
 
 def _scrubbed(assembly: Assembly) -> int:

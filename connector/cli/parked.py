@@ -59,7 +59,8 @@ def list_parked(session: Session, flow: str | None, dropped: bool) -> int:
         newest = f", newest {text(cause.newest)}" if cause.newest and cause.newest != cause.oldest else ""
         click.echo(f"        {visible(shown)}; oldest {text(cause.oldest)}{newest}")
         if not dropped:
-            click.echo(f"        to do: {cause.remedy or 'change what the reason names, in the record or the mapping'}")
+            remedy = cause.remedy or "change what the reason names, in the record or the mapping"
+            click.echo(f"        to do: {visible(remedy)}")
     if found:
         click.echo(f"then: connector parked retry --cause NAME{' --dropped' if dropped else ''}")
     return 0
@@ -67,7 +68,9 @@ def list_parked(session: Session, flow: str | None, dropped: bool) -> int:
 
 @command.command("show", short_help="Everything about one cause, or one record.")
 @click.argument("name", metavar="CAUSE|KEY")
-@click.option("--limit", default=20, show_default=True, help="Show at most so many records.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show at most so many records."
+)
 @with_config
 def show(session: Session, name: str, limit: int) -> int:
     """Everything about the parked records of one cause, or about one parked record.
@@ -85,7 +88,7 @@ def show(session: Session, name: str, limit: int) -> int:
         rows = list(store.rows(state="parked", key=name) if cause is None else store.rows(cause=cause, limit=limit))
     for row in rows[:limit]:
         for line in explained(row, config):
-            click.echo(line)
+            click.echo(visible(line))
     count = len(rows) if cause is None else cause.rows
     if count > limit:
         click.echo(f"… and {count - limit:,} more: --limit")
@@ -132,6 +135,8 @@ def retry(
 
     A record whose case was deleted or merged parks again. With --recreate the deleted case is forgotten, and the next pass
     makes a new one under the same key, with what belongs to it (its comments); what was written elsewhere stays.
+
+    With --dry-run the stored records are mapped with the mapping of today, and what would become of them is counted.
 
     \b
     Example:

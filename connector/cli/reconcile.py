@@ -58,7 +58,8 @@ def command(
     than 20 repairs that are more than 5 % of what was compared stop and ask. What waits, is parked or was changed a moment ago is
     left alone, and so are fields that people may have moved.
 
-    Exits with 1 when there is something to repair that was not queued, with 3 when a remote system could not be reached.
+    Exits with 1 when there is something to repair that was not queued (what has no repair does not count), with 3 when a remote
+    system could not be reached.
 
     \b
     Example:
@@ -124,14 +125,20 @@ def _agreed(found: Reconciled, count: int) -> bool:
         click.echo(f"{told} Nothing was queued: add --yes, or --limit {FEW} to begin with a few", err=True)
         return False
     click.echo(told, err=True)
-    return bool(click.prompt(f"To queue them, type the flow's name ({found.flow})", err=True, default="") == found.flow)
+    answer = click.prompt(
+        f"To queue them, type the flow's name ({found.flow})", err=True, default="", show_default=False
+    )
+    if answer != found.flow:
+        click.echo("Nothing was queued", err=True)
+    return bool(answer == found.flow)
 
 
 def _shown(found: Reconciled) -> Iterator[str]:
     calls = ", ".join(f"{count} {name}" for name, count in found.calls.items())
+    so_far = "" if found.problem is None else "cut off after "
     yield (
-        f"{found.flow}: {found.records:,} records of the source, {found.rows:,} rows, {plural(found.objects, 'object')} with our "
-        f"keys; calls: {calls}"
+        f"{found.flow}: {so_far}{found.records:,} records of the source, {found.rows:,} rows, "
+        f"{plural(found.objects, 'object')} with our keys; calls: {calls}"
     )
     yield f"  {found.same:,} the same on both sides"
     for why, count in sorted(found.left.items()):

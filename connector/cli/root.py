@@ -96,7 +96,7 @@ def root(session: Session, path: str, debug: bool) -> None:
     """Turns commerce records that need a person into cases, and carries the decisions back.
 
     \b
-    Exit codes: 0 all well, 1 something was parked or failed in this pass, 2 our files or the command are wrong,
+    Exit codes: 0 all well, 1 something was parked, failed, differs or was not found, 2 our files or the command are wrong,
     3 a remote system could not be reached.
 
     \b

@@ -59,7 +59,7 @@ def command(session: Session, form: Literal["text", "json"], in_doubt: bool) -> 
 
     Reads the ledger only: it works beside a running daemon and touches no network. Exits with 0 when all is well; with 1 when
     something is parked, a flow waits for an administrator, or books do not balance, which must never be; with 3 when a remote
-    system is known not to work.
+    system is known not to work. With --uncertain always with 0.
 
     \b
     Example:
@@ -71,7 +71,7 @@ def command(session: Session, form: Literal["text", "json"], in_doubt: bool) -> 
 
     config = session.load()
     if in_doubt:
-        return _show_uncertain(config)
+        return _show_uncertain(config, form)
     with ledger(config) as store:
         told = [section(config, store, SystemClock().now()) for section in SECTIONS]
     code = max(each.code for each in told)
@@ -101,14 +101,17 @@ def _json(document: Any) -> str:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()
 
 
-def _show_uncertain(config: Config) -> int:
-    from connector.cli.uncertain import uncertain
+def _show_uncertain(config: Config, form: Literal["text", "json"]) -> int:
+    from connector.cli.uncertain import doubts, uncertain
     from connector.config import SystemClock
 
     with ledger(config) as store:
+        if form == "json":
+            click.echo(_json(doubts(store, config, SystemClock().now())))
+            return WELL
         for line in uncertain(store, config, SystemClock().now()):
             click.echo(visible(line))
-    return 0
+    return WELL
 
 
 # -- flows -------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from connector.cli.table import plural, text
 
@@ -19,30 +19,57 @@ SHOWN = 100
 
 
 def uncertain(store: Store, config: Config, now: datetime) -> Iterator[str]:
-    """A block for each row, the longest in doubt first."""
-    from connector.config import SystemClock
-
-    counts = store.doubted()
-    if not counts:
+    """For people: a block for each row, the longest in doubt first."""
+    told = doubts(store, config, now)
+    if not told["records"]:
         yield "nothing is uncertain: every write that was sent has been answered, or was found"
         return
-    flows = {flow.id: flow for flow in config.flows.values()}
-    adapters = {name: connection.open(SystemClock()) for name, connection in config.connections.items()}
-    rows = store.doubts(limit=SHOWN)
-    for row in rows:
-        flow = flows.get(row.flow)
-        yield f"{flow.name if flow else row.flow}: {row.key}, {_when(row, now)}"
-        lines = [line for line in row.lines if line.uncertain is not None]
-        for line in lines:
-            yield f"  {_named(line)}: {line.stream}{' ' + line.target if line.target else ''}"
-            yield f"    went without an answer {text(line.uncertain)}; {_recovery(row, line, flow, adapters)}"
-        if row.uncertain is not None and row.state == "pending" and not lines:
-            yield f"  a delivery was cut off {text(row.uncertain)}; {_cut_off(flow, adapters)}"
-    for adapter in adapters.values():
-        adapter.close()
-    left = sum(count for count, _ in counts.values()) - len(rows)
+    for one in told["shown"]:
+        yield f"{one['flow']}: {one['key']}, {one['next']}"
+        for write in one["writes"]:
+            yield f"  {write['line']}: {write['stream']}{' ' + write['target'] if write['target'] else ''}"
+            yield f"    went without an answer {text(write['since'])}; {write['recovery']}"
+        if one["cut_off"]:
+            yield f"  a delivery was cut off {text(one['cut_off']['since'])}; {one['cut_off']['recovery']}"
+    left = told["records"] - len(told["shown"])
     if left > 0:
         yield f"… and {plural(left, 'more record')}"
+
+
+def doubts(store: Store, config: Config, now: datetime) -> dict[str, Any]:
+    """For machines: how many records are in doubt, and of the oldest each write with what happens to it."""
+    from connector.config import SystemClock
+
+    records = sum(count for count, _ in store.doubted().values())
+    if not records:
+        return {"records": 0, "shown": []}
+    flows = {flow.id: flow for flow in config.flows.values()}
+    adapters = {name: connection.open(SystemClock()) for name, connection in config.connections.items()}
+    try:
+        shown = [_told(row, flows.get(row.flow), adapters, now) for row in store.doubts(limit=SHOWN)]
+    finally:
+        for adapter in adapters.values():
+            adapter.close()
+    return {"records": records, "shown": shown}
+
+
+def _told(row: Row, flow: Flow | None, adapters: dict[str, Adapter], now: datetime) -> dict[str, Any]:
+    writes = [
+        {
+            "line": _named(line),
+            "stream": line.stream,
+            "target": line.target,
+            "since": line.uncertain,
+            "recovery": _recovery(row, line, flow, adapters),
+        }
+        for line in row.lines
+        if line.uncertain is not None
+    ]
+    cut_off = None
+    if row.uncertain is not None and row.state == "pending" and not writes:
+        cut_off = {"since": row.uncertain, "recovery": _cut_off(flow, adapters)}
+    name = flow.name if flow else row.flow
+    return {"flow": name, "key": row.key, "next": _when(row, now), "writes": writes, "cut_off": cut_off}
 
 
 def _when(row: Row, now: datetime) -> str:

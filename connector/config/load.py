@@ -90,7 +90,7 @@ def load_config(
     faults = list(document.faults)
     if not Path(path).exists():
         way_out = "copy config.example.yaml to begin, or name the file with --config"
-        faults = [replace(fault, remedy=f"{fault.remedy} {way_out}".strip()) for fault in faults]
+        faults = [replace(fault, remedy="; ".join(filter(None, (fault.remedy, way_out)))) for fault in faults]
     if not isinstance(document.data, dict):
         if not faults:
             faults.append(Fault(document.place(()), "no configuration", "begin with connections:, store: and flows:"))

@@ -155,7 +155,7 @@ class Control:
         return [[document.get(name) for name in fields] for document in documents]
 
     def place_order(self, site: str = "RefArch", exception: bool | None = True, **changes: Any) -> dict[str, Any]:
-        """A customer places an order; `changes` overwrite its attributes."""
+        """A customer places an order; attributes given beside (`c_addressMismatch`) overwrite its own."""
         return self.world.place_order(site, exception=exception, **changes)
 
     def place_orders(self, count: int, site: str = "RefArch", exception: bool | None = None) -> list[str]:
@@ -163,7 +163,7 @@ class Control:
         return [self.world.place_order(site, exception=exception)["order_no"] for _ in range(count)]
 
     def change_order(self, number: str, **changes: Any) -> dict[str, Any]:
-        """The shop changes attributes of an order; null removes one."""
+        """The shop changes attributes of an order, given beside its `number`; null removes one."""
         return self.world.change_order(number, **changes)
 
     def place_return(self, number: str | None = None, **changes: Any) -> dict[str, Any]:

@@ -22,7 +22,11 @@ class Copying(LedgerFile):
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except OSError as error:
-            remedy = "name a file that is not there" if isinstance(error, FileExistsError) else "see its folder"
+            remedy = (
+                "name a file that is not there"
+                if isinstance(error, FileExistsError)
+                else "the folder must be there, and ours to write to"
+            )
             raise LedgerError(f"cannot write the copy {path}: {error.strerror}; {remedy}") from error
         try:
             with self._mutex, self._faults():

@@ -132,8 +132,14 @@ class Bodies:
     # -- from one key to another ---------------------------------------------------------------------------------------
 
     def left(self, db: sqlite3.Connection) -> bool:
-        """Whether documents may lie there under another key than the one in use."""
-        return db.execute("SELECT 1 FROM meta WHERE name='rekey'").fetchone() is not None
+        """Whether documents may lie there under another key than the one in use, or than the configured one, which nobody who
+        writes has begun to use yet."""
+        if db.execute("SELECT 1 FROM meta WHERE name='rekey'").fetchone() is not None:
+            return True
+        key, current = self._keys.first(), self.in_use(db)
+        found = db.execute("SELECT salt, proof FROM encryption WHERE id=?", (current,)).fetchone()
+        begun = current == 0 if key is None else found and Sealed(current, key, found[0]).proves(found[1])
+        return not begun and db.execute("SELECT 1 FROM record LIMIT 1").fetchone() is not None
 
     def rekey(self, db: sqlite3.Connection, limit: int) -> Rekeyed:
         """The next documents come under the key in use; after the last one the other keys are forgotten."""

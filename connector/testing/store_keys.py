@@ -84,6 +84,17 @@ class KeyPromises(StoreHooks):
         assert store.rekey(NOW).records == 0
         assert self._names(opens(2)) == {"Ada", "Bob", "Eve"}
 
+    @pytest.mark.parametrize(("before", "keys"), [(None, (1,)), (1, (None, 1)), (1, (2, 1))])
+    def test_a_configured_key_that_nobody_has_begun_to_use_is_told(
+        self, opens: Opens, before: int | None, keys: tuple[int | None, ...]
+    ) -> None:
+        self._bring_named(opens(before), "Ada")
+        store = opens(*keys)
+        assert store.extent().rekeying, "a command that only reads, before the daemon was started again"
+        store.rekey(NOW)
+        assert not store.extent().rekeying
+        assert not opens(keys[0]).extent().rekeying
+
     def test_a_new_key_alone_does_not_do_while_something_is_under_the_old_one(self, opens: Opens) -> None:
         self._bring_named(opens(1), "Ada")
         with pytest.raises(LedgerError, match="old_keys"):

@@ -352,6 +352,8 @@ def test_a_dry_run_of_a_retry_says_what_the_mapping_of_today_makes_of_it(synced:
     meant = run(synced, "parked", "retry", "--all", "--dry-run")
     assert "  1: can be mapped, and would be sent again" in meant.out
     assert "nothing is uncertain" in run(synced, "status", "--uncertain").out
+    machines = run(synced, "status", "--uncertain", "--format", "json")
+    assert (machines.code, json.loads(machines.out)) == (0, {"records": 0, "shown": []})
     values = run(synced, "explain", "00001302", "--values").out
     assert "values of main:" in values
     assert "'Order 00001302'" in values

@@ -205,7 +205,8 @@ def test_a_customer_is_forgotten_beside_the_daemon_and_nothing_is_made_of_them_a
         assert number.encode() not in bytes_of(folder).replace(b'"id":"%b"' % number.encode(), b"")
         assert f"{number}: was forgotten" in run(folder, "explain", number).err + run(folder, "explain", number).out
         assert run(folder, "forget", number).code == 0, "again: only the file is written anew"
-        assert run(folder, "forget", "nobody").code == 1
+        assert run(folder, "forget", other, "nobody").code == 1, "one that is not known: none of them"
+        assert other.encode() in bytes_of(folder)
         daemon.signal()
         assert daemon.ended() == 0
         assert not [line for line in daemon.lines if email in line]

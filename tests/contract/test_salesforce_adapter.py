@@ -330,7 +330,7 @@ def test_check_describes_the_streams_it_is_given(service: Salesforce) -> None:
     report = service.check([StreamUse("Case")])
     assert report.well
     assert report.facts["user"].startswith("005")
-    assert "of 5000000" in report.facts["calls left"]
+    assert "of 5,000,000" in report.facts["calls left"]
     [problem] = service.check([StreamUse("Cases")]).problems
     assert problem.stream == "Cases"
     assert problem.remedy

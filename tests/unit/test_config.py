@@ -179,7 +179,7 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigFault, match=r"config.yaml  cannot be read: No such file") as raised:
         load_config(tmp_path / "config.yaml")
     assert "did you mean 'config.yml'?" in raised.value.faults[0].remedy
-    assert "--config" in raised.value.faults[0].remedy
+    assert "; copy config.example.yaml to begin, or name the file with --config" in raised.value.faults[0].remedy
 
 
 def test_duplicate_keys_are_faults(folder: Folder) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.document import load
 from tests.written_docs import ARCHITECTURE, COMMANDS, ROOT, command_page, commands
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -168,3 +169,12 @@ def test_every_page_of_the_documentation_is_in_its_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text()
     pages = [path.relative_to(ARCHITECTURE.parent) for path in (ROOT / "docs").rglob("*.md")]
     assert not [page for page in pages if page != Path("README.md") and f"]({page})" not in index]
+
+
+@pytest.mark.parametrize(
+    "page", [path for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")] if "```yaml" in path.read_text()],
+    ids=lambda path: path.name,
+)  # fmt: skip
+def test_an_example_in_the_documentation_is_yaml_that_we_read(page: Path) -> None:
+    for example in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL):
+        assert not load(str(page), example).faults

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from connector.cli.backfill import window
-from connector.cli.forget import belonging
+from connector.cli.forget import belonging, unknown
 from connector.cli.status import SECTIONS, Told
 from connector.config import Config, load_config
 from connector.model import Record
@@ -84,6 +84,13 @@ def test_a_stored_record_that_names_it_is_found(world: World, assembly: Assembly
     world.tick()
     found = belonging(assembly, ["00001301"])
     assert [row.key for row in world.store.naming(found.names) if row.id not in found.rows] == ["other"]
+
+
+def test_one_mistyped_key_among_others_is_told_and_a_forgotten_one_is_not(world: World, assembly: Assembly) -> None:
+    """It would be kept as forgotten, and a record of that name be passed over for ever."""
+    row = belonging(assembly, ["2"])
+    world.store.forget(list(row.rows), row.names, world.clock.now(), by="test")
+    assert unknown(assembly, ["1", "mistyped", "2"]) == ["mistyped"]
 
 
 # -- status ------------------------------------------------------------------------------------------------------------

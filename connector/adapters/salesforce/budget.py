@@ -41,4 +41,4 @@ class Gauge:
     def left(self) -> str:
         """For people: how many calls the org has left."""
         usage = self.usage
-        return f"{usage.allowed - usage.used} of {usage.allowed}" if usage else "unknown"
+        return f"{usage.allowed - usage.used:,} of {usage.allowed:,}" if usage else "unknown"

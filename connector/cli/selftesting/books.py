@@ -9,7 +9,7 @@ from connector.cli.selftesting.evidence import Evidence
 from connector.cli.selftesting.sky import Sky
 from connector.cli.selftesting.storm import Course
 from connector.cli.selftesting.verdict import Finding
-from connector.cli.table import table
+from connector.cli.table import plural, table
 
 SHOWN = 20
 """Findings that are named; the rest is counted."""
@@ -23,7 +23,7 @@ def struck(sky: Sky, course: Course, evidence: Evidence, did: Counter[str]) -> I
     yield from table(["kind", "times"], sorted(sky.struck.items()), indent="  ")
     yield f"kills: {len(course.deaths)}"
     yield from table(["moment", "times"], sorted(course.kills.items()), indent="  ")
-    yield "people: " + ", ".join(f"{number:,} {name}" for name, number in sorted(did.items()))
+    yield "people: " + ", ".join(f"{name} {number:,}" for name, number in sorted(did.items()))
 
 
 def sums(evidence: Evidence, course: Course, findings: Sequence[Finding]) -> Iterator[str]:
@@ -33,7 +33,7 @@ def sums(evidence: Evidence, course: Course, findings: Sequence[Finding]) -> Ite
     found = Counter(finding.sort for finding in findings)
     rows = [
         ("records in the shop", len(evidence.orders) + len(evidence.returns) + len(evidence.complaints), ""),
-        ("cases", len(live), f"{gone} more were deleted by people"),
+        ("cases", len(live), f"deleted by people: {gone}"),
         ("decisions of agents", sum(bool(case["IsClosed"]) for case in live), ""),
         ("comments", len(evidence.comments), ""),
         ("answers in the shop", len(evidence.answers), ""),
@@ -56,6 +56,9 @@ def sums(evidence: Evidence, course: Course, findings: Sequence[Finding]) -> Ite
     yield from table(["", "number", ""], rows)
     for reason, number in course.parked.items():
         yield f"parked until somebody mended it, then delivered: {number}: {reason}"
+    parked = Counter(row.reason for rows in evidence.rows.values() for row in rows.values() if row.state == "parked")
+    for reason, number in parked.items():
+        yield f"parked at the end: {number}: {reason}"
     for books in evidence.books:
         parts = ("done", "filtered", "foreign", "parked", "pending", "dropped")
         told = " + ".join(f"{getattr(books, part):,} {part}" for part in parts)
@@ -81,4 +84,4 @@ def _most(evidence: Evidence, course: Course) -> str:
     worst = max(ended, key=lambda number: len(ended[number]), default="")
     in_flight = sum(flights.values())
     most = f"; most after one kill: {len(ended[worst])} of {flights.get(worst, 0)}" if worst else ""
-    return f"of {in_flight:,} rows in flight at {len(flights)} kills{most}"
+    return f"of {in_flight:,} rows in flight at {plural(len(flights), 'kill')}{most}"

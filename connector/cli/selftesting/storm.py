@@ -17,6 +17,7 @@ from connector.cli.selftesting.plan import Kill, Plan
 from connector.cli.selftesting.sky import WRITERS, Sky
 from connector.cli.selftesting.stage import FLOWS, Stage
 from connector.cli.selftesting.verdict import BY_A_PERSON
+from connector.cli.table import plural
 
 SOURCES = WRITERS["salesforce"]
 TICK = 0.05
@@ -199,5 +200,5 @@ class Storm:
         struck = f", {sum(sky.struck.values()):,} faults" if sky is not None else ""
         self.say(
             f"{time.monotonic() - self._begun:6.0f} s  {rows:,} rows, {pending:,} pending, {journal['cases_created']:,} cases, "
-            f"{journal['notes']:,} notes{struck}, {len(self.course.deaths)} kills"
+            f"{journal['notes']:,} notes{struck}, {plural(len(self.course.deaths), 'kill')}"
         )

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from connector.cli.uncertain import uncertain
+from connector.cli.uncertain import doubts, uncertain
 from connector.config import Config
 from connector.errors import Transient, Unavailable
 from connector.stamps import stamp
@@ -85,11 +85,14 @@ def system(world: World, kind: str) -> Any:
     return world.shop if kind == "guarded" else world.desk
 
 
-def listed(world: World) -> str:
+def config_of(world: World) -> Config:
     connections = {name: SimpleNamespace(open=lambda clock, it=it: it) for name, it in
                    (("shop", world.shop), ("desk", world.desk))}  # fmt: skip
-    config = cast(Config, SimpleNamespace(flows=world.flows, connections=connections))
-    return "\n".join(uncertain(world.store, config, world.clock.now()))
+    return cast(Config, SimpleNamespace(flows=world.flows, connections=connections))
+
+
+def listed(world: World) -> str:
+    return "\n".join(uncertain(world.store, config_of(world), world.clock.now()))
 
 
 def made(world: World, kind: str) -> list[Any]:
@@ -135,6 +138,11 @@ def test_a_lost_reply_is_seen_and_recovered_once(
     assert "orders-to-cases: 0001, next looked at 2026-" in said
     assert f"went without an answer {lost:%Y-%m-%d %H:%M:%S}Z; " in said
     assert RECOVERY[kind] in said
+    told = doubts(world.store, config_of(world), world.clock.now())  # the same for machines
+    assert (told["records"], [one["key"] for one in told["shown"]]) == (1, ["0001"])
+    (write,) = told["shown"][0]["writes"]
+    assert write["since"] == lost
+    assert RECOVERY[kind] in write["recovery"]
     recovers(world, kind)
 
 
