@@ -1,0 +1,71 @@
+"""Where two parts of the engine meet: each was right alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.errors import Rejected, Transient
+from tests.unit.engine.world import Killed, World
+
+ORDERS, ANSWERS = "orders-to-cases", "cases-to-orders"
+LOST = Transient("no answer", uncertain=True)
+
+
+def killed_in_flight(world: World, adapter: Any, flow: str) -> None:
+    """The process dies while a write is under way: whether it takes effect, and when, nobody knows."""
+
+    def dies(stream: str, batch: Any) -> Any:
+        raise Killed
+
+    real, adapter.write = adapter.write, dies
+    with pytest.raises(Killed):
+        world.engine.run_pass(flow)
+    adapter.write = real
+    world.restart()
+
+
+# -- doubts that meet --------------------------------------------------------------------------------------------------
+
+
+def test_a_kill_while_a_lost_append_was_sent_again_is_waited_out_too(tmp_path: Path) -> None:
+    """The line is in doubt since its first try; the try that the kill cut off may arrive later still."""
+    world = World(tmp_path)
+    world.order("0001")
+    world.tick()
+    world.desk.put("Case", world.case_id("0001"), Resolution="Release", Decided="1")
+    world.shop.fail("write", LOST, when=lambda write: write.op == "append")
+    world.tick(ANSWERS)
+    world.clock.forward(minutes=5)
+    killed_in_flight(world, world.shop, ANSWERS)
+    world.tick(ANSWERS)
+    assert not world.shop.appended["orders.notes"]["0001"], "the request that was cut off may still arrive"
+    world.tick(ANSWERS, minutes=3)
+    assert world.notes("0001") == ["Release for 0001 over 10.5"]
+
+
+def test_a_rejected_update_does_not_forget_that_an_older_one_may_have_arrived(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.order("0001", status="new")
+    world.tick()
+    case = world.case_id("0001")
+    world.order("0001", status="torn")
+    world.desk.fail("write", LOST)
+    world.tick()
+    world.order("0001", status="mended")
+    world.tick(minutes=0.5)
+    world.order("0001", status="mended", total=-1)
+    world.desk.fail(
+        "write", Rejected("too low", field="Total"), when=lambda write: str(write.fields.get("Total")) == "-1"
+    )
+    world.tick(minutes=0.3)
+    assert world.states() == {"0001": "parked"}
+    world.desk.put("Case", case, Subject="Order 0001 is torn")  # the lost one arrives
+    world.clock.forward(minutes=60)
+    world.order("0001", status="mended", total=2)
+    for _ in range(3):
+        world.tick(minutes=5)
+    assert world.cases()["0001"]["Subject"] == "Order 0001 is mended"
+    assert world.states() == {"0001": "done"}
