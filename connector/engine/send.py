@@ -89,10 +89,12 @@ class Sender:
 
     def _not_overtaken(self, place: Place, steps: Sequence[Step]) -> list[Step]:
         """Guarded steps whose object no other wish of ours can still reach: one whose answer was not read may commit after
-        this one, and the object would show the older decision. Such a step waits that out, and then looks."""
+        this one, and the object would show the older decision. Such a step waits that out, and then looks. What a delivery
+        that was cut off had wished, nobody knows."""
         now, go = self._shop.clock.now(), []
         for step in steps:
-            others = [line.uncertain for line in step.rivals(self.digester) if line.uncertain is not None]
+            doubts = [step.work.leased.uncertain, *(line.uncertain for line in step.rivals(self.digester))]
+            others = [since for since in doubts if since is not None]
             due = max(others) + timedelta(seconds=place.stream.settle_after) if others else now
             if due > now:
                 step.state, step.due = "owed", due

@@ -69,3 +69,33 @@ def test_a_rejected_update_does_not_forget_that_an_older_one_may_have_arrived(tm
         world.tick(minutes=5)
     assert world.cases()["0001"]["Subject"] == "Order 0001 is mended"
     assert world.states() == {"0001": "done"}
+
+
+GUARDED = """
+summary: a decision is carried out, then shown
+fields:
+  c_state: "{{ State }}"
+also:
+  - id: decision
+    to: destination.orders.status
+    when: "{{ Resolution }}"
+    key: "{{ Decided }}"
+    fields: {status: {from: "{{ Resolution }}", map: {Cancel: cancelled, Release: open}}, only_from: "created, new, open"}
+"""
+
+
+def test_a_decision_waits_until_the_one_before_it_that_a_kill_cut_off_can_arrive_no_more(tmp_path: Path) -> None:
+    world = World(tmp_path, answers=GUARDED)
+    world.order("0001")
+    world.tick()
+    case = world.case_id("0001")
+    world.desk.put("Case", case, Resolution="Cancel", Decided="1", State="Closed")
+    world.clock.forward(minutes=1)
+    killed_in_flight(world, world.shop, ANSWERS)
+    world.desk.put("Case", case, Resolution="Release", Decided="2", State="Closed")
+    world.tick(ANSWERS)
+    moves = [write for stream, write in world.shop.sent if stream == "orders.status"]
+    assert not moves, "the cancelling may still arrive, and would stand over the newer decision"
+    world.tick(ANSWERS, minutes=2)
+    assert world.shop.objects["orders"]["0001"].fields["status"] == "open"
+    assert world.states(ANSWERS) == {case: "done"}
