@@ -99,3 +99,24 @@ def test_a_decision_waits_until_the_one_before_it_that_a_kill_cut_off_can_arrive
     world.tick(ANSWERS, minutes=2)
     assert world.shop.objects["orders"]["0001"].fields["status"] == "open"
     assert world.states(ANSWERS) == {case: "done"}
+
+
+# -- the loop breaker --------------------------------------------------------------------------------------------------
+
+
+def test_lost_replies_are_no_values_that_go_back_and_forth(tmp_path: Path) -> None:
+    """A total that only grows, over a line that loses every second reply."""
+    world = World(tmp_path)
+    world.order("0001", total=1)
+    world.tick()
+    for total in range(2, 60, 3):
+        for more in (0, 1):
+            world.desk.fail("write", LOST)
+            world.order("0001", total=total + more)
+            world.tick(minutes=0.6)
+        world.order("0001", total=total + 2)
+        world.tick(minutes=0.6)
+        world.tick(minutes=1)
+    for _ in range(3):
+        world.tick(minutes=5)
+    assert world.states() == {"0001": "done"}
