@@ -120,3 +120,23 @@ def test_lost_replies_are_no_values_that_go_back_and_forth(tmp_path: Path) -> No
     for _ in range(3):
         world.tick(minutes=5)
     assert world.states() == {"0001": "done"}
+
+
+# -- forgetting --------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_that_is_named_like_a_site_or_a_field_takes_nothing_else_with_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for key in ("0001", "RefArch", "order_no", "Case"):
+        world.order(key)
+    world.tick()
+    for key in ("RefArch", "order_no", "Case"):
+        (row,) = world.store.rows(flow=ORDERS, key=key)
+        world.store.forget([row.id], {key}, world.clock.now(), by="test")
+    world.restart()
+    (row,) = world.store.rows(flow=ORDERS)
+    assert (row.site, row.lines[0].stream) == ("RefArch", "desk.Case")
+    world.order("0001", status="paid")
+    world.tick(minutes=1)
+    assert world.states() == {"0001": "done"}
+    assert len(world.desk.objects["Case"]) == 4, "those that were forgotten stay where they are; nothing is made again"
