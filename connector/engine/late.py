@@ -55,7 +55,7 @@ def answered(step: Step, now: datetime, digester: Digester) -> None:
     cut_off = leased.uncertain
     if cut_off is not None and (before is None or before.sent_at is None or before.sent_at < cut_off):
         # what was cut off had the version before this one, if this one came since
-        _keep(step, cut_off, now, another=leased.last_seen >= cut_off)
+        _keep(step, cut_off, now, another=leased.overtaken or leased.last_seen >= cut_off)
 
 
 def _keep(step: Step, since: datetime, now: datetime, *, another: bool) -> None:

@@ -34,6 +34,8 @@ class Leased:
     lines: dict[tuple[str, str], Line] = field(default_factory=dict)
     was: Literal["", "done", "filtered"] = ""
     """What it was settled as, if `remap` put it back since."""
+    overtaken: bool = False
+    """Whether a delivery that was cut off had an older version than this one, which came while it was under way."""
 
 
 @dataclass(slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ ORDERS, ANSWERS = "orders-to-cases", "cases-to-orders"
 LOST = Transient("no answer", uncertain=True)
 
 
-def killed_in_flight(world: World, adapter: Any, flow: str) -> None:
-    """The process dies while a write is under way: whether it takes effect, and when, nobody knows."""
+def killed_in_flight(world: World, adapter: Any, flow: str, first: Callable[[], None] | None = None) -> None:
+    """The process dies while a write is under way: whether it takes effect, and when, nobody knows. `first` happens before."""
 
     def dies(stream: str, batch: Any) -> Any:
+        if first is not None:
+            first()
         raise Killed
 
     real, adapter.write = adapter.write, dies
@@ -99,6 +103,48 @@ def test_a_decision_waits_until_the_one_before_it_that_a_kill_cut_off_can_arrive
     world.tick(ANSWERS, minutes=2)
     assert world.shop.objects["orders"]["0001"].fields["status"] == "open"
     assert world.states(ANSWERS) == {case: "done"}
+
+
+def test_a_version_that_came_while_the_older_one_was_sent_wins_though_a_kill_came_between(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.order("0001", status="new")
+    world.tick()
+    case = world.case_id("0001")
+    world.clock.forward(minutes=1)
+    world.order("0001", status="torn")
+
+    def meanwhile() -> None:
+        world.clock.forward(seconds=5)
+        world.order("0001", status="mended")
+        select = world.engine.selection(world.flows[ORDERS])
+        page = next(iter(world.shop.read("orders", None, select=select)))
+        world.store.ingest(ORDERS, page, world.clock.now(), move=False)
+
+    killed_in_flight(world, world.desk, ORDERS, meanwhile)
+    world.tick(minutes=0.1)
+    assert world.cases()["0001"]["Subject"] == "Order 0001 is mended"
+    world.desk.put("Case", case, Subject="Order 0001 is torn")  # what the kill cut off arrives
+    world.tick(minutes=3)
+    assert world.cases()["0001"]["Subject"] == "Order 0001 is mended"
+
+
+def test_a_clock_that_was_put_back_forgets_no_doubt_of_what_comes_after(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.clock.forward(days=1)
+    world.order("0001", status="new")
+    world.tick()
+    case = world.case_id("0001")
+    world.clock.forward(days=-1)
+    world.tick()
+    ahead = world.clock.now() + timedelta(days=2)
+    world.shop.put("orders", "0001", at=ahead, status="torn")
+    world.clock.forward(minutes=1)
+    killed_in_flight(world, world.desk, ORDERS)
+    world.shop.put("orders", "0001", at=ahead + timedelta(minutes=1), status="mended")
+    world.tick()
+    world.desk.put("Case", case, Subject="Order 0001 is torn")  # what the kill cut off arrives
+    world.tick(minutes=3)
+    assert world.cases()["0001"]["Subject"] == "Order 0001 is mended"
 
 
 # -- the loop breaker --------------------------------------------------------------------------------------------------
