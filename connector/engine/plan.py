@@ -124,7 +124,7 @@ class Work:
         out forgot once posted a note twice."""
         leased = self.leased
         kept = {"attempts": leased.attempts, "entered": leased.entered, "uncertain": leased.uncertain}
-        self.settle = Settle(leased.row, leased.rev, state, reason=reason, **{**kept, **more})
+        self.settle = Settle(leased.row, leased.rev, state, reason=reason, whole=state == "parked", **{**kept, **more})
         return self.settle
 
 

@@ -98,6 +98,8 @@ class Settle:
     lines: Sequence[LineSettle] = ()
     created: int = 0
     keep_record: bool = True
+    whole: bool = False
+    """Parked for the record as a whole, whatever became of its lines: remembered as an attempt."""
 
 
 @dataclass(slots=True)
