@@ -32,7 +32,7 @@ def uncertain(store: Store, config: Config, now: datetime) -> Iterator[str]:
     for row in rows:
         flow = flows.get(row.flow)
         yield f"{flow.name if flow else row.flow}: {row.key}, {_when(row, now)}"
-        lines = [line for line in row.lines if line.uncertain is not None]
+        lines = [line for line in row.lines if line.uncertain is not None and line.state != "sent"]
         for line in lines:
             yield f"  {_named(line)}: {line.stream}{' ' + line.target if line.target else ''}"
             yield f"    went without an answer {text(line.uncertain)}; {_recovery(row, line, flow, adapters)}"
@@ -87,8 +87,9 @@ def _cut_off(flow: Flow | None, adapters: dict[str, Adapter]) -> str:
         connection, _, name = (line.to or "").partition(".")
         own = {"source": flow.source[0], "destination": flow.destination[0]}.get(connection, connection) if flow else ""
         stream = _stream(f"{own}.{name}", adapters) if name else None
-        settle = max(settle, stream.settle_after if stream and "append" in stream.writes else 0.0)
-    wait = f"; appends not before {timedelta(seconds=settle)} have passed" if settle else ""
+        waits = stream is not None and ("append" in stream.writes or stream.conditions)
+        settle = max(settle, stream.settle_after if stream and waits else 0.0)
+    wait = f"; appends and guarded steps not before {timedelta(seconds=settle)} have passed" if settle else ""
     return f"each of its lines is looked up by its key, or said again to the same object{wait}"
 
 
