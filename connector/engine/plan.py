@@ -64,6 +64,8 @@ class Step:
     again: datetime | None = None
     """Answered, and to be sent once more at this time."""
     created: bool = False
+    found: bool = False
+    """Its object stands: an earlier try of this line, which got no answer, has made it."""
     granted: bool = False
     looked: bool = False
 

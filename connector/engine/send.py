@@ -118,6 +118,8 @@ class Sender:
     def _adopt(self, place: Place, existing: list[tuple[Step, Record | None]]) -> None:
         """Objects that stand under our keys already: an earlier try made them. From here on they are updated."""
         for step, record in existing:
+            before = step.before
+            step.found = before is not None and before.uncertain is not None and before.target is None
             if record is not None:
                 step.target = record.key
             step.create, step.looked, step.state = False, True, "ready"

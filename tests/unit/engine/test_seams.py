@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from connector.engine.reconcile import Reconciling
 from connector.errors import Rejected, Transient
 from tests.unit.engine.world import Killed, World
 
@@ -186,3 +187,34 @@ def test_a_record_that_is_named_like_a_site_or_a_field_takes_nothing_else_with_i
     world.tick(minutes=1)
     assert world.states() == {"0001": "done"}
     assert len(world.desk.objects["Case"]) == 4, "those that were forgotten stay where they are; nothing is made again"
+
+
+def test_a_forgotten_case_that_was_never_read_is_no_difference_and_nothing_to_write(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.order("0001")
+    world.tick()
+    ((ours, case),) = world.desk.by_our_key("Case").items()
+    (row,) = world.store.rows(flow=ORDERS)
+    world.store.forget([row.id], {"0001", case.key, ours}, world.clock.now(), by="test")
+    world.desk.put("Case", case.key, Resolution="Release", Decided="1")
+
+    assert not world.engine.dry_run(ANSWERS).outcomes.get("write")
+    world.tick(ANSWERS, minutes=5)
+    world.tick(ANSWERS, minutes=30)
+    found = Reconciling(world.engine, ANSWERS, None).run()
+    assert (found.differences, found.left["forgotten"]) == ([], 1)
+
+
+# -- the brake ---------------------------------------------------------------------------------------------------------
+
+
+def test_objects_whose_creation_was_not_answered_are_braked_like_others(tmp_path: Path) -> None:
+    """A system that takes what it is given, and often does not answer."""
+    world = World(tmp_path, brake=2)
+    for key in range(12):
+        world.order(f"{key:04}")
+    for _ in range(10):
+        world.desk.fail("write", LOST, committed=True)
+        world.tick(minutes=2)
+        world.tick(minutes=2)
+    assert len(world.cases()) <= 2 + 2, "those of the last hour, and what was on its way when a reply was lost"
