@@ -70,7 +70,7 @@ def _recovery(row: Row, line: Line, flow: Flow | None, adapters: dict[str, Adapt
     stream = _stream(line.stream, adapters)
     if stream is None or line.uncertain is None:
         return "its stream is not configured any more"
-    until = text(line.uncertain + timedelta(seconds=stream.settle_after))
+    until = text(line.uncertain + timedelta(seconds=stream.proof_after))
     key = _our_key(row, line, flow, stream)
     if "append" in stream.writes:
         return f"looked for by {key}, not before {until}; sent only if it is not there"

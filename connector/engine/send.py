@@ -80,7 +80,7 @@ class Sender:
         """Steps that may be looked up now: an unread answer may still commit for a while, so these wait it out."""
         now, go = self._shop.clock.now(), []
         for step in steps:
-            due = step.uncertain + timedelta(seconds=step.place.stream.settle_after) if step.uncertain else now
+            due = step.uncertain + timedelta(seconds=step.place.stream.proof_after) if step.uncertain else now
             if due > now:
                 step.state, step.due = "owed", due
             else:

@@ -198,3 +198,17 @@ def test_a_line_that_was_answered_since_is_not_listed_beside_one_that_was_not(wo
     world.tick(minutes=0.1)
     assert "  remark 1: desk.Remark" in listed(world)
     assert "  main: " not in listed(world)
+
+
+def test_what_committed_late_is_waited_for_until_the_index_shows_it(world: World) -> None:
+    begin(world, "indexed")
+    world.desk.streams = {**world.desk.streams, "Ticket": replace(world.desk.streams["Ticket"], fetch="indexed")}
+    world.restart()
+    world.desk.fail("write", Transient("reset", uncertain=True))
+    world.tick()
+    world.clock.forward(seconds=100)
+    key = "orders-to-cases:_ref_arch:0001:ticket"
+    world.desk.objects["Ticket"][key] = replace(world.desk.put("Ticket", key, Order="0001"), our_key=key)
+    world.tick(minutes=0.5)  # more than `settle_after` since the request, less than the index needs since the commit
+    assert not world.desk.created[key]
+    recovers(world, "indexed")
