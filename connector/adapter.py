@@ -39,7 +39,7 @@ class Stream:
     fetch_batch    keys in one `fetch` at most
     create         exclusive: a second create of the same key is refused by the system, so no look is needed first;
                    plain: the engine looks first
-    fetch          direct, or indexed: a search index is no proof of absence until `settle_after`
+    fetch          direct, or indexed: a search index is no proof of absence until `settle_after` has passed since the commit
     settle_after   seconds that a request may still commit after we gave up on it
     claims         True when a record says who has taken it (`Record.claimed_by`)
     conditional    whether an update can be made to depend on the object being unchanged (`Write.unless_changed`): none; 1s, by
@@ -70,6 +70,12 @@ class Stream:
     key_length: int = 255
     lengths: Mapping[str, int] = field(default_factory=dict)
     number: str | None = None
+
+    @property
+    def proof_after(self) -> float:
+        """Seconds since a request without an answer, after which what is not found was not made. An index shows what committed
+        last later still."""
+        return self.settle_after * (2 if self.fetch == "indexed" else 1)
 
 
 @runtime_checkable

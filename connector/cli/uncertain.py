@@ -97,7 +97,7 @@ def _recovery(row: Row, line: Line, flow: Flow | None, adapters: dict[str, Adapt
     stream = _stream(line.stream, adapters)
     if stream is None or line.uncertain is None:
         return "its stream is not configured any more"
-    until = text(line.uncertain + timedelta(seconds=stream.settle_after))
+    until = text(line.uncertain + timedelta(seconds=stream.proof_after))
     key = _our_key(row, line, flow, stream)
     if "append" in stream.writes:
         return f"looked for by {key}, not before {until}; sent only if it is not there"
@@ -114,8 +114,9 @@ def _cut_off(flow: Flow | None, adapters: dict[str, Adapter]) -> str:
         connection, _, name = (line.to or "").partition(".")
         own = {"source": flow.source[0], "destination": flow.destination[0]}.get(connection, connection) if flow else ""
         stream = _stream(f"{own}.{name}", adapters) if name else None
-        settle = max(settle, stream.settle_after if stream and "append" in stream.writes else 0.0)
-    wait = f"; appends not before {timedelta(seconds=settle)} have passed" if settle else ""
+        waits = stream is not None and ("append" in stream.writes or stream.conditions)
+        settle = max(settle, stream.settle_after if stream and waits else 0.0)
+    wait = f"; appends and guarded steps not before {timedelta(seconds=settle)} have passed" if settle else ""
     return f"each of its lines is looked up by its key, or said again to the same object{wait}"
 
 

@@ -70,7 +70,7 @@ class Delivery:
         finally:
             shop.targets.give_back(self)
             steps = [step for work in self._works for step in work.steps]
-            shop.brake.give_back(sum(step.granted and not step.created for step in steps))
+            shop.brake.give_back(sum(step.granted and not (step.created or step.found) for step in steps))
         try:
             return self._settle()
         finally:

@@ -14,7 +14,8 @@ from decimal import Decimal
 from typing import Any
 
 from connector.digests import Digester, name_digest
-from connector.engine.plan import Step
+from connector.engine.late import SEVERAL
+from connector.engine.plan import Step, unread
 from connector.errors import Rejected
 from connector.flow import Flips
 from connector.model import Line, Ref
@@ -67,7 +68,11 @@ def history(step: Step, now: datetime, limit: Flips | None) -> bytes:
         return before.history
     at = int(now.timestamp())
     kept = [entry for entry in _entries(before.history) if entry[2] > at - limit.seconds]
-    kept += [(name, last, at) for name, last in before.digests.items() if step.digests.get(name, last) != last]
+    kept += [
+        (name, last, at)
+        for name, last in before.digests.items()
+        if (new := step.digests.get(name, last)) != last and last not in _unknown(new)
+    ]
     return b"".join(_ENTRY.pack(*entry) for entry in kept[-_MOST:])
 
 
@@ -92,13 +97,20 @@ def _flips(line: Line, name: bytes, wanted: bytes, since: int) -> int:
     current = line.digests.get(name)
     if current is None or current == wanted:
         return 0
-    seen: set[bytes] = set()
-    times = 0
     course = [value for field, value, at in _entries(line.history) if field == name and at > since]
-    for value in (*course, current, wanted):
-        times += value in seen
+    course += [wanted] if current in _unknown(wanted) else [current, wanted]
+    seen: set[bytes] = set()
+    times, last = 0, b""
+    for value in course:
+        times += value in seen and value != last  # it was replaced by what nobody knows, and came back
         seen.add(value)
+        last = value
     return times
+
+
+def _unknown(wanted: bytes) -> tuple[bytes, bytes]:
+    """What stands in place of a value whose write was not answered, before this one is sent: no value itself."""
+    return SEVERAL, unread(wanted)
 
 
 def _broken(line: Line) -> bool:

@@ -40,10 +40,10 @@ def lasting(step: Step, now: datetime) -> datetime | None:
     before = step.before
     if before is None or before.uncertain is None or not _answered_since(before):
         return before.uncertain if before else None
-    end = _end(step, before.uncertain)
+    end, owed = _end(step, before.uncertain), before.state != "sent"  # a line that was rejected since is still owed it
     if end <= now:
-        return before.uncertain if before.state == "owed" else None
-    step.kept, step.again = before.uncertain, end if before.state == "owed" else None
+        return before.uncertain if owed else None
+    step.kept, step.again = before.uncertain, end if owed else None
     return None
 
 
@@ -55,7 +55,7 @@ def answered(step: Step, now: datetime, digester: Digester) -> None:
     cut_off = leased.uncertain
     if cut_off is not None and (before is None or before.sent_at is None or before.sent_at < cut_off):
         # what was cut off had the version before this one, if this one came since
-        _keep(step, cut_off, now, another=leased.last_seen >= cut_off)
+        _keep(step, cut_off, now, another=leased.overtaken or leased.last_seen >= cut_off)
 
 
 def _keep(step: Step, since: datetime, now: datetime, *, another: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -80,10 +80,20 @@ class Looking:
     def preview(self, records: Sequence[Record], *, live: bool) -> list[Preview]:
         """What each record would write. With `live`, the objects as they are now stand beside it."""
         flow, names = self._shop.flow, [(record.site, record.key) for record in records]
-        forgotten = self._shop.store.is_forgotten(flow.id, names)
+        forgotten = self.forgotten(records)
         known = [record for record in records if (record.site, record.key) not in forgotten]
         gone = [Preview(flow.name, site, key, "filtered", FORGOTTEN) for site, key in names if (site, key) in forgotten]
         return self.plan([self.leased(record) for record in known], live=live) + gone
+
+    def forgotten(self, records: Sequence[Record]) -> Collection[tuple[str, str]]:
+        """Site and key of those that a page would pass over, for they were forgotten, or what they bear our key for was."""
+        store, flow = self._shop.store, self._shop.flow
+        bearing = [
+            (record.site, record.key)
+            for record in records
+            if record.our_key and store.is_name_forgotten(record.our_key)
+        ]
+        return {*store.is_forgotten(flow.id, [(record.site, record.key) for record in records]), *bearing}
 
     def plan(self, leased: Sequence[Leased], *, live: bool) -> list[Preview]:
         """The same for rows as the ledger has them; records that are not stored are fetched."""

@@ -59,7 +59,7 @@ def settle_work(work: Work, now: datetime, policy: Policy, limit: Flips | None =
     entered = leased.entered or bool(work.steps)
     settle = Settle(
         leased.row, leased.rev, "done", attempts=attempts, route=work.mapped.route if work.mapped else "",
-        entered=entered, lines=lines, created=sum(step.created for step in work.steps), uncertain=leased.uncertain,
+        entered=entered, lines=lines, created=sum(step.created or step.found for step in work.steps), uncertain=leased.uncertain,
     )  # fmt: skip
     due = retry if retry is not None else wait
     if retry is None and parked is None and wait is None:

@@ -64,6 +64,8 @@ class Step:
     again: datetime | None = None
     """Answered, and to be sent once more at this time."""
     created: bool = False
+    found: bool = False
+    """Its object stands: an earlier try of this line, which got no answer, has made it."""
     granted: bool = False
     looked: bool = False
 
@@ -124,7 +126,7 @@ class Work:
         out forgot once posted a note twice."""
         leased = self.leased
         kept = {"attempts": leased.attempts, "entered": leased.entered, "uncertain": leased.uncertain}
-        self.settle = Settle(leased.row, leased.rev, state, reason=reason, **{**kept, **more})
+        self.settle = Settle(leased.row, leased.rev, state, reason=reason, whole=state == "parked", **{**kept, **more})
         return self.settle
 
 

@@ -169,9 +169,9 @@ def _doubt(step: Step, cut_off: datetime | None, now: datetime) -> datetime | No
     if before is None:
         return cut_off
     own = lasting(step, now) if before.uncertain is not None else None
-    if own is not None or cut_off is None or _over(step):
+    if cut_off is None or _over(step) or (before.sent_at is not None and before.sent_at >= cut_off):
         return own
-    return cut_off if before.sent_at is None or before.sent_at < cut_off else None
+    return cut_off if own is None else max(own, cut_off)  # what was cut off may have been its second try
 
 
 def _over(step: Step) -> bool:

@@ -168,7 +168,7 @@ class Reconciling:
         self._seen |= {(record.site, record.key) for record in fresh}
         works: list[tuple[Work, Row | None]] = []
         store, flow = self._engine.store, self._flow
-        forgotten = store.is_forgotten(flow.id, [(record.site, record.key) for record in fresh])
+        forgotten = self._looking.forgotten(fresh)
         for record in fresh:
             row = store.row(flow.id, record.site, record.key)
             if row is None and (record.site, record.key) in forgotten:

@@ -80,7 +80,7 @@ class Sender:
         """Steps that may be looked up now: an unread answer may still commit for a while, so these wait it out."""
         now, go = self._shop.clock.now(), []
         for step in steps:
-            due = step.uncertain + timedelta(seconds=step.place.stream.settle_after) if step.uncertain else now
+            due = step.uncertain + timedelta(seconds=step.place.stream.proof_after) if step.uncertain else now
             if due > now:
                 step.state, step.due = "owed", due
             else:
@@ -89,10 +89,12 @@ class Sender:
 
     def _not_overtaken(self, place: Place, steps: Sequence[Step]) -> list[Step]:
         """Guarded steps whose object no other wish of ours can still reach: one whose answer was not read may commit after
-        this one, and the object would show the older decision. Such a step waits that out, and then looks."""
+        this one, and the object would show the older decision. Such a step waits that out, and then looks. What a delivery
+        that was cut off had wished, nobody knows."""
         now, go = self._shop.clock.now(), []
         for step in steps:
-            others = [line.uncertain for line in step.rivals(self.digester) if line.uncertain is not None]
+            doubts = [step.work.leased.uncertain, *(line.uncertain for line in step.rivals(self.digester))]
+            others = [since for since in doubts if since is not None]
             due = max(others) + timedelta(seconds=place.stream.settle_after) if others else now
             if due > now:
                 step.state, step.due = "owed", due
@@ -116,6 +118,8 @@ class Sender:
     def _adopt(self, place: Place, existing: list[tuple[Step, Record | None]]) -> None:
         """Objects that stand under our keys already: an earlier try made them. From here on they are updated."""
         for step, record in existing:
+            before = step.before
+            step.found = before is not None and before.uncertain is not None and before.target is None
             if record is not None:
                 step.target = record.key
             step.create, step.looked, step.state = False, True, "ready"

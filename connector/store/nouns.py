@@ -34,6 +34,8 @@ class Leased:
     lines: dict[tuple[str, str], Line] = field(default_factory=dict)
     was: Literal["", "done", "filtered"] = ""
     """What it was settled as, if `remap` put it back since."""
+    overtaken: bool = False
+    """Whether a delivery that was cut off had an older version than this one, which came while it was under way."""
 
 
 @dataclass(slots=True)
@@ -96,6 +98,8 @@ class Settle:
     lines: Sequence[LineSettle] = ()
     created: int = 0
     keep_record: bool = True
+    whole: bool = False
+    """Parked for the record as a whole, whatever became of its lines: remembered as an attempt."""
 
 
 @dataclass(slots=True)

@@ -201,6 +201,7 @@ class SqliteStore(Cursors, PutBack, Desk, Doubts, BudgetBook, Upkeep, Backfills,
             first_seen=at_time(row[12]),
             last_seen=at_time(row[13]),
             was="done" if row[6] & schema.WAS_DONE else "filtered" if row[6] & schema.WAS_FILTERED else "",
+            overtaken=bool(row[6] & schema.OVERTAKEN),
         )
 
     def settle(self, flow: str, token: LeaseToken, settles: Sequence[Settle], now: datetime, *, mapping: str) -> Moved:

@@ -28,7 +28,7 @@ def failures(settle: Settle) -> Iterator[Failure]:
         if line.failed:
             found = True
             yield settle.row, line.id, line.key, line.failed, line.code, line.reason, line.field
-    if settle.state == "parked" and not found and not settle.lines:
+    if settle.state == "parked" and (settle.whole or not (found or settle.lines)):
         yield settle.row, "", "", "MappingFault", "", settle.reason, settle.field
 
 

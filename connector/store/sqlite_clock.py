@@ -9,14 +9,16 @@ from connector.store.sqlite_file import LedgerFile
 _APART = 60.0
 """Seconds by which clocks may differ without anybody having put one back."""
 _PUT_BACK = (
-    'UPDATE line SET uncertain=:now WHERE uncertain>:now AND "row" IN (SELECT id FROM "row" WHERE flow=:flow AND state=0)',
-    'UPDATE "row" SET uncertain=:now WHERE flow=:flow AND state=0 AND uncertain>:now',
+    'UPDATE line SET uncertain=:now WHERE uncertain>:now AND EXISTS (SELECT 1 FROM "row" WHERE id=line."row" AND flow=:flow)',
+    'UPDATE line SET sent_at=:now-1 WHERE sent_at>:now AND EXISTS (SELECT 1 FROM "row" WHERE id=line."row" AND flow=:flow)',
+    'UPDATE "row" SET uncertain=:now WHERE flow=:flow AND uncertain>:now',
     'UPDATE "row" SET due=:now WHERE flow=:flow AND state=0 AND due>:now',
     "INSERT INTO created SELECT flow, :minute, sum(n) FROM created WHERE flow=:flow AND minute>:minute AND minute>:hour "
     "GROUP BY flow ON CONFLICT (flow, minute) DO UPDATE SET n=n+excluded.n",
     "DELETE FROM created WHERE flow=:flow AND minute>:minute",
 )
-"""What lies ahead is now; new objects of the last hour before the clock was put back were made just now."""
+"""What lies ahead is now; new objects of the last hour before the clock was put back were made just now. What was sent is a
+second older than what is in doubt: which came first, nobody knows any more, and a doubt too many only costs a look."""
 
 
 class PutBack(LedgerFile):

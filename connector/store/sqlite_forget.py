@@ -122,9 +122,18 @@ def _without(db: sqlite3.Connection, names: Collection[str]) -> int:
             f'UPDATE "{table}" SET "{column}"=unnamed("{column}") WHERE "{column}" IS NOT NULL AND named("{column}")'
         )
         count += db.execute(change).rowcount
+    found = db.execute("SELECT id FROM word WHERE named(text)").fetchall()
     # a number that another process remembers must stay a number, so the word stays and says nothing
-    count += db.execute("UPDATE word SET text='(forgotten ' || id || ')' WHERE named(text)").rowcount
-    return count
+    silent = "UPDATE word SET text='(forgotten ' || id || ')' WHERE id=?"
+    return count + db.executemany(silent, [word for word in found if not _ours(db, word[0])]).rowcount
+
+
+def _ours(db: sqlite3.Connection, word: int) -> bool:
+    """Whether a word comes from a configuration: a site, a stream, fields. A record may be named so, and others need it."""
+    return any(
+        db.execute(f'SELECT 1 FROM "{table}" WHERE "{column}"=? LIMIT 1', (word,)).fetchone()
+        for table, column in (("row", "site"), ("row", "mapping"), ("line", "stream"), ("record", "selection"))
+    )
 
 
 def _without_in_audit(db: sqlite3.Connection, names: Collection[str]) -> int:

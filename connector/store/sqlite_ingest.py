@@ -14,7 +14,7 @@ from connector.store import Ingested, Leased
 from connector.store.sqlite_bodies import Seal
 from connector.store.sqlite_many import write_many
 from connector.store.sqlite_rows import lines_of
-from connector.store.sqlite_schema import DEAD, DELETED, DROPPED, OWN, PENDING, STATES
+from connector.store.sqlite_schema import DEAD, DELETED, DROPPED, OVERTAKEN, OWN, PENDING, STATES
 from connector.store.sqlite_tombstones import any_forgotten, forgotten_among
 from connector.store.sqlite_values import at_time, bound, dump, marks, shown
 from connector.store.sqlite_words import Words
@@ -194,7 +194,7 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
             record.stamp,
             digest,
             bound(record.our_key),
-            _flags(record),
+            _flags(record) | (OVERTAKEN if alive else 0),
             new_state,
             due,
             token,

@@ -153,7 +153,8 @@ def settle_rows(
         uncertain = one.uncertain.timestamp() if one.uncertain else None
         if rev != one.rev:  # a newer version came during the delivery: it is due now, whatever became of this one
             lost += 1
-            rows.append((one.row, PENDING, at, 0, one.entered, None, None, None, None, None, uncertain, _ALL))
+            flags = OWN | DELETED
+            rows.append((one.row, PENDING, at, 0, one.entered, None, None, None, None, None, uncertain, flags))
             continue
         state = STATES.index(one.state)
         if state != PENDING:

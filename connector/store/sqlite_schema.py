@@ -20,8 +20,9 @@ ledger = Steps("ledger")
 PENDING, DONE, FILTERED, PARKED, DROPPED, FOREIGN = range(6)
 STATES: tuple[RowState, ...] = ("pending", "done", "filtered", "parked", "dropped", "foreign")
 OWED, SENT, REJECTED = range(3)
-OWN, DELETED, WAS_DONE, WAS_FILTERED = 1, 2, 4, 8
-"""Flags of a row: what its record is, and what it was settled as before `remap` put it back (until it is settled again)."""
+OWN, DELETED, WAS_DONE, WAS_FILTERED, OVERTAKEN = 1, 2, 4, 8, 16
+"""Flags of a row: what its record is; what it was settled as before `remap` put it back (until it is settled again); and that
+this version came while an older one was being delivered."""
 DEAD = "dead"
 """The token of a row whose holder is gone: due now, and uncertain."""
 LINE_STATES: tuple[LineState, ...] = ("owed", "sent", "rejected")

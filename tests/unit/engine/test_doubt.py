@@ -169,7 +169,7 @@ def test_a_row_that_was_cut_off_and_not_looked_at_since_is_seen(world: World) ->
     assert world.store.doubted() == {"orders-to-cases": (1, world.clock.now())}
     assert "in the hands of a worker until 2026-" in listed(world)
     assert "a delivery was cut off 2026-" in listed(world)
-    assert "appends not before 0:02:00 have passed" in listed(world)
+    assert "appends and guarded steps not before 0:02:00 have passed" in listed(world)
 
 
 def test_a_parked_row_in_doubt_is_told_as_such(world: World) -> None:
@@ -194,3 +194,29 @@ def test_what_was_sent_since_is_in_doubt_no_more(world: World) -> None:
     world.engine.run_pass("orders-to-cases")
     assert world.states() == {"0001": "pending"}
     assert world.store.doubted() == {}
+
+
+def test_a_line_that_was_answered_since_is_not_listed_beside_one_that_was_not(world: World) -> None:
+    begin(world, "update")
+    world.desk.fail("write", Transient("reset", uncertain=True))
+    world.tick()
+    world.tick(minutes=0.6)  # the same again: answered, and the lost one may still arrive
+    world.order("0001", subject="two", kind="append")
+    world.desk.fail("write", Transient("reset", uncertain=True))
+    world.tick(minutes=0.1)
+    assert "  remark 1: desk.Remark" in listed(world)
+    assert "  main: " not in listed(world)
+
+
+def test_what_committed_late_is_waited_for_until_the_index_shows_it(world: World) -> None:
+    begin(world, "indexed")
+    world.desk.streams = {**world.desk.streams, "Ticket": replace(world.desk.streams["Ticket"], fetch="indexed")}
+    world.restart()
+    world.desk.fail("write", Transient("reset", uncertain=True))
+    world.tick()
+    world.clock.forward(seconds=100)
+    key = "orders-to-cases:_ref_arch:0001:ticket"
+    world.desk.objects["Ticket"][key] = replace(world.desk.put("Ticket", key, Order="0001"), our_key=key)
+    world.tick(minutes=0.5)  # more than `settle_after` since the request, less than the index needs since the commit
+    assert not world.desk.created[key]
+    recovers(world, "indexed")

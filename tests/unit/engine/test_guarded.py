@@ -305,6 +305,7 @@ also:
     world.clock.forward(minutes=1)
     world.killed_pass("cases-to-orders")  # it was sent, and nobody remembers
     decide(world, "open")
+    world.tick("cases-to-orders", minutes=2)  # what the kill cut off may arrive until then
     assert order(world)["status"] == "open"
     world.store.close()
 

@@ -111,6 +111,15 @@ def test_a_refused_line_is_told_in_the_words_of_the_mapping_and_its_row_parks_fo
     assert telling.events("parked")[-1]["reason"] == "status is completed"
 
 
+def test_what_cannot_be_mapped_is_remembered_as_an_attempt_though_it_was_told(telling: World) -> None:
+    decide(telling, state="Nonsense")
+    pass_(telling)
+    assert len(remarks(telling)) == 1
+    (row,) = telling.store.rows(flow="cases-to-orders", state="parked")
+    (attempt,) = telling.store.attempts([row.id])[row.id]
+    assert (attempt.line, attempt.fault, attempt.reason) == ("", "MappingFault", row.reason)
+
+
 def test_a_decision_that_goes_through_tells_nothing(telling: World) -> None:
     decide(telling)
     pass_(telling)
