@@ -63,7 +63,7 @@ def _told(row: Row, flow: Flow | None, adapters: dict[str, Adapter], now: dateti
             "recovery": _recovery(row, line, flow, adapters),
         }
         for line in row.lines
-        if line.uncertain is not None
+        if line.uncertain is not None and line.state != "sent"
     ]
     cut_off = None
     if row.uncertain is not None and row.state == "pending" and not writes:
