@@ -39,7 +39,8 @@ class Stream:
     fetch_batch    keys in one `fetch` at most
     create         exclusive: a second create of the same key is refused by the system, so no look is needed first;
                    plain: the engine looks first
-    fetch          direct, or indexed: a search index is no proof of absence until `settle_after`
+    fetch          direct, or indexed: a search index is no proof of absence until `settle_after` after the last moment
+                   at which it may have been made, that is twice as long after the doubt
     settle_after   seconds that a request may still commit after we gave up on it
     claims         True when a record says who has taken it (`Record.claimed_by`)
     conditional    whether an update can be made to depend on the object being unchanged (`Write.unless_changed`): none; 1s, by
