@@ -237,7 +237,7 @@ class Line:
     of ours that it writes to. `forgotten`: ids of such objects, in whose place a person asked for a new one. `code` is the
     system's own, of the fault that `reason` tells. `history`: which values were replaced when, as far as the loop breaker needs
     it; opaque here. `fight`: for people, by field that goes back and forth, the value that was sent last and the one that is
-    not sent any more; it goes with the stored record.
+    not sent any more (`...`: not known); it goes with the stored record.
     """
 
     id: str

@@ -163,9 +163,14 @@ def _line(line: Line, our_key: str, *, known: tuple[str, str, str]) -> Iterable[
         if line.remedy:
             yield f"    to do: {line.remedy}"
     for name, (sent, wanted) in line.fight.items():
-        if wanted is not None:
-            yield f"    {name}: {sent!r} was sent last, {wanted!r} is not sent any more"
+        if wanted is not ...:
+            yield f"    {name}: {_said(sent)} was sent last, {_said(wanted)} is not sent any more"
     if line.forgotten:
         yield f"    made anew by hand, in place of {', '.join(line.forgotten)}"
     if line.uncertain:
         yield f"    uncertain since {text(line.uncertain)}: nothing is made twice of it (how: connector status --uncertain)"
+
+
+def _said(value: object) -> str:
+    """A value of the record for people."""
+    return "what is not kept" if value is ... else "null" if value is None else repr(value)

@@ -77,23 +77,27 @@ def history(step: Step, now: datetime, limit: Flips | None) -> bytes:
 
 
 def values(step: Step, now: datetime, limit: Flips | None) -> dict[str, tuple[Any, Any]]:
-    """For people: by field that was changed before and within the window, what was sent now, and what was not any more."""
+    """For people: by field that was changed before and within the window, what was sent now, and what was not any more; `...`
+    where nothing is said of one, for a value may be null."""
     if isinstance(step.error, Flipping):
-        return {} if step.error.again else {step.error.field: (None, _plain(step.error.wanted))}
+        return {} if step.error.again else {step.error.field: (..., _plain(step.error.wanted))}
     before = step.before
     if before is None or not before.history or limit is None or step.state != "sent" or not step.wanted.values:
         return {}
     since = int(now.timestamp() - limit.seconds)
     moved = {name for name, _, at in _entries(before.history) if at > since}
     return {
-        name: (_plain(value), None)
+        name: (_plain(value), ...)
         for name, value in step.wanted.values.items()
         if (short := name_digest(name)) in moved and before.digests.get(short) != step.digests.get(short)
     }
 
 
 def _flips(line: Line, name: bytes, wanted: bytes, since: int) -> int:
-    """How often the field returned to a value that it had before, the wanted one included."""
+    """How often the field returned to a value that it had before, the wanted one included.
+
+    What stands in the place of a value while an answer is not known is none: a value that is said again is no flip.
+    """
     current = line.digests.get(name)
     if current is None or current == wanted:
         return 0

@@ -77,7 +77,8 @@ class Sender:
         return [step for step in wave if step.state == "ready"]
 
     def _settled_since(self, steps: Sequence[Step]) -> list[Step]:
-        """Steps that may be looked up now: an unread answer may still commit for a while, so these wait it out."""
+        """Steps that may be looked up now: an unread answer may still commit for a while, so these wait it out. Where an index
+        is asked it may be as late again: one that commits at the last moment must have had its time to be shown."""
         now, go = self._shop.clock.now(), []
         for step in steps:
             due = step.uncertain + timedelta(seconds=step.place.stream.proof_after) if step.uncertain else now

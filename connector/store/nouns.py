@@ -72,7 +72,8 @@ class LineSettle:
     history: bytes = b""
     """What the loop breaker remembers, whole."""
     fight: Mapping[str, tuple[Any, Any]] | None = None
-    """What was sent of a field that goes back and forth, and what is not sent any more; None leaves what is known of either."""
+    """What was sent of a field that goes back and forth, and what is not sent any more; `...` leaves what is known of either,
+    None is null."""
     answered: bool = False
     """It was sent in this delivery although it is owed once more."""
 

@@ -30,7 +30,7 @@ def write_fights(db: sqlite3.Connection, bodies: Bodies, lines: Sequence[tuple[i
     """Remember what these lines sent, or did not send any more, of fields that go back and forth."""
     for row, line in lines:
         for field, (sent, wanted) in (line.fight or {}).items():
-            statement, value = (_SENT, sent) if wanted is None else (_WANTED, wanted)
+            statement, value = (_SENT, sent) if wanted is ... else (_WANTED, wanted)
             kept = bodies.sealed(db, row, dump(value))
             if kept is not None:
                 db.execute(statement, (row, bound(line.id), bound(line.key), bound(field), kept, row))
@@ -53,7 +53,7 @@ def with_fights(db: sqlite3.Connection, bodies: Bodies, lines: dict[int, list[Li
 
 def _opened(db: sqlite3.Connection, bodies: Bodies, row: int, kept: bytes | None) -> Any:
     plain = None if kept is None else bodies.plain(db, row, kept)
-    return None if plain is None else load(plain)
+    return ... if plain is None else load(plain)
 
 
 def forget_flips(db: sqlite3.Connection, where: str, given: Sequence[Any]) -> None:

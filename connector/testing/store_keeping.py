@@ -50,41 +50,46 @@ class KeepingPromises(StoreHooks):
 
     def fighting(self, store: Store) -> LineSettle:
         """A parked row whose line has a history, and values for people: one sent, then another one not sent."""
-        sent = replace(LINE, history=b"h" * 16, fight={"Mood": ("calm", None), "Total": (1.5, None)})
+        sent = replace(LINE, history=b"h" * 16, fight={"Mood": ("calm", ...), "Total": (1.5, ...)})
         self.settled(store, "done", order("1"), lines=[sent])
-        stopped = replace(LINE, state="rejected", history=b"!" + b"h" * 16, fight={"Mood": (None, "angry")})
+        stopped = replace(LINE, state="rejected", history=b"!" + b"h" * 16, fight={"Mood": (..., "angry")})
         self.settled(store, "parked", order("1", minute=1), lines=[stopped])
         return stopped
 
     def test_what_the_loop_breaker_remembers_comes_with_the_lease_and_the_values_are_shown(self, store: Store) -> None:
         stopped = self.fighting(store)
         (line,) = only(store).lines
-        assert (line.history, dict(line.fight)) == (stopped.history, {"Mood": ("calm", "angry"), "Total": (1.5, None)})
+        assert (line.history, dict(line.fight)) == (stopped.history, {"Mood": ("calm", "angry"), "Total": (1.5, ...)})
         done = store.ingest(FLOW, page(order("1", minute=2)), NOW, lease=60)
         assert [one.history for leased in done.leased for one in leased.lines.values()] == [stopped.history]
         assert only(store).lines[0].fight == line.fight, "a newer version takes nothing away"
 
+    def test_null_is_a_value_that_a_field_may_go_back_to(self, store: Store) -> None:
+        self.settled(store, "done", order("1"), lines=[replace(LINE, fight={"Mood": ("calm", ...)})])
+        self.settled(store, "parked", order("1", minute=1), lines=[replace(LINE, fight={"Mood": (..., None)})])
+        assert only(store).lines[0].fight == {"Mood": ("calm", None)}
+        self.settled(store, "done", order("1", minute=2), lines=[replace(LINE, fight={"Mood": (None, ...)})])
+        assert only(store).lines[0].fight == {"Mood": (None, ...)}
+
     def test_what_is_sent_in_the_end_replaces_what_was_not(self, store: Store) -> None:
         self.fighting(store)
-        self.settled(store, "done", order("1", minute=2), lines=[replace(LINE, fight={"Mood": ("sad", None)})])
+        self.settled(store, "done", order("1", minute=2), lines=[replace(LINE, fight={"Mood": ("sad", ...)})])
         (line,) = only(store).lines
-        assert (line.history, line.fight["Mood"]) == (b"", ("sad", None))
+        assert (line.history, line.fight["Mood"]) == (b"", ("sad", ...))
 
     def test_replay_makes_the_loop_breaker_forget_that_row_alone(self, store: Store) -> None:
         self.fighting(store)
-        self.settled(
-            store, "done", order("2"), lines=[replace(LINE, history=b"x" * 16, fight={"Mood": ("calm", None)})]
-        )
+        self.settled(store, "done", order("2"), lines=[replace(LINE, history=b"x" * 16, fight={"Mood": ("calm", ...)})])
         assert store.replay(NOW) == 1
         lines = {row.key: row.lines[0] for row in store.rows()}
         assert (lines["1"].history, lines["1"].fight, lines["1"].target) == (b"", {}, "500A")
-        assert (lines["2"].history, lines["2"].fight) == (b"x" * 16, {"Mood": ("calm", None)})
+        assert (lines["2"].history, lines["2"].fight) == (b"x" * 16, {"Mood": ("calm", ...)})
 
     def test_the_values_go_with_the_stored_record(self, store: Store) -> None:
         self.fighting(store)
         store.prune(later(days=100), delivered=7 * DAY, parked=90 * DAY, audit=400 * DAY)
         assert only(store).lines[0].fight == {}
-        self.settled(store, "done", order("3"), lines=[replace(LINE, fight={"Mood": ("calm", None)})])
+        self.settled(store, "done", order("3"), lines=[replace(LINE, fight={"Mood": ("calm", ...)})])
         self.settled(store, "filtered", order("3", minute=1), keep_record=False)
         assert next(row for row in store.rows(key="3")).lines[0].fight == {}
 

@@ -13,7 +13,7 @@ from multiprocessing import get_context
 
 from tests.simulation.hunt import Hunt, hunt_all
 from tests.simulation.plan import plan_of
-from tests.simulation.runs import Outcome, a_place_for_runs
+from tests.simulation.runs import Outcome, a_place_for_runs, run_seeds
 from tests.simulation.shrink import shrink
 from tests.simulation.table import table
 
@@ -57,20 +57,15 @@ def _seeds(text: str) -> tuple[int, int]:
 # -- many seeds ----------------------------------------------------------------------------------------------------------
 
 
-def _chunk(seeds: range) -> list[tuple[int, tuple[str, ...], Counter[str]]]:
-    with a_place_for_runs() as runs:
-        outcomes = [(seed, runs.run(plan_of(seed))) for seed in seeds]
-    return [(seed, outcome.found, outcome.counts) for seed, outcome in outcomes]
-
-
 def _outcomes(first: int, last: int, jobs: int) -> Iterator[tuple[int, tuple[str, ...], Counter[str]]]:
-    chunks = [range(start, min(start + CHUNK, last + 1)) for start in range(first, last + 1, CHUNK)]
+    size = min(CHUNK, max(1, (last + 1 - first) // jobs))
+    chunks = [range(start, min(start + size, last + 1)) for start in range(first, last + 1, size)]
     if jobs == 1 or len(chunks) == 1:
         for chunk in chunks:
-            yield from _chunk(chunk)
+            yield from run_seeds(chunk)
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for results in pool.map(_chunk, chunks):
+        for results in pool.map(run_seeds, chunks):
             yield from results
 
 

@@ -107,6 +107,8 @@ class Commits:
         world.tell(self._system.name, f"{outcome}: {write.op} {full}", by=self._process, key=write.key,
                    target=target or write.target, fields=shown)  # fmt: skip
         world.watch(effects[-1])
+        if outcome in ("made", "updated"):
+            world.people.react(full, effects[-1].target, fields)
         if isinstance(error, Transient):
             world.record_faults += 1
         return Result(target or None, error, existed)

@@ -8,7 +8,7 @@ from typing import Any
 
 from connector.adapter import Stream
 from connector.document import load
-from connector.flow import Flow
+from connector.flow import Flips, Flow
 from connector.mapping.compile import compile_mapping
 from connector.model import Op
 
@@ -66,6 +66,10 @@ also:
     when: "{{ IsClosed and Refund }}"
     write: once
     fields: {amount: "{{ Refund }}", order_no: "{{ origin.key }}"}
+refused:
+  to: source.CaseComment
+  fields:
+    CommentBody: "{{ refused.line }}|{{ refused.key | default('') }}|{{ refused.code }}|{{ refused.reason }}"
 """,
     "comments": """
 summary: what agents answer in public goes back
@@ -103,14 +107,15 @@ def _compiled(name: str) -> Any:
 
 
 def flows(
-    names: tuple[str, ...], *, lease: float, concurrency: int, overlap: float, brake: int | None
+    names: tuple[str, ...], *, lease: float, concurrency: int, overlap: float, brake: int | None, flips: int | None
 ) -> dict[str, Flow]:
     """The flows of a world by name, which is their id."""
     return {
         name: Flow(
             name, name, *ENDS[name], _compiled(name),
             brake=None if name in ANSWERS else brake, lease=lease, concurrency=concurrency, overlap=overlap,
-            answers=ANSWERS.get(name), flips=None,
+            answers=ANSWERS.get(name),
+            flips=None if flips is None else Flips(flips, 86400.0),
         )
         for name in names
     }  # fmt: skip

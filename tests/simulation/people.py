@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.plan import Act
-from tests.simulation.systems import GOES, Thing, claimed
+from tests.simulation.systems import GOES, System, Thing, claimed
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -30,6 +32,10 @@ class People:
         self.acts = 0
         self.recreated: list[float] = []
         self.dropped = False
+        self.retried: list[float] = []
+        """When parked rows were put back on their way."""
+        self.looping: set[str] = set()
+        """Orders whose two systems undo by themselves what we write."""
 
     def do(self, act: Act) -> None:
         """One act of the plan."""
@@ -42,8 +48,31 @@ class People:
             self._return(act, what)
         elif kind == "case":
             self._case(act, what)
+        elif kind == "loop":
+            self.looping.add(f"000{act.who}")
+            self._said("admin", "loop", key=f"000{act.who}")
         else:
             self._operator(act.what)
+
+    def react(self, stream: str, target: str, fields: Mapping[str, Any]) -> None:
+        """Automations of both systems, some seconds after a write of ours: the case's status follows its subject, and the
+        order's word turns with the state that it is shown. Each is sensible alone."""
+        shop, desk = self._world.systems["shop"], self._world.systems["desk"]
+        later = self._world.scheduler.now + 2.0
+        if stream == "shop.orders" and "c_state" in fields and target in self.looping:
+            word = "late" if fields["c_state"] == "Waiting" else "torn"
+            lag = self._world.plan.settings["lag"]
+            self._world.scheduler.at(later, partial(self._automatic, shop, "orders", target, {"word": word}, lag))
+        case = desk.all("Case").get(target) if stream == "desk.Case" and "Subject" in fields else None
+        if case is not None and (case.key or "").rpartition(":")[2] in self.looping and not case.fields.get("IsClosed"):
+            status = "Working" if str(fields["Subject"]).endswith("late") else "Waiting"
+            self._world.scheduler.at(later, partial(self._automatic, desk, "Case", target, {"Status": status}, 0.0))
+
+    def _automatic(self, system: System, stream: str, target: str, fields: dict[str, Any], lag: float) -> None:
+        thing = system.all(stream).get(target)
+        if self.looping and thing is not None and any(thing.fields.get(n) != v for n, v in fields.items()):
+            system.save(stream, target, fields, by="automation", lag=lag)
+            self._world.tell(system.name, "automation", key=target, fields=fields)
 
     def _said(self, who: str, what: str, **facts: Any) -> None:
         self.acts += 1
@@ -99,6 +128,10 @@ class People:
         match what:
             case "word" | "late" | "same stamp":
                 return {"word": one_of(WORDS, x), "total": round(x * 50, 1)}
+            case "swing":
+                return {"word": "torn" if fields["word"] == "late" else "late"}
+            case "swing note":
+                return {"note": None if fields["note"] else "vip"}
             case "note":
                 return {"note": one_of(NOTES, x)}
             case "priority":
@@ -183,6 +216,8 @@ class People:
                 return {"IsClosed": True, "Status": "Closed", **decision, **refund}
             case "reopen" if closed:
                 return {"IsClosed": False, "Status": "Reopened"}
+            case "swing" if not closed:
+                return {"Status": "Waiting" if case.fields.get("Status") == "Working" else "Working"}
             case "touch":
                 return {"Seen": self._next("s")}
         return {}
@@ -215,6 +250,8 @@ class People:
                 count = ledger.drop(now, why="no use", by="operator")
                 self.dropped = self.dropped or bool(count)
             else:
+                self.retried.append(world.scheduler.now)
+                self._world.watch_over.loops.clear()
                 count = ledger.replay(now, recreate=what == "recreate")
                 if what == "recreate" and count:
                     self.recreated.append(world.scheduler.now)

@@ -133,7 +133,8 @@ def plan_of(seed: int) -> Plan:
         acts, faults = [*acts, *more_acts], [*faults, *more_faults]
     acts = sorted(acts, key=lambda act: act.at)
     outages = _outages(rng, length) if rng.random() < 0.25 else []
-    return Plan(seed, length, tuple(names), settings, tuple(acts), tuple(faults), tuple(outages))
+    plan = Plan(seed, length, tuple(names), settings, tuple(acts), tuple(faults), tuple(outages))
+    return _told(_scarce(_back_and_forth(plan)))
 
 
 def _settings(rng: Random) -> dict[str, Any]:
@@ -153,6 +154,8 @@ def _settings(rng: Random) -> dict[str, Any]:
         "prune": rng.random() < 0.2,
         "brake": rng.choice((None,) * 9 + (2,)),
         "scheduler": rng.getrandbits(32),
+        "flips": None,
+        "calls": None,
     }
 
 
@@ -264,6 +267,78 @@ def _unread_and_changed(rng: Random, theme: str, length: float) -> tuple[list[Ac
         faults.append(Fault(f"{place} after" if kind == "crash" else place, at, kind, rng.random()))
         acts += [Act(at - 0.1, what, 0, rng.random()), Act(at + rng.uniform(8, 45), what, 0, rng.random())]
     return acts, faults
+
+
+def _back_and_forth(plan: Plan) -> Plan:
+    """In some courses few flips are allowed, people change their minds again and again, and what two systems do by
+    themselves undoes what we write."""
+    rng = Random(plan.seed ^ 0xF11B)
+    if rng.random() >= 0.12:
+        return plan
+    acts = list(plan.acts)
+    for what in rng.sample(("order swing", "order swing note", "case swing", "loop"), rng.choice((1, 2))):
+        at, who = rng.uniform(25, 80), rng.randrange(2)
+        if what == "loop":
+            acts.append(Act(at, what, who, 0.0))
+            continue
+        for _ in range(rng.choice((4, 7, 9))):
+            acts.append(Act(at, what, who, 0.0))
+            at += rng.choice((15.0, 25.0, 45.0, 70.0))
+    faults = list(plan.faults)
+    if rng.random() < 0.4:  # answers that are lost one after another must not look like a loop
+        faults += [
+            Fault("desk.Case.update", act.at, rng.choice(("lost", "late")), 0.2 * rng.random())
+            for act in rng.sample(acts, min(6, len(acts)))
+        ]
+    if rng.random() < 0.5:
+        acts.append(Act(rng.uniform(100, plan.length), "retry", 0, 0.0))
+    flows = (*plan.flows[:1], "cases", *(name for name in plan.flows[1:] if name != "cases"))
+    settings = {**plan.settings, "flips": rng.choice((1, 1, 2, 3)), "brake": None}
+    acts.sort(key=lambda act: act.at)
+    return replace(plan, flows=flows, acts=tuple(acts), faults=tuple(faults), settings=settings)
+
+
+def _scarce(plan: Plan) -> Plan:
+    """In some courses the day's calls are used up in the middle; in some, what was cut off by a kill meets an outage."""
+    rng = Random(plan.seed ^ 0xCA11)
+    kind = rng.random()
+    if 0.06 <= kind < 0.1 and "cases" in plan.flows:
+        at = rng.uniform(100, plan.length - 20)
+        faults = (*plan.faults, Fault("shop.requests.create after", at - 1, "crash", rng.random()))
+        outages = (*plan.outages, Outage("shop", at + 8, at + rng.choice((30.0, 60.0, 80.0)), "down"))
+        acts = _sooner(plan.acts, Act(at - 8, "case close and refund", 0, rng.random()))
+        return replace(plan, faults=faults, outages=outages, acts=acts, settings={**plan.settings, "lag": 90.0})
+    if kind >= 0.06:
+        return plan
+    return replace(plan, settings={**plan.settings, "calls": rng.choice((15, 30, 60))})
+
+
+def _told(plan: Plan) -> Plan:
+    """Where decisions are made, faults also meet what is told of those that were refused."""
+    rng = Random(plan.seed ^ 0x701D)
+    decided = [act for act in plan.acts if act.what in ("case close", "case close and refund")]
+    if "cases" not in plan.flows or not decided or not plan.faults or rng.random() >= 0.6:
+        return plan
+    faults = list(plan.faults)
+    for act in rng.sample(decided, min(2, len(decided))):
+        who = rng.choice((act.who, 0))
+        place = rng.choice(("desk.CaseComment.append", "desk.CaseComment.append", "desk.CaseComment.look"))
+        kind = rng.choice(("crash", "crash", "lost", "late", "part unclear", "down"))
+        if kind == "crash":
+            faults.append(Fault(f"{place} {rng.choice(('before', 'after', 'after'))}", act.at, kind, rng.random()))
+        elif place.endswith("append"):
+            faults.append(Fault(place, act.at, kind, rng.random()))
+        more = [Act(act.at - 3, "order status", who, rng.random()), Act(act.at - 2, "order status", who, rng.random())]
+        more += [
+            Act(act.at + 45, "case reopen", act.who, 0.0),
+            Act(act.at + 60, "case close", act.who, rng.random() / 2),
+        ]
+        plan = replace(plan, acts=tuple(sorted((*plan.acts, *more), key=lambda one: one.at)))
+    return replace(plan, faults=tuple(faults))
+
+
+def _sooner(acts: Sequence[Act], act: Act) -> tuple[Act, ...]:
+    return tuple(sorted((*acts, act), key=lambda one: one.at))
 
 
 _NEEDS: Mapping[str, tuple[str, ...]] = {

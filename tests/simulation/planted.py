@@ -120,6 +120,30 @@ BUGS: tuple[Planted, ...] = (
     _one("settle of an older version forgets its lines", "store/sqlite_rows.py",
          "        lines.extend(_line(words, one.row, line, at) for line in one.lines)\n",
          "        lines.extend(_line(words, one.row, line, at) for line in one.lines if rev == one.rev)\n"),
+    _one("flips are not counted", "engine/flips.py", "        if times > limit.most:\n", "        if False:\n"),
+    _one("a broken loop is released by a newer version", "engine/flips.py",
+         "    if _broken(before):\n        raise", "    if False:\n        raise"),
+    _one("a value said again after lost replies is a flip", "engine/flips.py",
+         "(min(one, unread(one)) for one in (*course, current, wanted) if one != SEVERAL)", "(*course, current, wanted)"),
+    _one("a loop's null is not shown", "store/sqlite_fights.py",
+         "(_SENT, sent) if wanted is ... else", "(_SENT, sent) if wanted in (..., None) else"),
+    _one("retry does not begin a loop's count anew", "store/sqlite_hand.py",
+         "    forget_flips(db, where, given)\n", ""),
+    _one("a telling without its key", "mapping/refusals.py",
+         "begin + refusal.name, target", "begin + refusal.line, target"),
+    _one("a row parks before its refusal is told", "engine/telling.py",
+         'if dues and settle.state == "parked":', "if False:"),
+    _one("a lost telling is not looked up", "engine/telling.py",
+         "                prepare(step, sender.digester)\n", "                prepare(step, sender.digester)\n"
+         "                step.uncertain = None\n"),
+    _one("a row that waits forgets its doubt", "engine/plan.py",
+         '"uncertain": leased.uncertain}\n', '"uncertain": None}\n'),
+    _one("a row that is put off for want of budget forgets its doubt", "engine/deliver.py",
+         "        self._snooze(problem, self._shop.clock.now())\n        return",
+         "        for work in self._works:\n            work.leased.uncertain = None\n"
+         "        self._snooze(problem, self._shop.clock.now())\n        return"),
+    _one("an index is believed as soon as nothing can commit any more", "engine/send.py",
+         '(2 if stream.fetch == "indexed" and not step.append else 1)', "1"),
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from connector.budget import Limits
 from connector.engine import Engine
 from connector.errors import Busy
 from connector.retry import Policy
@@ -59,13 +60,20 @@ class Process(Owner):
                 concurrency=settings["concurrency"],
                 overlap=settings["overlap"],
                 brake=settings["brake"],
+                flips=settings["flips"],
             ),
+            limits=self._limits(),
             clock=_Clock(self),
             policy=Policy(),
             tell=self._tell,
             stop=Event(),
             crew=SimulatedCrew(world.scheduler, self),
         )
+
+    def _limits(self) -> dict[str, Limits]:
+        """Calls a day, in some courses; whoever operates the connector gives more when the faults end."""
+        calls = None if self.world.calm else self.world.plan.settings["calls"]
+        return {} if calls is None else {"desk": Limits(calls_per_day=calls)}
 
     def _tell(self, event: str, **facts: Any) -> None:
         self.world.history.counts[f"event {event}"] += 1

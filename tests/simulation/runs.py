@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from connector.store.sqlite import SqliteStore
-from tests.simulation.plan import Plan
+from tests.simulation.plan import Plan, plan_of
 from tests.simulation.world import World
 
 IN_MEMORY = Path("/dev/shm")
@@ -57,3 +57,10 @@ def a_place_for_runs() -> Iterator[Runs]:
     """In memory, where there is such a folder."""
     with TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None, prefix="simulation-") as folder:
         yield Runs(Path(folder))
+
+
+def run_seeds(seeds: range) -> list[tuple[int, tuple[str, ...], Counter[str]]]:
+    """What became of each. It stands here, and not in the main module, for processes that are started to do it."""
+    with a_place_for_runs() as runs:
+        outcomes = [(seed, runs.run(plan_of(seed))) for seed in seeds]
+    return [(seed, outcome.found, outcome.counts) for seed, outcome in outcomes]

@@ -40,9 +40,12 @@ class Thing:
     seen_at: float = 0.0
     shown: Thing | None = None
     claimed_at: float = 0.0
+    removed_at: float = 0.0
     mark: str | None = None
     """Key of an appended one."""
     parent: str | None = None
+    versions: list[dict[str, Any]] = field(default_factory=list)
+    """What it held after each save."""
 
 
 @dataclass
@@ -94,6 +97,7 @@ class System:
 
     def _saved(self, thing: Thing, shown: Thing | None, lag: float, began: float | None) -> None:
         now = self.now()
+        thing.versions.append(dict(thing.fields))
         thing.saved = now
         thing.stamp = max(thing.stamp, now if began is None else began)
         thing.seen_at, thing.shown = now + lag, shown
@@ -101,7 +105,7 @@ class System:
     def remove(self, stream: str, name: str) -> None:
         """A person deletes an object, or merges it into another one."""
         thing = self.all(stream).pop(name)
-        thing.deleted = True
+        thing.deleted, thing.removed_at = True, self.now()
         self.bin.append(thing)
 
     def in_index(self, stream: str) -> list[Thing]:

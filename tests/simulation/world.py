@@ -196,15 +196,36 @@ class World:
         self.watch_over.ledger_holds()
 
     def _quiet_down(self) -> None:
-        """Passes, one after another, until nothing is owed and nothing moves any more."""
+        """Until nothing moves; where loops were broken, once more without what made them."""
         process = self.process()
+        if not self._until_quiet(process):
+            return
+        self.watch_over.judge()
+        loops = sorted(self.watch_over.loops)
+        if not loops or self.history.found or self.people.dropped:
+            return
+        self.people.looping.clear()
+        self.people.retried.append(self.scheduler.now)
+        self.watch_over.loops.clear()
+        self.tell("operator", "ends loops, and retries", rows=loops)
+
+        def retry() -> None:
+            for flow, key in loops:
+                process.ledger.replay(process.engine.clock.now(), flow=flow, key=key)
+
+        self._play(process, retry)
+        if self._until_quiet(process):
+            self.watch_over.judge(released=True)
+
+    def _until_quiet(self, process: Process) -> bool:
+        """Passes, one after another, until nothing is owed and nothing moves any more; whether it came to that."""
         quiet = 0
         for turn in range(MOST_ROUNDS):
             effects, changes = len(self.history.effects), self._versions()
             calls = self.history.counts["calls shop"] + self.history.counts["calls desk"]
             self._play(process, self._round(process, sweep=turn in (1, 3)))
             if self.history.found or self.scheduler.failures:
-                return
+                return False
             calls = self.history.counts["calls shop"] + self.history.counts["calls desk"] - calls
             pending = self.ledger('SELECT min(due), count(*) FROM "row" WHERE state=0')[0]
             moved = len(self.history.effects) > effects or self._versions() != changes
@@ -212,13 +233,13 @@ class World:
             quiet = quiet + 1 if still else 0
             if quiet >= 2:
                 self.watch_over.idle_calls(calls)
-                self.watch_over.judge()
-                return
+                return not self.history.found
             later = 65.0
             if pending[1] and pending[0] is not None:
                 later = max(1.0, min(3600.0, pending[0] - self.time().timestamp() + 0.01))
             self.scheduler.sleep(later)
         self.history.broken("everything ends", f"not quiet after {MOST_ROUNDS} rounds: {self._owed()}")
+        return False
 
     def _round(self, process: Process, *, sweep: bool) -> Any:
         def work() -> None:

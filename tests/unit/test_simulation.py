@@ -74,3 +74,16 @@ def test_every_bug_can_still_be_planted(tmp_path_factory: pytest.TempPathFactory
     assert {*QUICK} <= {bug.name for bug in BUGS}
     for bug in BUGS:
         plant(bug, tmp_path_factory.mktemp("planted"))
+
+
+def test_seeds_run_in_several_processes_at_a_time() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.simulation", "--seeds", "1..4", "--jobs", "2"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "broken promises                                 0" in done.stdout

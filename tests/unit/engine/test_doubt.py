@@ -220,3 +220,20 @@ def test_what_committed_late_is_waited_for_until_the_index_shows_it(world: World
     world.tick(minutes=0.5)  # more than `settle_after` since the request, less than the index needs since the commit
     assert not world.desk.created[key]
     recovers(world, "indexed")
+
+
+def test_an_index_that_shows_late_what_came_late_is_believed_only_after_both(world: World) -> None:
+    world.desk.streams = {**world.desk.streams, "Ticket": replace(world.desk.streams["Ticket"], fetch="indexed")}
+    world.restart()
+    begin(world, "indexed")
+    world.desk.fail("write", Transient("no answer", uncertain=True), when=lambda write: "Order" in write.fields)
+    world.tick()
+    settle = world.desk.streams["Ticket"].settle_after
+    world.clock.forward(seconds=settle - 1)
+    ticket = world.desk.put("Ticket", "late", Order="0001")
+    world.desk.objects["Ticket"]["late"] = replace(ticket, our_key="orders-to-cases:_ref_arch:0001:ticket")
+    world.clock.forward(seconds=LAG.total_seconds() - 5)
+    world.tick()
+    for _ in range(8):
+        world.tick(minutes=1)
+    assert list(world.desk.objects["Ticket"]) == ["late"]

@@ -163,6 +163,34 @@ def test_a_lost_reply_that_is_sent_again_is_no_flip(world: World) -> None:
     assert world.cases()["0001"]["Total"] == 1
 
 
+def test_replies_that_are_lost_one_after_another_are_no_flips(world: World) -> None:
+    limited(world, Flips(1, 3600.0))
+    world.order("0001", total=0)
+    world.tick()
+    for total in (1, 2, 3, 4):
+        world.shop.put("orders", "0001", total=total)
+        world.desk.fail("write", Transient("no answer", uncertain=True), committed=True)
+        world.tick(minutes=1)
+        world.shop.put("orders", "0001", total=total + 0.5)
+        world.desk.fail("write", Transient("no answer", uncertain=True), committed=True)
+        world.tick(minutes=1)
+        world.tick(minutes=5)
+    assert world.states()["0001"] == "done", next(iter(world.store.rows(flow=ORDERS))).reason
+    assert world.cases()["0001"]["Total"] == 4.5
+
+
+def test_null_is_shown_as_the_value_that_it_is(world: World) -> None:
+    limited(world, Flips(1, 3600.0))
+    world.order("0001", total=1)
+    world.tick()
+    for total in (None, 1, None, 1, None):
+        world.shop.put("orders", "0001", total=total)
+        world.tick(minutes=1)
+    (parked,) = world.store.rows(state="parked")
+    assert parked.field == "Total"
+    assert parked.lines[0].fight["Total"] == (1, None) or parked.lines[0].fight["Total"] == (None, 1)
+
+
 def test_a_first_send_remembers_nothing_and_a_line_never_more_than_its_bound(world: World) -> None:
     world.order("0001", total=1)
     world.tick()
