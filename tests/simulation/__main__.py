@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+from tests.simulation.chunks import run_chunk
 from tests.simulation.hunt import Hunt, hunt_all
 from tests.simulation.plan import plan_of
 from tests.simulation.runs import Outcome, a_place_for_runs
@@ -57,20 +58,14 @@ def _seeds(text: str) -> tuple[int, int]:
 # -- many seeds ----------------------------------------------------------------------------------------------------------
 
 
-def _chunk(seeds: range) -> list[tuple[int, tuple[str, ...], Counter[str]]]:
-    with a_place_for_runs() as runs:
-        outcomes = [(seed, runs.run(plan_of(seed))) for seed in seeds]
-    return [(seed, outcome.found, outcome.counts) for seed, outcome in outcomes]
-
-
 def _outcomes(first: int, last: int, jobs: int) -> Iterator[tuple[int, tuple[str, ...], Counter[str]]]:
     chunks = [range(start, min(start + CHUNK, last + 1)) for start in range(first, last + 1, CHUNK)]
     if jobs == 1 or len(chunks) == 1:
         for chunk in chunks:
-            yield from _chunk(chunk)
+            yield from run_chunk(chunk)
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for results in pool.map(_chunk, chunks):
+        for results in pool.map(run_chunk, chunks):
             yield from results
 
 

@@ -74,3 +74,10 @@ def test_every_bug_can_still_be_planted(tmp_path_factory: pytest.TempPathFactory
     assert {*QUICK} <= {bug.name for bug in BUGS}
     for bug in BUGS:
         plant(bug, tmp_path_factory.mktemp("planted"))
+
+
+def test_seeds_are_run_by_several_processes() -> None:
+    command = [sys.executable, "-m", "tests.simulation", "--seeds", "1..26", "--jobs", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert "26 of 26 seeds, 0 broke a promise" in done.stderr
