@@ -62,8 +62,10 @@ def history(step: Step, now: datetime, limit: Flips | None) -> bytes:
     before = step.before
     if before is None:
         return b""
+    if _broken(before):  # whatever becomes of the row meanwhile: it may wait until its refusal is told
+        return before.history
     if isinstance(step.error, Flipping):
-        return before.history if _broken(before) else _BROKEN + before.history
+        return _BROKEN + before.history
     if limit is None or step.digests == before.digests or not before.digests:
         return before.history
     at = int(now.timestamp())

@@ -87,3 +87,7 @@ def test_seeds_run_in_several_processes_at_a_time() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "broken promises                                 0" in done.stdout
+
+
+def test_a_loop_whose_refusal_waits_to_be_told_stays_broken(runs: Runs) -> None:
+    assert not runs.run(plan_of(284)).found
