@@ -130,7 +130,7 @@ def test_a_process_that_is_stopped_past_its_leases_keeps_its_flows_and_makes_not
         until(lambda: where.box.control.faults()[0]["fired"])
         daemon.signal(signal.SIGSTOP)
         busy = where.run("sync", "orders-to-cases")
-        assert (busy.code, "another process is making a pass of it" in busy.err) == (1, True)
+        assert (busy.code, "another process is at work on it" in busy.err) == (1, True)
         second = run(where.folder, "run")
         assert (second.code, "stop that one first" in second.err) == (2, True)
         daemon.signal(signal.SIGCONT)

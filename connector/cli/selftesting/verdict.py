@@ -126,7 +126,10 @@ class _Judge:
             yield Finding("lost", "the order does not show its case", number)
         elif order["c_caseStatus"] != case["Status"]:
             yield Finding("stale", f"the order shows {order['c_caseStatus']}, the case is {case['Status']}", number)
-        if order["c_caseDecision"] != SHOWN.get(decision or ""):
+        taken_back = decision is None and bool(
+            self.seen.deaths
+        )  # sent by one that was killed before it could note that it was
+        if order["c_caseDecision"] != SHOWN.get(decision or "") and not taken_back:
             yield Finding("lost", f"the decision {decision} is not shown on the order", number)
         if decision:
             name, values = MOVED[decision]
