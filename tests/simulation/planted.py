@@ -144,7 +144,7 @@ BUGS: tuple[Planted, ...] = (
          "        for work in self._works:\n            work.leased.uncertain = None\n"
          "        self._snooze(problem, self._shop.clock.now())\n        return"),
     _one("an index is believed as soon as nothing can commit any more", "engine/send.py",
-         '(2 if stream.fetch == "indexed" and not step.append else 1)', "1"),
+         "stream.proof_after) if step.uncertain", "stream.settle_after) if step.uncertain"),
 )  # fmt: skip
 
 
