@@ -6,6 +6,7 @@ The remote systems are careless ones: every third answer is an error that repeat
 from __future__ import annotations
 
 import base64
+import itertools
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -81,7 +82,10 @@ def test_nothing_that_was_planted_is_said_anywhere(tmp_path: Path, systems: tupl
     config.write_text(config.read_text().replace("format: json", "format: text"))
     with Daemon(tmp_path, env=env) as daemon:
         address = listening(daemon)
-        for round_ in range(8):
+        end = time.monotonic() + 120
+        for round_ in itertools.count():
+            if (round_ >= 8 and len(shop.said) + len(desk.said) >= 15) or time.monotonic() > end:
+                break
             for order in box.control.orders("RefArch")[:12]:
                 box.control.change_order(order["order_no"], **{**CUSTOMER, "c_paymentError": f"{PAYMENT} {round_}"})
             time.sleep(0.3)
