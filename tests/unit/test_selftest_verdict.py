@@ -186,6 +186,17 @@ def test_a_case_that_a_person_deleted_is_not_lost() -> None:
     assert judged(replace(WELL, cases=[gone, *WELL.cases[1:]], rows=rows, books=told)) == []
 
 
+@pytest.mark.parametrize(("deaths", "shows", "lost"), [
+    ([Death(1, 2)], "RELEASE", False), ([], "RELEASE", True), ([Death(1, 2)], "NONSENSE", True),
+])  # fmt: skip
+def test_only_a_kill_excuses_a_decision_that_is_shown_although_its_case_was_reopened(
+    deaths: list[Death], shows: str, lost: bool
+) -> None:
+    cases, orders = but(WELL.cases, 0, IsClosed=False), but(WELL.orders, 0, c_caseDecision=shows)
+    found = judged(replace(WELL, cases=cases, orders=orders, deaths=deaths))
+    assert any("is not shown on the order" in each.what for each in found) == lost, found
+
+
 def test_people_may_say_the_same_thing_twice() -> None:
     assert judged(replace(WELL, duplicates={**NOTHING, "comments": {"500c Hello?": 2}})) == []
 

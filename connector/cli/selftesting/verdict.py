@@ -126,9 +126,8 @@ class _Judge:
             yield Finding("lost", "the order does not show its case", number)
         elif order["c_caseStatus"] != case["Status"]:
             yield Finding("stale", f"the order shows {order['c_caseStatus']}, the case is {case['Status']}", number)
-        taken_back = decision is None and bool(
-            self.seen.deaths
-        )  # sent by one that was killed before it could note that it was
+        # of a reopened case, sent by a process that was killed before it could note that it was
+        taken_back = not case["IsClosed"] and order["c_caseDecision"] in SHOWN.values() and bool(self.seen.deaths)
         if order["c_caseDecision"] != SHOWN.get(decision or "") and not taken_back:
             yield Finding("lost", f"the decision {decision} is not shown on the order", number)
         if decision:
