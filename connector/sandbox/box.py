@@ -45,8 +45,9 @@ class House:
         self.world.clock.loop = asyncio.get_running_loop()
         self.control = Control(self.world)
         shop, org = self.world.shop, self.world.org
-        self.sfcc = Listener(socks[0], Gate(self.world, shop).take, shop.clock.date)
-        self.salesforce = Listener(socks[1], Gate(self.world, org).take, org.clock.date)
+        gates = Gate(self.world, shop), Gate(self.world, org)
+        self.sfcc = Listener(socks[0], gates[0].take, shop.clock.date, gates[0].unread)
+        self.salesforce = Listener(socks[1], gates[1].take, org.clock.date, gates[1].unread)
         self.desk = Listener(socks[2], self._take, shop.clock.date)
         self.urls = {"sfcc": urls[0], "salesforce": urls[1], "control": urls[2]}
 

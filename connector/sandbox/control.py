@@ -102,6 +102,10 @@ class Control:
         """What was written without any news, by reason (answer lost, client ended, no reason) and round of the first write."""
         return self.world.journal.again()
 
+    def unanswered(self) -> dict[str, int]:
+        """Cases, our keys, orders, custom objects named by writes that a fault left without a proper answer; how often."""
+        return dict(self.world.journal.unanswered)
+
     def duplicates(self) -> dict[str, dict[str, int]]:
         """What exists more than once and must not: cases by key, notes and comments by marker, refunds by return."""
         journal = self.world.journal

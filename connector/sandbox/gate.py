@@ -108,9 +108,14 @@ class Gate:
         if not outer:
             connection.send(self._handle(request, inner), latency)
             return
+        self.unread(request)
         rule = outer[0]
         act: Callable[..., None] = getattr(self, f"_{rule.kind}")
         act(connection, request, rule, inner, latency)
+
+    def unread(self, request: Request) -> None:
+        """A request that gets no proper answer."""
+        self.world.journal.struck(request.method, request.target, request.body)
 
     def _unheard(self, request: Request, inner: Sequence[Rule]) -> Reply:
         """Carries a request out whose answer nobody will read."""

@@ -7,12 +7,17 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import unquote
 
 _NUMBER = re.compile(r"/(?:\d[\w%.:-]*|500\w{12,15}|00[0-9aG]\w{12,15}|01g[\w-]+)(?=/|$)")
 _AFTER = re.compile(
     r"(/(?:orders|custom_objects|sites|notes)/(?:(?:ReturnRequest|RefundRequest|Complaint|ComplaintMessage)/)?|__c/)[^/?]+"
 )
 _MARKER = re.compile(r"\[([^\[\]\s]{6,})\]")
+_NAMED = re.compile(
+    r"\b500[0-9A-Za-z]{15}\b|\b[a-z][a-z0-9-]*:[a-z0-9_-]+:[a-z0-9_:-]+|/(?:orders|custom_objects/\w+)/[\w%.:-]+"
+)
+"""What a write names its objects by: Ids of cases, keys of ours, orders and custom objects in a path."""
 
 
 def family(method: str, path: str) -> str:
@@ -46,6 +51,8 @@ class Journal:
             str, tuple[int, bool]
         ] = {}  # object → round of its last write, and whether that was answered
         self._again: dict[tuple[str, int], set[str]] = {}
+        self.unanswered: Counter[str] = Counter()
+        """What writes named to which a fault left no proper answer, whether they took effect or not."""
         self._unheard: list[str] | None = None
 
     def wrote(self, name: str, *, news: bool) -> None:
@@ -75,6 +82,12 @@ class Journal:
                 number, _ = self._written.get(name, (self.round, False))
                 self._written[name] = (number, False)
             self._unheard = None
+
+    def struck(self, method: str, target: str, body: bytes) -> None:
+        """A request goes wrong."""
+        if method != "GET" and "_search" not in target:
+            said = unquote(target) + " " + body.decode("utf-8", "replace")
+            self.unanswered.update({found.rpartition("/")[2] for found in _NAMED.findall(said)})
 
     def again(self) -> dict[str, dict[str, list[str]]]:
         """What was said again, by reason and by the round of the write that it repeats."""

@@ -167,6 +167,8 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, reply: Reply) -> None:
         request, self._current = self._current, None
+        if request is not None and (self.transport is None or self.transport.is_closing()):
+            self.listener.unread(request)
         keep = request is None or request.keep
         body = b"" if request is not None and request.method == "HEAD" else reply.body
         self._write(reply.head(self.listener.date(), keep) + body)
@@ -183,10 +185,18 @@ class Connection(asyncio.Protocol):
 class Listener:
     """One port. It can be taken down (connections are refused) and put up again on the same port."""
 
-    def __init__(self, sock: socket.socket, take: Take, date: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        take: Take,
+        date: Callable[[], bytes],
+        unread: Callable[[Request], None] = lambda _: None,
+    ) -> None:
         self.address: tuple[str, int] = sock.getsockname()[:2]
         self.take = take
         self.date = date
+        self.unread = unread
+        """Called with a request whose answer nobody could read any more."""
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
         self._sock: socket.socket | None = sock

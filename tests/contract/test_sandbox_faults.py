@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -185,6 +185,28 @@ def test_a_lost_reply_to_a_note_shows_as_a_duplicate_when_it_is_sent_again(box: 
     assert box.control.duplicates()["notes"] == {}
     caller.shop("POST", f"/orders/{number}/notes", note)
     assert box.control.duplicates()["notes"] == {f"{number} cases:RefArch:1:note": 2}
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "half_json"])
+def test_what_a_write_was_about_that_got_no_proper_answer_is_counted_committed_or_not(
+    box: Sandbox, caller: Caller, kind: str
+) -> None:
+    order = box.control.orders()[0]["order_no"]
+    case = box.control.agent_create(fields={"Subject": "by hand"})
+    box.control.fault(kind=kind, method="PATCH", path="orders|Case", times=2)
+    fields = {"allOrNone": False, "records": [{"attributes": {"type": "Case"}, "id": case, "Subject": "x"}]}
+    writes: list[Callable[[], object]] = [
+        lambda: caller.shop("PATCH", f"/orders/{order}", {"c_caseNumber": "1"}),
+        lambda: caller.org("PATCH", "/sobjects/Case/Commerce_Key__c/orders-to-cases:_ref_arch:1", {"Subject": "x"}),
+        lambda: caller.org("PATCH", "/composite/sobjects", fields),
+    ]
+    for write in writes:
+        if kind == "half_json" or box.control.faults()[0]["fired"] == 2:
+            write()
+        else:
+            with pytest.raises(requests.ConnectionError):
+                write()
+    assert box.control.unanswered() == {order: 1, "orders-to-cases:_ref_arch:1": 1}, "the third was answered"
 
 
 def test_half_an_answer(box: Sandbox, caller: Caller) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.cli.selftesting.evidence import Death, Entry, Evidence
-from connector.cli.selftesting.verdict import Finding, judged, record_of
+from connector.cli.selftesting.verdict import Finding, judged, repetitions
 from connector.store import Books
 
 CLOSED = "2026-11-20T10:15:30.000+0000"
@@ -91,18 +91,28 @@ WELL = Evidence(
     executed={"R1": {"c_amount": 10.0}},
     refused=[],
     duplicates=NOTHING,
-    again={"answer lost": {"1": ["Case/x"]}, "client ended": {"1": ["Case/y", "Case/z"]}, "no reason": {}},
+    again={
+        "answer lost": {"1": ["orders/RefArch/1301"]},
+        "client ended": {
+            "1": [
+                "Case/orders-to-cases:_ref_arch:1301",
+                "ComplaintMessage/RefArch/complaints-to-cases:_ref_arch:_c_p-1",
+            ]
+        },
+        "no reason": {},
+    },
+    unanswered={"1301": 1},
     books=[
         books("orders-to-cases", rows=2, done=1, filtered=1, read=3, repeated=1, settled=2),
         books("returns-to-cases", rows=1, done=1, read=1, settled=1),
         books("complaints-to-cases", rows=1, done=1, read=1, settled=1),
     ],
     rows={
-        "orders-to-cases": {"1301": Entry("done", "", "500a"), "1302": Entry("filtered")},
+        "orders-to-cases": {"1301": Entry("done", "", "500a", 1), "1302": Entry("filtered")},
         "returns-to-cases": {"RR-1": Entry("done", "", "500b")},
-        "complaints-to-cases": {"CP-1": Entry("done", "", "500c")},
+        "complaints-to-cases": {"CP-1": Entry("done", "", "500c", 3)},
     },
-    deaths=[Death(1, 2)],
+    deaths=[Death(frozenset([1, 3]))],
 )
 
 
@@ -166,7 +176,11 @@ PLANTED: dict[str, tuple[Callable[[Evidence], Evidence], str, str]] = {
     "a case that only the ledger knows": (
         lambda e: replace(e, rows={**e.rows, "returns-to-cases": {"RR-1": Entry("done", "", "500x")}}),
         "lost", "its case is not there"),
-    "more repeated than was in flight": (lambda e: replace(e, deaths=[Death(1, 1)]), "repeated", "writes of 2 records"),
+    "more repeated than was in flight": (
+        lambda e: replace(e, deaths=[Death(frozenset([1, 2]))]), "repeated", "neither was it in flight"),
+    "an update without a cause": (
+        lambda e: replace(e, again={**e.again, "no reason": {"1": ["Case/returns-to-cases:_ref_arch:_r_r-1"]}}),
+        "repeated", "written again"),
     "attempts burnt by an outage": (lambda e: replace(e, attempts_burnt=3), "burnt", "3 attempts"),
 }  # fmt: skip
 
@@ -180,14 +194,14 @@ def test_what_is_planted_is_named(planted: str) -> None:
 
 def test_a_case_that_a_person_deleted_is_not_lost() -> None:
     gone = {**CASE, "IsDeleted": True}
-    parked = Entry("parked", "service.Case: the object was deleted or merged by a person", "500a")
+    parked = Entry("parked", "service.Case: the object was deleted or merged by a person", "500a", 1)
     rows = {**WELL.rows, "orders-to-cases": {"1301": parked, "1302": Entry("filtered")}}
     told = [books("orders-to-cases", rows=2, parked=1, filtered=1, read=2, settled=2), *WELL.books[1:]]
     assert judged(replace(WELL, cases=[gone, *WELL.cases[1:]], rows=rows, books=told)) == []
 
 
 @pytest.mark.parametrize(("deaths", "shows", "lost"), [
-    ([Death(1, 2)], "RELEASE", False), ([], "RELEASE", True), ([Death(1, 2)], "NONSENSE", True),
+    ([Death(frozenset())], "RELEASE", False), ([], "RELEASE", True), ([Death(frozenset())], "NONSENSE", True),
 ])  # fmt: skip
 def test_only_a_kill_excuses_a_decision_that_is_shown_although_its_case_was_reopened(
     deaths: list[Death], shows: str, lost: bool
@@ -201,11 +215,26 @@ def test_people_may_say_the_same_thing_twice() -> None:
     assert judged(replace(WELL, duplicates={**NOTHING, "comments": {"500c Hello?": 2}})) == []
 
 
-def test_what_one_row_wrote_counts_as_one_record() -> None:
-    assert record_of("RefundRequest/RefArch/cases-to-returns:_ref_arch:_r_r-1:refund") == "cases-to-returns/RR-1"
-    answers = {record_of(f"ComplaintMessage/RefArch/comments-to-complaints:_ref_arch:_c_p-1:answer:{n}") for n in "ab"}
-    assert len(answers) == 2
-    assert record_of("orders/RefArch/00001301") == "orders/RefArch/00001301"
+ORDERED, CALLED = "orders/RefArch/1301", "Case/orders-to-cases:_ref_arch:1301"
+
+
+def test_a_lost_answer_lets_an_object_be_written_again_and_once_more_when_it_cannot_arrive_any_more() -> None:
+    twice = {"answer lost": {"1": [ORDERED]}, "no reason": {"1": [ORDERED]}, "client ended": {}}
+    assert repetitions(replace(WELL, again=twice))["no cause"] == []
+    thrice = {**twice, "client ended": {"1": [ORDERED]}}
+    assert repetitions(replace(WELL, again=thrice))["no cause"] == [ORDERED]
+
+
+def test_a_row_in_flight_at_an_earlier_kill_may_be_written_again_after_a_later_one() -> None:
+    quiet = Death(frozenset())
+    later = replace(WELL, again={"client ended": {"2": [CALLED]}}, deaths=[Death(frozenset([1])), quiet])
+    assert repetitions(later) == {"kill": [CALLED], "answer lost": [], "no cause": []}
+    assert repetitions(replace(later, deaths=[quiet, quiet]))["no cause"] == [CALLED]
+
+
+def test_an_update_of_a_case_that_was_named_by_its_id_when_its_answer_was_lost_has_a_cause() -> None:
+    found = repetitions(replace(WELL, again={"no reason": {"1": [CALLED]}}, unanswered={"500a": 1}, deaths=[]))
+    assert found == {"kill": [], "answer lost": [CALLED], "no cause": []}
 
 
 def test_a_finding_says_what_is_wrong_and_with_which_record() -> None:

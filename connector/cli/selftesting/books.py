@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from connector.cli.selftesting.evidence import Evidence
 from connector.cli.selftesting.sky import Sky
 from connector.cli.selftesting.storm import Course
-from connector.cli.selftesting.verdict import Finding
+from connector.cli.selftesting.verdict import Finding, repetitions
 from connector.cli.table import plural, table
 
 SHOWN = 20
@@ -31,6 +31,8 @@ def sums(evidence: Evidence, course: Course, findings: Sequence[Finding]) -> Ite
     live = [case for case in evidence.cases if case["Commerce_Key__c"] and not case["IsDeleted"]]
     gone = sum(bool(case["Commerce_Key__c"] and case["IsDeleted"]) for case in evidence.cases)
     found = Counter(finding.sort for finding in findings)
+    again = repetitions(evidence)
+    in_flight = sum(len(death.in_flight) for death in course.deaths)
     rows = [
         ("records in the shop", len(evidence.orders) + len(evidence.returns) + len(evidence.complaints), ""),
         ("cases", len(live), f"deleted by people: {gone}"),
@@ -45,13 +47,13 @@ def sums(evidence: Evidence, course: Course, findings: Sequence[Finding]) -> Ite
         ("unexplained", found["unexplained"], ""),
         ("books out of balance", found["books"], ""),
         ("attempts burnt by outages", evidence.attempts_burnt, ""),
+        ("said again: answer lost", len(again["answer lost"]), "looked up first, or an update that changes nothing"),
         (
-            "said again: answer lost",
-            _again(evidence, "answer lost"),
-            "looked up first, or an update that changes nothing",
+            "said again after a kill",
+            len(again["kill"]),
+            f"of {in_flight:,} rows in flight at {plural(len(course.deaths), 'kill')}",
         ),
-        ("said again after a kill", _again(evidence, "client ended"), f"{_most(evidence, course)}"),
-        ("said again without a cause", _again(evidence, "no reason"), "updates that changed nothing"),
+        ("said again without a cause", len(again["no cause"]), ""),
     ]
     yield from table(["", "number", ""], rows)
     for reason, number in course.parked.items():
@@ -71,17 +73,3 @@ def told(findings: Sequence[Finding]) -> Iterator[str]:
         yield f"WRONG  {finding}"
     if len(findings) > SHOWN:
         yield f"WRONG  and {len(findings) - SHOWN:,} more"
-
-
-def _again(evidence: Evidence, why: str) -> int:
-    return sum(len(names) for names in evidence.again.get(why, {}).values())
-
-
-def _most(evidence: Evidence, course: Course) -> str:
-    """The kill after which most was said again, beside what was in flight then."""
-    flights = {str(death.number): death.in_flight for death in course.deaths}
-    ended = evidence.again.get("client ended", {})
-    worst = max(ended, key=lambda number: len(ended[number]), default="")
-    in_flight = sum(flights.values())
-    most = f"; most after one kill: {len(ended[worst])} of {flights.get(worst, 0)}" if worst else ""
-    return f"of {in_flight:,} rows in flight at {plural(len(flights), 'kill')}{most}"

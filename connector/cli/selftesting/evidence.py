@@ -36,14 +36,14 @@ class Entry:
     state: str
     reason: str = ""
     target: str | None = None
+    row: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """A daemon that was killed: its number, and how many rows it had in hand."""
+    """A daemon that was killed, and the rows of the ledger that it had in hand."""
 
-    number: int
-    in_flight: int
+    in_flight: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,8 @@ class Evidence:
     """Keys that came to it a second time."""
     duplicates: Mapping[str, Mapping[str, int]]
     again: Mapping[str, Mapping[str, Sequence[str]]]
+    unanswered: Mapping[str, int]
+    """What writes named that got no proper answer; how often."""
     books: Sequence[Books]
     rows: Mapping[str, Mapping[str, Entry]]
     """Flow → record key → row."""
@@ -91,6 +93,7 @@ def gathered(stage: Stage, deaths: Sequence[Death] = (), attempts_burnt: int = 0
         refused=refunds["refused"],
         duplicates=ask.duplicates(),
         again=ask.again(),
+        unanswered=ask.unanswered(),
         books=books,
         rows=rows,
         deaths=deaths,
@@ -106,7 +109,7 @@ def entries(store: Store) -> dict[str, dict[str, Entry]]:
 
 def _entry(row: Row) -> Entry:
     main = next((line for line in row.lines if line.id == "main"), None)
-    return Entry(row.state, row.reason, None if main is None else main.target)
+    return Entry(row.state, row.reason, None if main is None else main.target, row.id)
 
 
 def _columns(ask: Client, kind: str, names: Sequence[str]) -> list[Document]:

@@ -129,10 +129,10 @@ class Storm:
         time.sleep(LAST_REQUESTS)
         now = datetime.now(UTC)
         with self.stage.ledger() as store:
-            held = (until for flow in FLOWS for _, until in store.tries(flow).values())
-            in_flight = sum(until is not None and until > now for until in held)
-        number = self.stage.control.next_round() - 1
-        self.course.deaths.append(Death(number, in_flight))
+            held = ((row, until) for flow in FLOWS for row, (_, until) in store.tries(flow).items())
+            in_flight = frozenset(row for row, until in held if until is not None and until > now)
+        self.stage.control.next_round()
+        self.course.deaths.append(Death(in_flight))
         self._start(sky)
 
     def calm_down(self) -> None:

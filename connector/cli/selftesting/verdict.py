@@ -17,6 +17,8 @@ from connector import keys
 from connector.cli.selftesting.evidence import Document, Evidence
 from connector.cli.selftesting.stage import SITE
 
+Cause = Literal["kill", "answer lost", "no cause"]
+"""Why an object was written again without any news."""
 Sort = Literal["lost", "twice", "stale", "unexplained", "books", "repeated", "burnt"]
 
 ORDERS, RETURNS, COMPLAINTS = "orders-to-cases", "returns-to-cases", "complaints-to-cases"
@@ -224,13 +226,11 @@ class _Judge:
             yield Finding("twice", "a refund that was asked for again", key)
 
     def repeated(self) -> Iterator[Finding]:
-        """After a kill no more is said again than was in flight, and without a cause nothing."""
-        deaths = {str(death.number): death.in_flight for death in self.seen.deaths}
-        for number, names in self.seen.again.get("client ended", {}).items():
-            records = {record_of(name) for name in names}
-            if len(records) > deaths.get(number, 0):
-                what = f"writes of {len(records)} records were repeated, {deaths.get(number, 0)} rows were in flight"
-                yield Finding("repeated", what, f"kill {number}")
+        """Nothing is said again but what was in flight at a kill, or got no answer."""
+        for name in repetitions(self.seen)["no cause"]:
+            yield Finding(
+                "repeated", "written again, and neither was it in flight at a kill nor was an answer lost", name
+            )
         if self.seen.attempts_burnt:
             yield Finding(
                 "burnt", f"{self.seen.attempts_burnt} attempts were counted while a system was away", "outages"
@@ -244,12 +244,46 @@ def mark(text: str) -> str:
     return text[begin + 1 : -1] if text.endswith("]") and begin >= 0 else ""
 
 
-def record_of(name: str) -> str:
-    """The record whose row wrote an object that the journal names: a row may write several."""
-    ours = keys.parse(name.rpartition("/")[2])
-    if ours is None:
-        return name
-    return f"{ours.flow}/{ours.record}/{ours.line_key}" if ours.line_key else f"{ours.flow}/{ours.record}"
+ONCE_MORE = 2
+"""Times that one lost answer lets an object be written again: at once, and where another value went meanwhile once more, when
+what was lost cannot arrive any more."""
+
+
+def repetitions(evidence: Evidence) -> dict[Cause, list[str]]:
+    """Objects by why they were written again without any news, as often as they were."""
+    writers, cases = _writers(evidence), {case["Commerce_Key__c"]: case["Id"] for case in evidence.cases}
+    in_flight = Counter(row for death in evidence.deaths for row in death.in_flight)
+    out: dict[Cause, list[str]] = {"kill": [], "answer lost": [], "no cause": []}
+    left: dict[str, Counter[Cause]] = {}
+    for why, rounds in evidence.again.items():
+        for name in (name for names in rounds.values() for name in names):
+            called = name.rpartition("/")[2]
+            if name not in left:
+                lost = max(evidence.unanswered.get(called, 0), evidence.unanswered.get(cases.get(called, ""), 0))
+                killed = sum(in_flight[row] for row in writers.get(called, ()))
+                left[name] = Counter({"kill": ONCE_MORE * killed, "answer lost": ONCE_MORE * lost})
+            likely: Cause = "answer lost" if why == "answer lost" else "kill"
+            other: Cause = "kill" if likely == "answer lost" else "answer lost"
+            causes: tuple[Cause, ...] = (likely, other)
+            cause: Cause = next((each for each in causes if left[name][each] > 0), "no cause")
+            left[name][cause] -= 1
+            out[cause].append(name)
+    return out
+
+
+def _writers(evidence: Evidence) -> dict[str, set[int]]:
+    """Rows by what the objects that they write are called: by our key, or by what the object has for an id."""
+    out: dict[str, set[int]] = defaultdict(set)
+    for name in {name for rounds in evidence.again.values() for names in rounds.values() for name in names}:
+        called = name.rpartition("/")[2]
+        ours = keys.parse(called)
+        if ours is not None and (entry := evidence.rows.get(ours.flow, {}).get(ours.record)):
+            out[called].add(entry.row)
+    for rows in evidence.rows.values():
+        for entry in rows.values():
+            if entry.target is not None:
+                out[entry.target].add(entry.row)
+    return out
 
 
 def _needs_a_person(order: Document) -> bool:
