@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,11 +37,11 @@ class Recalls(World):
         for name in ("P1", "P2", "P3"):
             self.shop.put("orders", name, online=True)
 
-    def recall(self, key: str = "C1", **fields: object) -> None:
+    def recall(self, key: str = "C1", **fields: Any) -> None:
         self.clock.forward(minutes=1)
         self.desk.put("Case", key, **{"Type": "Recall", "Products": "P1;P2", "Notice": "beware", **fields})
 
-    def product(self, key: str) -> dict[str, object]:
+    def product(self, key: str) -> dict[str, Any]:
         return self.shop.objects["orders"][key].fields
 
 
