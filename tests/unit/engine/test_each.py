@@ -140,7 +140,7 @@ def test_elements_without_a_target_make_objects_under_keys_of_their_own(recalls:
     recalls.killed_pass("parcels")
     recalls.tick("parcels", minutes=5)
     recalls.recall(Parcels=["A", "B", "C"], Text="lost")
-    recalls.tick("parcels")
+    recalls.tick("parcels", minutes=5)
 
     tickets = recalls.desk.by_our_key("Ticket")
     assert {key: record.fields["Subject"] for key, record in tickets.items()} == {
