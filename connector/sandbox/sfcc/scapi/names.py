@@ -38,7 +38,7 @@ def body(value: Any) -> Any:
         return [body(each) for each in value]
     if not isinstance(value, dict):
         return value
-    made = {}
+    made: dict[str, Any] = {}
     for name, inner in value.items():
         key = snake(name)
         if key in ("field", "path") and isinstance(inner, str):
