@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def entered(world: World, *keys: str) -> None:
     world.tick(FLOW, minutes=5)
 
 
-def change(world: World, key: str = "1", **fields: object) -> None:
+def change(world: World, key: str = "1", **fields: Any) -> None:
     world.shop.put("orders", key, **fields)
 
 
