@@ -1,7 +1,7 @@
 """Looked-up records that changed: whoever looked them up is looked at again.
 
 At the beginning of a pass, before any of its rows is leased, the changes of each watched stream are read from a cursor of their
-own: keys and stamps, a call a page, however many rows watch. The ledger knows who looked at which version (`Store.wake`). What
+own: keys and stamps, a call a page, however many rows watch. The ledger knows who looked at which version (`Watches.wake`). What
 changes after that is met by the next pass; what surfaces later still, by the sweep.
 """
 
