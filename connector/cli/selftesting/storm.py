@@ -153,7 +153,9 @@ class Storm:
         self.rest(patience=first)  # a flow may be paused until an administrator acts
         found = self._parked()
         sky.mended()
-        for _ in range(ROUNDS):  # a row whose refusal is told first parks only then, and that may be after a day's budget
+        for _ in range(
+            ROUNDS
+        ):  # a row whose refusal is told first parks only then, and that may be after a day's budget
             if found:
                 self.stage.command("parked", "retry", "--all")
             self.rest(patience=STUCK + (DAY_LIMIT if sky.struck[faults.BUDGET] else 0))
