@@ -50,6 +50,7 @@ class Stream:
     names_object   for an append stream: the field that names the object to a line without `target:` (`ParentId`)
     key_length     how long a key may be on the remote object
     lengths        longest text by field, where known without asking; `truncate` uses it
+    files          fields that take a file (`File`)
     """
 
     name: str
@@ -70,6 +71,7 @@ class Stream:
     key_length: int = 255
     lengths: Mapping[str, int] = field(default_factory=dict)
     number: str | None = None
+    files: frozenset[str] = frozenset()
 
     @property
     def proof_after(self) -> float:

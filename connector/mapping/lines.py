@@ -69,6 +69,7 @@ def main_line(draft: Draft, data: dict[str, Any], scope: Scope) -> DraftLine | N
         id="main",
         policies=fields.policies,
         required=frozenset(fields.required),
+        files=frozenset(fields.files),
         has_key="key" in data,
         has_target="target" in data,
     )
@@ -147,6 +148,7 @@ def _also_line(draft: Draft, path: Path, entry: dict[str, Any], scope: Scope, na
         to=to or None,
         policies=fields.policies,
         required=frozenset(fields.required),
+        files=frozenset(fields.files),
         once=once,
         needs_main=emitter.needs_main or late,
         after=tuple(str(each) for each in entry.get("after") or () if isinstance(entry["after"], list)),
