@@ -25,6 +25,7 @@ class LineSpec:
     has_key      it gives its own `key:` (main: another key than the record's; also: the element's key)
     has_target   it gives a `target:`
     files        fields that are files
+    each         it is a main line for each element of a list (`each`), its key the element
     """
 
     id: str
@@ -37,6 +38,7 @@ class LineSpec:
     has_key: bool = False
     has_target: bool = False
     files: frozenset[str] = frozenset()
+    each: bool = False
 
 
 @dataclass(frozen=True, slots=True)
