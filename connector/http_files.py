@@ -16,11 +16,10 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import requests.utils
-from pydantic import BaseModel, ConfigDict, Field, field_validator
 from urllib3 import HTTPConnectionPool, Timeout
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
@@ -30,11 +29,10 @@ from connector.files import Bytes, type_of
 from connector.http_addresses import Address, PinnedPlainPool, PinnedTlsPool, loopback_address, public_address
 from connector.http_deadline import CURRENT, Call
 from connector.http_faults import network_fault
-from connector.http_settings import Timeouts
+from connector.http_settings import FileSettings
 from connector.model import File
 from connector.secret import redact
 
-_HOST = r"^(?:\*\.[a-z0-9-]+\.[a-z0-9.-]*[a-z0-9]|[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::\d{1,5})?$"
 _MOST_REDIRECTS = 5
 _CHUNK = 1 << 16
 _CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
@@ -43,28 +41,6 @@ _GONE_FOR_NOW = frozenset({408, 425, 429})
 
 Resolve = Callable[..., Sequence[tuple[Any, ...]]]
 """As `socket.getaddrinfo`."""
-_Host = Annotated[str, Field(pattern=_HOST)]
-
-
-class FileSettings(BaseModel):
-    """Where files that records name may be fetched. Nowhere, unless hosts are named."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    hosts: list[_Host] = Field(
-        default=[],
-        description="hosts that files are fetched from: media.example.com, *.example.com, or with a port; none unless named",
-    )
-    loopback: bool = Field(
-        default=False,
-        description="for a sandbox only: named hosts may be this machine, and plain http to it is allowed",
-    )
-    timeouts: Timeouts = Field(default=Timeouts(total=45), description="of one file")
-
-    @field_validator("hosts", mode="before")
-    @classmethod
-    def _lower(cls, value: Any) -> Any:
-        return [each.lower() if isinstance(each, str) else each for each in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from connector.errors import Rejected, Transient
 from connector.files import TYPES, safe_name, type_of
 from connector.http import Timeouts
-from connector.http_files import Content, Files, FileSettings
+from connector.http_files import Content, Files
+from connector.http_settings import FileSettings
 from connector.model import File
 from tests.file_host import JPEG, PDF, PNG, FileHost, file_host
 from tests.unit.test_http_wire import certificate
