@@ -24,6 +24,7 @@ class LineSpec:
     after        ids of lines that must be sent first
     has_key      it gives its own `key:` (main: another key than the record's; also: the element's key)
     has_target   it gives a `target:`
+    each         it is a main line for each element of a list (`each`), its key the element
     """
 
     id: str
@@ -35,6 +36,7 @@ class LineSpec:
     after: tuple[str, ...] = ()
     has_key: bool = False
     has_target: bool = False
+    each: bool = False
 
 
 @dataclass(frozen=True, slots=True)

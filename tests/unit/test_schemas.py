@@ -202,6 +202,7 @@ def test_everything_that_may_stand_in_a_mapping_passes_both(tmp_path: Path) -> N
         ("summary: Everything that may stand in a mapping.", "summary: 5"),
         ('when: "{{ a > 1 }}"', "when: a > 1"),
         ('when: "{{ a > 1 }}"', "each: {of: x}"),
+        ('when: "{{ a > 1 }}"', 'each: {as: x}'),
         ("stream: source.orders", "stream: orders"),
         ("lookups:\n  order:", "lookups:\n  record:"),
         ('key: "{{ no }}"', 'key: "{{ no }}", keys: "{{ no }}"'),
