@@ -68,7 +68,9 @@ class Customers:
         self.answered += 1
         return so_far
 
-    def _said(self, found: dict[str, Any], text: str, sender: str, more: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    def _said(
+        self, found: dict[str, Any], text: str, sender: str, more: dict[str, Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
         so_far: list[dict[str, Any]] = orjson.loads(found.get("c_messages") or "[]")
         now = iso(self.world.shop.clock.now())
         so_far.append({"id": f"m{len(so_far) + 1}", "at": now, "from": sender, "text": text, **more})

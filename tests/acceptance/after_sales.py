@@ -15,8 +15,22 @@ from tests.acceptance.processes import Daemon
 from tests.acceptance.stage import ROOT, Stage, stage
 
 FAULTS: Sequence[dict[str, Any]] = (
-    {"kind": "drop_after", "system": "salesforce", "method": "POST", "path": "composite/sobjects", "every": 2, "times": 3},
-    {"kind": "drop_after", "system": "salesforce", "method": "PATCH", "path": "composite/sobjects", "every": 2, "times": 3},
+    {
+        "kind": "drop_after",
+        "system": "salesforce",
+        "method": "POST",
+        "path": "composite/sobjects",
+        "every": 2,
+        "times": 3,
+    },
+    {
+        "kind": "drop_after",
+        "system": "salesforce",
+        "method": "PATCH",
+        "path": "composite/sobjects",
+        "every": 2,
+        "times": 3,
+    },
     {"kind": "drop_after", "system": "sfcc", "method": "PUT", "path": "custom_objects/", "every": 2, "times": 3},
     {"kind": "drop_after", "system": "sfcc", "method": "PATCH", "path": "custom_objects/", "every": 2, "times": 3},
     {"kind": "status", "system": "sfcc", "status": 503, "form": "html", "every": 11, "times": 5},

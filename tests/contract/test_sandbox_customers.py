@@ -1,4 +1,4 @@
-"""Customers of the sample shop after they have bought: they answer when asked, once a question; the mailer mails once a notice."""
+"""Customers of the sample shop after they have bought: they answer when asked, once a question; mails go once a notice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ def box(shared: Sandbox) -> Sandbox:
 
 
 def ask(box: Sandbox, asked_at: str) -> None:
-    box.run(lambda house: house.world.shop.objects.patch("RefArch", "ReturnRequest", "RR-1", {"c_evidenceAskedAt": asked_at}, ""))
+    box.run(
+        lambda house: house.world.shop.objects.patch(
+            "RefArch", "ReturnRequest", "RR-1", {"c_evidenceAskedAt": asked_at}, ""
+        )
+    )
 
 
 def returned(box: Sandbox) -> dict[str, Any]:
