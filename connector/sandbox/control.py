@@ -152,6 +152,18 @@ class Control:
             raise ValueError(f"no custom object type {kind!r}; known: {', '.join(known)}")
         return self.world.shop.objects.shown(kind)
 
+    def products(self) -> list[dict[str, Any]]:
+        """All products as they are."""
+        return list(self.world.shop.products.held.values())
+
+    def product(self, number: str) -> dict[str, Any]:
+        """One product as it is."""
+        return self.world.shop.products.held[number]
+
+    def change_product(self, number: str, **changes: Any) -> dict[str, Any]:
+        """A merchandiser saves whole attributes of a product, given beside its `number`; null removes one."""
+        return self.world.shop.products.change(number, changes)
+
     def columns(self, kind: str, fields: list[str]) -> list[list[Any]]:
         """A few fields of every order, note, case (deleted ones too), comment or custom object: a row of values for each."""
         documents: Iterable[dict[str, Any]]

@@ -40,6 +40,11 @@ ORDER_ATTRIBUTES: dict[str, Attribute] = {
     "c_caseOwner": TEXT,
 }
 
+PRODUCT_ATTRIBUTES: dict[str, Attribute] = {
+    "c_recallNotice": TEXT,
+    "c_recallCase": TEXT,
+}
+
 OBJECT_TYPES: dict[str, dict[str, Attribute]] = {
     "ReturnRequest": {
         "c_orderNo": TEXT,
