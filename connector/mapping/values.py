@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import Any
 
-from connector.model import Ref
+from connector.model import File, Ref
 
 LARGEST_TEXT = 1_000_000
 """Characters that one value may have."""
@@ -29,6 +29,7 @@ _KINDS: dict[type, str] = {
     dict: "an object",
     type(None): "null",
     Ref: "a reference",
+    File: "a file",
 }
 
 _EXACT = 2**53
@@ -283,6 +284,15 @@ def ref(of: str, name: Any) -> Ref | None:
     return Ref(of, said) if said else None
 
 
+def file(source: Any, types: tuple[str, ...], largest: int) -> File | None:
+    """A file by its URL or as base64; null where there is none."""
+    if source is None or source == "":
+        return None
+    if type(source) is not str:
+        raise Wrong("neither a URL nor base64", kinds=(kind(source),))
+    return File(source, types, largest)
+
+
 def need(value: Any) -> Any:
     """A required field's value."""
     if value is None or value == "":
@@ -327,4 +337,4 @@ def keys_of(value: Any, many: bool) -> str | list[str] | None:
         return text(value)
     if type(value) is not list:
         raise Wrong("not a list of keys", kinds=(kind(value),), remedy="use json or split")
-    return [found for one in value if (found := text(one))]
+    return list(dict.fromkeys(found for one in value if (found := text(one))))

@@ -375,3 +375,17 @@ def test_check_costs_one_call_and_says_what_it_speaks(ref: Shop) -> None:
     assert report.well
     assert report.facts["api"] == "scapi orders v1, organization f_ecom_zzte_053"
     assert ref.adapter.calls() == 2
+
+
+# products
+def test_a_product_s_flags_are_written_entry_by_entry(box: Sandbox) -> None:
+    with scapi_shop(box, scopes=["sfcc.products.rw"]) as ref:
+        number = next(iter(ref.box.run(lambda house: list(house.world.shop.products.held))))
+        fields = {"online_flag[default@RefArch]": False, "name[fr_FR]": "Cravate"}
+        assert ref.write("products", "update", "k", fields, target=number).error is None
+        (record,) = ref.adapter.fetch("products", [number, "none"], select=ALL).values()
+        assert record.fields["online_flag[default@RefArch]"] is False
+        assert record.fields["online_flag"] == {"default": True, "default@RefArch": False}
+        assert record.fields["name[fr_FR]"] == "Cravate"
+        assert isinstance(ref.write("products", "update", "k", fields, target="none").error, Gone)
+        assert isinstance(ref.write("products", "update", "k", {"online_flag": True}, target=number).error, Rejected)

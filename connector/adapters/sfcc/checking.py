@@ -7,17 +7,20 @@ permission first and then for the record, so the answer is 401 or 403, or else "
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from connector.adapters.sfcc import resources
 from connector.adapters.sfcc.client import Client, segment
-from connector.adapters.sfcc.definitions import ORDER, Attribute, Definitions, misfits
+from connector.adapters.sfcc.definitions import ORDER, PRODUCT, Attribute, Definitions, misfits
 from connector.adapters.sfcc.documents import OBJECT_FIELDS, ORDER_FIELDS
 from connector.adapters.sfcc.notes import Notes
 from connector.adapters.sfcc.objects import Objects
 from connector.adapters.sfcc.orders import Orders
+from connector.adapters.sfcc.product_fields import product_problems
+from connector.adapters.sfcc.products import parts
 from connector.adapters.sfcc.status_fields import status_problems
-from connector.adapters.sfcc.streams import NOTES, ORDERS, STATUSES, Status, object_type
+from connector.adapters.sfcc.streams import NOTES, ORDERS, PRODUCTS, STATUSES, Status, object_type
 from connector.errors import AuthFailed, ConnectionFault, Misconfigured
 from connector.http import clock_problems
 from connector.model import FieldUse, Problem, Record, StreamUse
@@ -55,6 +58,8 @@ class Checker:
                 self._status(use, STATUSES[use.stream])
             elif use.stream == ORDERS:
                 self._order(use, sample)
+            elif use.stream == PRODUCTS:
+                self._product(use)
         self._again()
         self.problems += clock_problems("the shop's", self._client.ahead)
         return self.problems
@@ -115,6 +120,17 @@ class Checker:
                     self._problem(
                         use, "", f"{attribute.name} is mandatory, and no flow that makes objects writes it", remedy
                     )
+
+    def _product(self, use: StreamUse) -> None:
+        path = f"/products/{NOBODY}"
+        self._may(use.stream, "Data", resources.PRODUCT, "GET", path)
+        if use.writes:
+            self._may(use.stream, "Data", resources.PRODUCT, "PATCH", path)
+        self.problems += product_problems(use)
+        custom = [field for name, field in use.fields.items() if name.startswith("c_")]
+        found = self._well(use.stream, lambda: self._definitions.of(PRODUCT)) if custom else None
+        for field in custom if found is not None else ():
+            self._custom(use, PRODUCT, replace(field, name=parts(field.name)[0]), found or {})
 
     # -- fields --------------------------------------------------------------------------------------------------------
 

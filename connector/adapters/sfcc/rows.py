@@ -14,7 +14,7 @@ def one_by_one(
 ) -> Sequence[Result]:
     """A result for each, within so many seconds together. Raises what the first one raises."""
     results: list[Result] = []
-    with http.within(seconds):
+    with http.within(seconds, batch[0].until if batch else None):
         for write, sender in zip(batch, senders, strict=True):
             try:
                 results.append(sender(write))

@@ -1,7 +1,7 @@
-"""A shop over SCAPI, the Commerce API: orders, their statuses, order events, and custom objects, in OCAPI's words.
+"""A shop over SCAPI, the Commerce API: orders, their statuses, order events, custom objects and products, in OCAPI's words.
 
-`orders.py`, `statuses.py`, `events.py` and `objects.py` hold the streams, `days.py` finds its way in lists that know days only,
-`client.py` makes the calls, `faults.py` says what a refusal means, `limits.py` what this API cannot do.
+`orders.py`, `statuses.py`, `events.py`, `objects.py` and `products.py` hold the streams, `days.py` finds its way in lists that know
+days only, `client.py` makes the calls, `faults.py` says what a refusal means, `limits.py` what this API cannot do.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from connector.adapters.sfcc.scapi.client import Client
 from connector.adapters.sfcc.scapi.events import Events
 from connector.adapters.sfcc.scapi.objects import Objects
 from connector.adapters.sfcc.scapi.orders import Orders
+from connector.adapters.sfcc.scapi.products import Products
 from connector.adapters.sfcc.scapi.statuses import ScapiStatuses
 from connector.adapters.sfcc.scapi.streams import OWN, ScapiStreams
 from connector.adapters.sfcc.settings import SfccSettings
-from connector.adapters.sfcc.streams import EVENTS, ORDERS, object_type
+from connector.adapters.sfcc.streams import EVENTS, ORDERS, PRODUCTS, object_type
 from connector.errors import Misconfigured
 from connector.model import Cursor, Page, Problem, Record, Report, Result, Select, Setup, StreamUse, Write
 
@@ -76,6 +77,8 @@ class Scapi:
             return {} if by == "our_key" else self._statuses(stream).fetch(unique)
         if stream == ORDERS:
             return {} if by == "our_key" else self._orders.fetch(unique, select)
+        if stream == PRODUCTS:
+            return {} if by == "our_key" else Products(self._client).fetch(unique)
         return self._of_type(stream, "fetched").fetch(unique, select)
 
     def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:
@@ -106,6 +109,8 @@ class Scapi:
             return self._events.append
         if stream in OWN:
             return self._statuses(stream).update
+        if stream == PRODUCTS:
+            return Products(self._client).update
         objects = self._of_type(stream, "written")
         return objects.create if write.op == "create" else objects.update
 
@@ -117,7 +122,7 @@ class Scapi:
         if kind is None:
             raise Misconfigured(
                 f"{self.name}.{stream} cannot be {verb}",
-                remedy="streams: orders, custom_objects/<Type>; events and statuses of orders are written only",
+                remedy="streams: orders, custom_objects/<Type>; products, events and statuses of orders are not polled",
             )
         return self._objects(kind)
 

@@ -10,15 +10,19 @@ from collections.abc import Callable, Sequence
 
 from connector.adapters.sfcc.checking import NOBODY
 from connector.adapters.sfcc.documents import OBJECT_FIELDS, ORDER_FIELDS
+from connector.adapters.sfcc.product_fields import product_problems
 from connector.adapters.sfcc.scapi.client import Client
 from connector.adapters.sfcc.scapi.events import EVENT, FIELDS
 from connector.adapters.sfcc.scapi.faults import Asked
 from connector.adapters.sfcc.scapi.objects import Objects
 from connector.adapters.sfcc.scapi.orders import CHANGE, ONE, Orders
+from connector.adapters.sfcc.scapi.products import CHANGE as CHANGE_PRODUCT
+from connector.adapters.sfcc.scapi.products import READ as READ_PRODUCT
+from connector.adapters.sfcc.scapi.products import Products
 from connector.adapters.sfcc.scapi.statuses import ScapiStatuses
 from connector.adapters.sfcc.scapi.streams import OWN
 from connector.adapters.sfcc.status_fields import status_problems
-from connector.adapters.sfcc.streams import EVENTS, ORDERS, object_type
+from connector.adapters.sfcc.streams import EVENTS, ORDERS, PRODUCTS, object_type
 from connector.errors import AuthFailed, ConnectionFault, Misconfigured
 from connector.http import clock_problems
 from connector.model import Problem, Record, StreamUse
@@ -44,7 +48,7 @@ class _Checker:
 
     def run(self, objects: Callable[[str], Objects], uses: Sequence[StreamUse]) -> None:
         sample: list[Record] = []
-        if not uses or any(object_type(use.stream) is None for use in uses):
+        if not uses or any(use.stream.partition(".")[0] == ORDERS for use in uses):
             self._well(ORDERS, lambda: sample.extend(self._orders.probe()))
         for use in uses:
             kind = object_type(use.stream)
@@ -55,6 +59,8 @@ class _Checker:
             elif use.stream == EVENTS:
                 self._may(use, EVENT, f"{self._orders.path(NOBODY)}/oms-status-events")
                 self._known(use, frozenset(FIELDS), "an order event")
+            elif use.stream == PRODUCTS:
+                self._product(use)
             elif use.stream in OWN:
                 self._status(use)
 
@@ -85,6 +91,12 @@ class _Checker:
         if use.writes:
             self._may(use, statuses.asked, f"{self._orders.path(NOBODY)}/{statuses.segment}")
         self.problems += status_problems(use, status, may_export=self._client.settings.may_export)
+
+    def _product(self, use: StreamUse) -> None:
+        self._may(use, READ_PRODUCT, Products.path(NOBODY), site=False)
+        if use.writes:
+            self._may(use, CHANGE_PRODUCT, Products.path(NOBODY), site=False)
+        self.problems += product_problems(use)
 
     # -- fields and calls ----------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from connector.adapters.sfcc.scapi import scopes
 from connector.adapters.sfcc.scapi.streams import FILTERS, LISTED, OWN
 from connector.adapters.sfcc.settings import SfccSettings
-from connector.adapters.sfcc.streams import ORDERS, object_type
+from connector.adapters.sfcc.streams import ORDERS, PRODUCTS, object_type
 from connector.model import FieldUse, Problem, StreamUse
 
 _OCAPI = "read the orders over another connection that has api: ocapi"
@@ -29,7 +29,8 @@ def limits(settings: SfccSettings, uses: Sequence[StreamUse]) -> list[Problem]:
 
 def _scopes(settings: SfccSettings, use: StreamUse) -> Iterator[Problem]:
     """The token holds what `scopes` asks for, and no more."""
-    api = scopes.OBJECTS if object_type(use.stream) is not None else scopes.ORDERS
+    of_objects = object_type(use.stream) is not None
+    api = scopes.OBJECTS if of_objects else scopes.PRODUCTS if use.stream == PRODUCTS else scopes.ORDERS
     for does, writes in (("reads", False), ("writes", True)):
         if writes == bool(use.writes) and not api.granted(settings.scopes, writes=writes):
             needed = api.needed(writes=writes)

@@ -25,6 +25,7 @@ class Api:
 
 
 ORDERS = Api("checkout/orders/v1", "sfcc.orders")
+PRODUCTS = Api("product/products/v1", "sfcc.products")
 OBJECTS = Api("custom-object/custom-objects/v1", "sfcc.custom-objects")
 
 
