@@ -1,7 +1,7 @@
 """A shop over SCAPI, the Commerce API: orders, their statuses, order events, custom objects and products, in OCAPI's words.
 
-`orders.py`, `statuses.py`, `events.py`, `objects.py` and `products.py` hold the streams, `days.py` finds its way in lists that know
-days only, `client.py` makes the calls, `faults.py` says what a refusal means, `limits.py` what this API cannot do.
+The streams are in `orders.py`, `statuses.py`, `events.py`, `objects.py` and `products.py`; `days.py` finds its way in lists that
+know days only, `client.py` makes the calls, `faults.py` says what a refusal means, `limits.py` what this API cannot do.
 """
 
 from __future__ import annotations
