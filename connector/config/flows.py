@@ -233,7 +233,10 @@ def _mapping_streams(reading: _Reading, part: FlowPart, mapping: CompiledMapping
     if mapping.told is not None:
         _told_stream(reading, part, mapping.told, document)
     for lookup in mapping.lookups:
-        _mapped_stream(reading, part, document, ("lookups", lookup.name, "stream"), lookup.stream)
+        stream = _mapped_stream(reading, part, document, ("lookups", lookup.name, "stream"), lookup.stream)
+        if lookup.watch and stream is not None and stream.order != "stamp":
+            message = f"'{lookup.stream}' does not tell what has changed, so nobody can watch it"
+            reading.faults.append(document.fault(("lookups", lookup.name, "watch"), message, "leave `watch` out"))
 
 
 def _told_stream(reading: _Reading, part: FlowPart, told: LineSpec, document: Document) -> None:

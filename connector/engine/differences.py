@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from connector import stamps
-from connector.engine.send import same
+from connector.engine.equal import instant, same
 from connector.errors import RemoteError
 from connector.store import Mend
 
@@ -70,18 +69,11 @@ def alike(live: Any, wanted: Any) -> bool:
         return True
     if not isinstance(live, str) or not isinstance(wanted, str):
         return False
-    times = _time(live), _time(wanted)
+    times = instant(live), instant(wanted)
     if times[0] and times[1]:
         shorter = 10 if 10 in (len(live), len(wanted)) else 19  # a day, or whole seconds: what systems keep of a time
         return times[0][:shorter] == times[1][:shorter]
     return _plain(live) == _plain(wanted)
-
-
-def _time(text: str) -> str | None:
-    try:
-        return stamps.normal(text)
-    except ValueError:
-        return None
 
 
 def _plain(text: str) -> str:

@@ -61,7 +61,10 @@ class Planner:
             and leased.uncertain is not None
             and not leased.entered
             and self._answered is None
-            and any(spec.id == "main" and not spec.has_key and not spec.has_target for spec in self._flow.mapping.lines)
+            and any(
+                spec.id == "main" and not (spec.has_key or spec.has_target or spec.each)
+                for spec in self._flow.mapping.lines
+            )
         )
 
     def main_key(self, work: Work) -> str:
@@ -123,7 +126,7 @@ class Planner:
         leased, spec = work.leased, wanted.spec
         site, record = (work.origin.site, work.origin.key) if work.origin else (leased.site, leased.key)
         longest = place.stream.key_length
-        if spec.id == "main":
+        if spec.id == "main" and not spec.each:
             return keys.make(self._flow.id, site, wanted.key if spec.has_key else record, longest=longest)
         return keys.make(self._flow.id, site, record, spec.id, wanted.key, longest=longest)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from connector.digests import NULL, Digester, name_digest
 from connector.engine import late
 from connector.engine.claims import gone, refused, rounds
+from connector.engine.equal import number, same
 from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.places import Place
 from connector.engine.plan import Step, doubted, sent_digests
@@ -145,7 +145,7 @@ class Sender:
         """What is sent once stands already. Numbers must be those we want now: money is never moved on a guess. Other
         values may have been moved on since by those who work on the object (a request that was executed)."""
         values = {name: value for name, value in (step.wanted.values or {}).items() if value is not None}
-        differ = [name for name, value in values.items() if _number(value) and not same(live.fields.get(name), value)]
+        differ = [name for name, value in values.items() if number(value) and not same(live.fields.get(name), value)]
         if differ or _changed_since_tried(step, values, self.digester):
             names = ", ".join(differ) or "a value"
             step.state = "failed"
@@ -335,17 +335,6 @@ class Sender:
         for step in steps:
             step.state, step.due = "owed", stopped.until
         raise stopped
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
-
-
-def same(live: Any, wanted: Any) -> bool:
-    """Whether a remote field holds the wanted value already; a number is the same however it is written."""
-    if _number(live) and _number(wanted):
-        return Decimal(str(live)) == Decimal(str(wanted))
-    return bool(live == wanted)
 
 
 def _changed_since_tried(step: Step, values: Mapping[str, Any], digester: Digester) -> bool:

@@ -12,6 +12,7 @@ from connector.document import Document, load
 from connector.errors import ConfigFault
 from connector.mapping.compiled import CompiledMapping
 from connector.mapping.draft import Draft, Lengths, Path
+from connector.mapping.elements import Each, each_of
 from connector.mapping.expressions import has_braces
 from connector.mapping.functions import Work
 from connector.mapping.lines import CompiledLine, DraftLine, also_lines, main_line
@@ -20,8 +21,8 @@ from connector.mapping.refusals import run, telling
 from connector.mapping.scope import RESERVED, Scope
 from connector.mapping.spec import Lookup
 
-_KEYS = ("summary", "when", "lookups", "routes", "fields", "also", "key", "target", "refused", "tests")
-_LATER = ("each", "while", "leave", "undo", "once_per", "gone")
+_KEYS = ("summary", "each", "when", "lookups", "routes", "fields", "also", "key", "target", "refused", "tests")
+_LATER = ("while", "leave", "undo", "once_per", "gone")
 _LOOKUP = ("stream", "key", "keys", "missing", "watch")
 _THEN = ("park", "skip", "null")
 
@@ -76,13 +77,14 @@ def _compile(draft: Draft, data: dict[str, Any]) -> CompiledMapping:
     scope = Scope(origin=draft.answers is not False)
     lookups, asks = _lookups(draft, data.get("lookups"), scope)
     scope = replace(scope, lookups=frozenset(lookups))
-    when, alone = _when(draft, data, scope)
+    each = each_of(draft, data, scope)
+    when, alone = _when(draft, data, scope, each)
     names = _route_names(draft, data.get("routes"))
     routes = _routes(draft, data["routes"], scope, names) if names else ""
     no_route = "" if names else "the mapping has no routes"
     scope = replace(scope, route=frozenset(names) if names else None, no_route=no_route)
-    main = main_line(draft, data, scope)
-    lines = ([main] if main else []) + also_lines(draft, data.get("also"), scope, main is not None)
+    main = main_line(draft, data, scope, each)
+    lines = ([main] if main else []) + also_lines(draft, data.get("also"), scope, main.spec if main else None)
     told = telling(draft, data["refused"], scope, {line.spec.id for line in lines}) if "refused" in data else None
     if not lines:
         draft.fault((), None, "the mapping writes nothing", "add `fields` or `also`")
@@ -98,12 +100,16 @@ def _compile(draft: Draft, data: dict[str, Any]) -> CompiledMapping:
     )
 
 
-def _when(draft: Draft, data: dict[str, Any], scope: Scope) -> tuple[str, bool]:
-    """The function of `when`, and whether it can decide before anything is looked up."""
+def _when(draft: Draft, data: dict[str, Any], scope: Scope, each: Each | None) -> tuple[str, bool]:
+    """The function of `when`, and whether it can decide before anything is looked up. One that reads the element of `each`
+    chooses among the elements."""
     if "when" not in data:
         return "", False
-    emitter = draft.emitter(scope)
+    emitter = draft.emitter(each.inside(scope) if each else scope)
     name = draft.module.function(emitter, emitter.lone(draft.spot(("when",)), data["when"], "when"))
+    if each is not None and emitter.reads_element:
+        each.when = name
+        return "", False
     return name, not any(owner == "L" for owner, _ in emitter.hoists)
 
 
@@ -205,10 +211,8 @@ def _lookup(draft: Draft, path: Path, name: str, entry: dict[str, Any]) -> Looku
             said = "null" if missing["then"] is None else missing["then"]
             then = draft.one_of((*here, "then"), said, _THEN, "way")
         made = replace(made, wait=wait, then=then)
-    if "watch" in entry and draft.flag((*path, "watch"), entry["watch"], "watch"):
-        message = "`watch` is not supported yet: a looked-up record that changes would not be looked at again"
-        draft.fault((*path, "watch"), None, message, "leave it out, or write watch: false", key=True)
-    return made
+    watch = "watch" in entry and draft.flag((*path, "watch"), entry["watch"], "watch")
+    return replace(made, watch=watch)
 
 
 def _route_names(draft: Draft, given: Any) -> dict[str, Path]:

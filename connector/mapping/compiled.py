@@ -96,6 +96,8 @@ class CompiledMapping:
                         wanted.append(self._bounded(line, _wanted(line, known, None, steps)))
                 else:
                     self._elements(line, known, steps, wanted)
+                    if line.spec.each and line.when is not None and not entered and not wanted:
+                        return Mapped([], "", "when")  # main stands first: none of its elements was chosen
         except _FAILURES as error:
             raise self._fault(error) from error
         return Mapped(wanted, label, None)
@@ -127,6 +129,8 @@ class CompiledMapping:
                 continue
             made = self._bounded(line, _wanted(line, known, element, steps))
             if made.key in keys:
+                if line.spec.each:
+                    continue  # the element is all that such a line is made of
                 raise MappingFault(
                     f"two elements of line '{line.spec.id}' have the same key",
                     place=self.document.place((*line.path, "key")),
@@ -137,7 +141,7 @@ class CompiledMapping:
             if len(wanted) > MOST_LINES:
                 raise MappingFault(
                     f"more than {MOST_LINES:,} lines for one record",
-                    place=self.document.place((*line.path, "for")),
+                    place=self.document.place((*line.path, "for") if line.path else ("each", "of")),
                 )
 
     def _bounded(self, line: CompiledLine, made: Wanted) -> Wanted:

@@ -61,6 +61,7 @@ class Emitter:
         self.locals: dict[str, str] = {}
         self.variable = False
         self.needs_main = False
+        self.reads_element = False
         self._count = 0
         self.spot = Spot(())
         self.source = ""
@@ -351,6 +352,7 @@ class Emitter:
             return self._load(self.locals[name])
         self.variable = True
         if name == self.scope.this:
+            self.reads_element = True
             return self._load("e")
         if name in self.scope.lookups:
             self.reads.of_lookup(name, None)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from connector.document import did_you_mean
 from connector.mapping.draft import Draft, Path
+from connector.mapping.elements import Each
 from connector.mapping.emit import Emitter
 from connector.mapping.fields import POLICIES, Fields
 from connector.mapping.functions import Work
@@ -16,7 +17,7 @@ from connector.mapping.scope import RESERVED, Scope
 from connector.mapping.spec import LineSpec, WritePolicy
 
 _KEYS = ("id", "to", "for", "as", "key", "target", "when", "after", "write", "fields")
-_LATER = ("gone", "each", "while", "leave", "undo", "once_per")
+_LATER = ("gone",)
 OWN_STREAM = "destination"
 """What `lengths` and `appends` are asked with for the flow's own destination."""
 
@@ -49,15 +50,17 @@ class CompiledLine:
     target_needs_main: bool
 
 
-def main_line(draft: Draft, data: dict[str, Any], scope: Scope) -> DraftLine | None:
+def main_line(draft: Draft, data: dict[str, Any], scope: Scope, each: Each | None = None) -> DraftLine | None:
     """The main line, or None where a mapping has no main fields."""
     if "fields" not in data:
-        for name in ("key", "target"):
+        for name in ("key", "target", "each"):
             if name in data:
                 remedy = "add `fields`, or give the lines under also a target"
                 draft.fault((name,), None, f"'{name}' needs main fields", remedy, key=True)
         return None
     scope = replace(scope, no_main="the main line makes it; use it in the lines under also")
+    if each is not None:
+        scope = replace(each.inside(scope), no_main="with `each` there are several main objects")
     emitter = draft.emitter(scope)
     fields = Fields(draft, emitter, OWN_STREAM)
     made = fields.compile(("fields",), data["fields"])
@@ -69,11 +72,13 @@ def main_line(draft: Draft, data: dict[str, Any], scope: Scope) -> DraftLine | N
         id="main",
         policies=fields.policies,
         required=frozenset(fields.required),
-        has_key="key" in data,
+        has_key="key" in data and each is None,
         has_target="target" in data,
+        each=each is not None,
     )
-    _append_lint(draft, ("fields",), OWN_STREAM, emitter, once=False, constant_key=not key)
-    return DraftLine(spec, (), draft.module.function(emitter, made), key=key, target=target)
+    _append_lint(draft, ("fields",), OWN_STREAM, emitter, once=False, constant_key=not key and each is None)
+    line = DraftLine(spec, (), draft.module.function(emitter, made), key=key, target=target)
+    return line if each is None else each.main(line)
 
 
 def _shared_key(draft: Draft, given: Any, fields: Fields) -> None:
@@ -83,11 +88,13 @@ def _shared_key(draft: Draft, given: Any, fields: Fields) -> None:
             draft.fault(("fields", name), None, "several records may share an object with its own 'key'", remedy)
 
 
-def also_lines(draft: Draft, given: Any, scope: Scope, has_main: bool) -> list[DraftLine]:
+def also_lines(draft: Draft, given: Any, scope: Scope, main: LineSpec | None) -> list[DraftLine]:
     """The lines under `also`, in the order in which they stand."""
     lines: dict[str, DraftLine] = {}
     afters: dict[str, tuple[Path, list[Any]]] = {}
-    scope = replace(scope, main=has_main, no_main="the mapping has no main fields")
+    several = main is not None and main.each
+    no_main = "with `each` there are several main objects" if several else "the mapping has no main fields"
+    scope = replace(scope, main=main is not None and not several, no_main=no_main)
     for at, written in enumerate(draft.sequence(("also",), given, "also")):
         path: Path = ("also", at)
         entry = draft.keys(path, written, _KEYS, _LATER, "a line under also")
@@ -99,7 +106,7 @@ def also_lines(draft: Draft, given: Any, scope: Scope, has_main: bool) -> list[D
         line = _also_line(draft, path, entry, scope, name)
         lines[name or f"#{at}"] = line
         afters[name or f"#{at}"] = ((*path, "after"), draft.sequence((*path, "after"), entry.get("after"), "after"))
-    known = [*(["main"] if has_main else []), *(name for name in lines if not name.startswith("#"))]
+    known = [*(["main"] if main else []), *(name for name in lines if not name.startswith("#"))]
     for path, names in afters.values():
         for at, name in enumerate(names):
             if name not in known:
@@ -126,7 +133,7 @@ def _waits(after: dict[str, list[str]], name: str, settled: set[str]) -> bool:
 
 
 def _also_line(draft: Draft, path: Path, entry: dict[str, Any], scope: Scope, name: str) -> DraftLine:
-    to = _to(draft, path, entry, scope.main)
+    to = _to(draft, path, entry, scope)
     stream = OWN_STREAM if to == "main" else to
     write = entry.get("write")
     policy = draft.one_of((*path, "write"), write, POLICIES, "write policy") if write is not None else "always"
@@ -157,13 +164,15 @@ def _also_line(draft: Draft, path: Path, entry: dict[str, Any], scope: Scope, na
     return DraftLine(spec, path, function, loop, when, key, target, late)
 
 
-def _to(draft: Draft, path: Path, entry: dict[str, Any], has_main: bool) -> str:
+def _to(draft: Draft, path: Path, entry: dict[str, Any], scope: Scope) -> str:
     if "to" not in entry:
         draft.fault(path, None, "a line under also needs 'to'", "the stream it writes: destination.CaseComment")
         return ""
     if entry["to"] == "main":
-        if not has_main:
-            draft.fault((*path, "to"), None, "'to: main' needs main fields", "add `fields`")
+        if not scope.main:
+            draft.fault(
+                (*path, "to"), None, "'to: main' needs main fields", f"{scope.no_main}: add `fields`, or name a stream"
+            )
         return "main"
     return draft.stream((*path, "to"), entry["to"])
 

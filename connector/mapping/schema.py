@@ -106,7 +106,7 @@ _LOOKUP = _object(
                 },
             },
         ),
-        "watch": {"const": False, "description": "true is not supported yet"},
+        "watch": {"type": "boolean", "description": "true: looked at again when the looked-up record changes"},
     },
     "stream",
     **_one_of("key", "keys"),
@@ -224,6 +224,14 @@ def mapping_schema() -> Schema:
         "when": _ref("condition", "which records enter; one that has entered is kept current"),
         "lookups": lookups,
         "routes": _list("the first that matches gives its names as route.<name>", {"$ref": "#/$defs/route"}),
+        "each": _object(
+            "a main line for every element of a list, its key the element",
+            {
+                "of": _ref("condition", "a list of texts or numbers; null makes no line"),
+                "as": _text("the element's name in when, target and fields; this unless said", _IDENTIFIER),
+            },
+            "of",
+        ),
         "fields": _named(f"the main object: {_FIELDS}", {"$ref": "#/$defs/field"}, absent=False),
         "also": _list("further lines of the same record", {"$ref": "#/$defs/line"}),
         "key": _ref("scalar", "another key of the main object, which several records may share"),
@@ -232,7 +240,7 @@ def mapping_schema() -> Schema:
         "tests": _list("what the mapping promises; connector test runs them", {"$ref": "#/$defs/test"}),
     }
     rules = {"anyOf": [{"required": ["fields"]}, {"required": ["also"]}]}
-    dependent = {"key": ["fields"], "target": ["fields"]}
+    dependent = {"key": ["fields"], "target": ["fields"], "each": ["fields"]}
     made = _object("what becomes of one record; docs/mapping.md explains each key", properties)
     return {
         "$schema": DIALECT,

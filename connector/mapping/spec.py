@@ -24,6 +24,7 @@ class LineSpec:
     after        ids of lines that must be sent first
     has_key      it gives its own `key:` (main: another key than the record's; also: the element's key)
     has_target   it gives a `target:`
+    each         it is a main line for each element of a list (`each`), its key the element
     """
 
     id: str
@@ -35,13 +36,15 @@ class LineSpec:
     after: tuple[str, ...] = ()
     has_key: bool = False
     has_target: bool = False
+    each: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """A further record that the mapping reads. `wait` in seconds from when the row was first seen.
 
-    `many`: `keys:` was given: a list of keys, the records come in the same order, missing ones left out.
+    `many`: `keys:` was given: a list of keys, the records come in the same order, each once, missing ones left out.
+    `watch`: the record that looks it up is looked at again when the looked-up one changes.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Lookup:
     wait: float = 900.0
     then: Literal["park", "skip", "null"] = "park"
     fields: frozenset[str] | None = None
+    watch: bool = False
 
 
 @dataclass(slots=True)

@@ -179,5 +179,18 @@ def m011_flips(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@ledger()
+def m012_watches(db: Database) -> None:
+    """Which row looked up which version of which record, and where each flow stands with the streams that its rows watch."""
+    for statement in (
+        "CREATE TABLE watch (flow INTEGER NOT NULL, stream INTEGER NOT NULL, key TEXT NOT NULL, "
+        '"row" INTEGER NOT NULL, stamp TEXT, PRIMARY KEY (flow, stream, key, "row")) WITHOUT ROWID',
+        'CREATE INDEX watch_row ON watch ("row")',
+        "CREATE TABLE watched (flow INTEGER NOT NULL, stream INTEGER NOT NULL, since REAL NOT NULL, cursor TEXT, swept TEXT, "
+        "swept_wide TEXT, PRIMARY KEY (flow, stream)) WITHOUT ROWID",
+    ):
+        db.conn.execute(statement)
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""

@@ -21,6 +21,7 @@ from connector.testing.store_lease import LeasePromises
 from connector.testing.store_processes import ProcessPromises
 from connector.testing.store_remap import RemapPromises
 from connector.testing.store_tools import ToolsPromises
+from connector.testing.store_watch import WatchPromises
 
 
 class StoreContract(
@@ -34,6 +35,7 @@ class StoreContract(
     RemapPromises,
     BudgetPromises,
     ToolsPromises,
+    WatchPromises,
     ProcessPromises,
 ):
     """Every promise of `connector.store.Store`. `make` and `url` are yours."""

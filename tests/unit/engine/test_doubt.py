@@ -15,7 +15,7 @@ from connector.cli.uncertain import doubts, uncertain
 from connector.config import Config
 from connector.errors import Transient, Unavailable
 from connector.stamps import stamp
-from tests.unit.engine.world import World
+from tests.unit.engine.world import ORDERS, World
 
 MAPPING = """
 summary: one line of each kind
@@ -237,3 +237,20 @@ def test_an_index_that_shows_late_what_came_late_is_believed_only_after_both(wor
     for _ in range(8):
         world.tick(minutes=1)
     assert list(world.desk.objects["Ticket"]) == ["late"]
+
+
+def test_what_a_lost_create_made_is_not_written_again_because_its_system_writes_times_another_way(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, orders=ORDERS + '  Placed: "{{ placed }}"\n  Asked: "{{ asked }}"\n')
+    world.order("0001", placed="2026-11-20T10:15:30.000Z", asked="2026-11-20T10:15:31.000Z")
+    world.desk.fail("write", Transient("reset", uncertain=True), committed=True)
+    world.tick()
+    case = world.case_id("0001")
+    world.desk.put("Case", case, Placed="2026-11-20T11:15:30.000+0100", Asked="2026-11-20T10:15:30+0000")
+    world.desk.sent.clear()
+
+    world.tick(minutes=20)
+
+    updates = [write.fields for _, write in world.desk.sent if write.op == "update"]
+    assert updates == [{"Asked": "2026-11-20T10:15:31.000Z"}], "the one is the same instant, the other is not"
