@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from connector.adapter import Adapter, Clock, Stream
+from connector.config.files import file_faults
 from connector.config.owners import owner_faults
 from connector.config.schema import File, FlowPart
 from connector.document import Document, did_you_mean, load
@@ -81,6 +82,9 @@ def _flow(reading: _Reading, name: str, part: FlowPart, file: File, now: datetim
     compiled = _mapping(reading, path, part)
     if compiled is not None:
         _mapping_streams(reading, part, *compiled)
+        reading.faults += file_faults(
+            *compiled, lambda to: _facts(reading, resolve_stream(to, part.source, part.destination)), part.destination
+        )
     if source is None or destination is None or compiled is None:
         return None
     defaults = file.defaults
@@ -220,10 +224,21 @@ def _mapping(reading: _Reading, path: FlowPath, part: FlowPart) -> tuple[Compile
         return None
 
 
+def _facts(reading: _Reading, name: StreamName) -> Stream | None:
+    """What is true of a stream; None where that is not known, which is said elsewhere."""
+    adapter = reading.adapters.get(name[0])
+    try:
+        return adapter.streams[name[1]] if adapter else None
+    except KeyError:
+        return None
+
+
 def _mapping_streams(reading: _Reading, part: FlowPart, mapping: CompiledMapping, document: Document) -> None:
     """Every stream that the mapping names must exist, and take writes where a line writes to it."""
     places = {each.get("id"): at for at, each in enumerate(document.data.get("also") or []) if isinstance(each, dict)}
     for line in mapping.lines:
+        if any("[" in name for name in line.policies):
+            _variants(reading, part, line, document, ("also", places[line.id]) if line.id in places else ())
         if line.to is None or line.to == "main":
             continue
         path: tuple[str | int, ...] = ("also", places[line.id], "to") if line.id in places else ("to",)
@@ -237,6 +252,23 @@ def _mapping_streams(reading: _Reading, part: FlowPart, mapping: CompiledMapping
         if lookup.watch and stream is not None and stream.order != "stamp":
             message = f"'{lookup.stream}' does not tell what has changed, so nobody can watch it"
             reading.faults.append(document.fault(("lookups", lookup.name, "watch"), message, "leave `watch` out"))
+
+
+def _variants(
+    reading: _Reading, part: FlowPart, line: LineSpec, document: Document, path: tuple[str | int, ...]
+) -> None:
+    """Brackets in a field's name mean something where the stream says so."""
+    to = part.destination if line.to in (None, "main") else line.to
+    connection, name = resolve_stream(to or "", part.source, part.destination)
+    adapter = reading.adapters.get(connection)
+    try:
+        facts = adapter.streams[name] if adapter else None
+    except KeyError:  # said where the stream is named
+        return
+    for field in line.policies if facts is not None and not facts.variants else ():
+        if "[" in field:
+            message = f"stream '{to}' has no entries of a field, as '{field}' names one"
+            reading.faults.append(document.fault((*path, "fields", field), message, "name the field alone", key=True))
 
 
 def _told_stream(reading: _Reading, part: FlowPart, told: LineSpec, document: Document) -> None:

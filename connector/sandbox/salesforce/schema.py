@@ -109,7 +109,8 @@ CASE = Object(
         _custom("Tracking_No__c"),
         _custom("Return_No__c"),
         _custom("Resolution__c", "picklist", restricted=True, values=(
-            "Release", "Hold", "Cancel", "Refund", "Exchange", "Rejected", "Approve", "Reject", "Verify", "Reship", "Wait")),
+            "Release", "Hold", "Cancel", "Refund", "Exchange", "Rejected", "More evidence", "Approve", "Reject", "Verify",
+            "Reship", "Wait")),
         _custom("Refund_Amount__c", "double"),
         _custom("Resolution_Note__c", "textarea", 32768, filterable=False),
         _custom("Document_Links__c", "textarea", 32768, filterable=False),

@@ -58,6 +58,11 @@ ORDER_ATTRIBUTES: dict[str, Attribute] = {
     "c_fulfilmentDecidedAt": DATETIME,
 }
 
+PRODUCT_ATTRIBUTES: dict[str, Attribute] = {
+    "c_recallNotice": TEXT,
+    "c_recallCase": TEXT,
+}
+
 OBJECT_TYPES: dict[str, dict[str, Attribute]] = {
     "ReturnRequest": {
         "c_orderNo": TEXT,
@@ -72,6 +77,12 @@ OBJECT_TYPES: dict[str, dict[str, Attribute]] = {
         "c_decidedAt": DATETIME,
         "c_decidedBy": TEXT,
         "c_refundAmount": NUMBER,
+        "c_decisionText": TEXT,
+        "c_messages": TEXT,
+        "c_documents": TEXT,
+        "c_evidenceWanted": TEXT,
+        "c_evidenceAskedAt": DATETIME,
+        "c_evidenceAnswered": DATETIME,
         "c_caseNumber": TEXT,
     },
     "RefundRequest": {
