@@ -208,6 +208,8 @@ class ScriptedAdapter:
         assert len({write.op for write in batch}) == 1, "a batch is of one kind"
         assert len(batch) <= self.streams[stream].batch, "the engine keeps to the stream's batch"
         self._begin_call("write", stream, len(batch))
+        named = [write.target if write.op == "update" else write.key for write in batch]
+        assert len(set(named)) == len(named), f"{stream}: an object stands twice in one call, which real systems refuse"
         self._maybe_raise("write", committed=False)
         with self._lock:
             results = [self._row_fault(write) or self._commit(stream, write) for write in batch]
