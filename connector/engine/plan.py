@@ -73,7 +73,8 @@ class Step:
 
     @property
     def name(self) -> tuple[str, str]:
-        return (self.wanted.spec.id, self.wanted.key)
+        scope, key = self.work.scope, self.wanted.key
+        return (self.wanted.spec.id, key if not scope else f"{scope}:{key}" if key else scope)
 
     @property
     def fresh(self) -> bool:
@@ -116,6 +117,10 @@ class Work:
     leased: Leased
     record: Record | None
     origin: Record | None = None
+    scope: str = ""
+    """Tells lines apart by what they answer, where a row answers several records."""
+    element: str = ""
+    """The key of the line that it answers."""
     lookups: dict[str, Any] = field(default_factory=dict)
     mapped: Mapped | None = None
     steps: list[Step] = field(default_factory=list)

@@ -83,8 +83,8 @@ class Planner:
 
     def _step(self, work: Work, wanted: Wanted) -> Step:
         place = self.place(wanted.spec.to)
-        before = work.leased.lines.get((wanted.spec.id, wanted.key))
-        step = Step(work, wanted, place, self._key(work, wanted, place), before, None)
+        step = Step(work, wanted, place, self._key(work, wanted, place), None, None)
+        before = step.before = work.leased.lines.get(step.name)
         step.append = "append" in place.stream.writes
         named = self._target(work, step)
         step.makes = named is None and not step.append and wanted.spec.to != "main"
@@ -126,6 +126,9 @@ class Planner:
         leased, spec = work.leased, wanted.spec
         site, record = (work.origin.site, work.origin.key) if work.origin else (leased.site, leased.key)
         longest = place.stream.key_length
+        if work.element and spec.id != "main":
+            line_key = f"{keys.escape(work.element)}:{keys.escape(wanted.key)}" if wanted.key else work.element
+            return keys.make(self._flow.id, site, record, spec.id, line_key, longest=longest)
         if spec.id == "main" and not spec.each:
             return keys.make(self._flow.id, site, wanted.key if spec.has_key else record, longest=longest)
         return keys.make(self._flow.id, site, record, spec.id, wanted.key, longest=longest)
@@ -148,8 +151,9 @@ class Planner:
             )
             known = {(wanted.spec.id, wanted.key): wanted for wanted in again.lines}
             for other in work.steps:  # at once: a hundred comments need not map their record a hundred times
-                if other.wanted.values is None and other.name in known:
-                    other.wanted = known[other.name]
+                name = (other.wanted.spec.id, other.wanted.key)
+                if other.wanted.values is None and name in known:
+                    other.wanted = known[name]
                     other.target = _named(other) or other.target
             if step.wanted.values is None:
                 raise MappingFault(f"line {step.wanted.spec.id!r} vanished once main.id was known")

@@ -17,6 +17,7 @@ from connector.model import File, Record, Ref
 _OUTCOMES = ("writes", "filtered", "parked", "told")
 _KEYS = ("name", "record", "lookups", "origin", "entered", "main_id", "route", "refused", *_OUTCOMES)
 _RECORD = ("key", "stamp", "site", "fields")
+_ORIGIN = (*_RECORD, "this")
 _REFUSED = ("line", "key", "stream", "reason", "field", "remedy", "code")
 _WRITE = ("to", "line", "key", "target", "fields", "absent")
 
@@ -52,7 +53,8 @@ def lint_tests(
             draft.fault(path, None, "a test needs a 'record'", "record: {key: RR-1, fields: {…}}")
         for part in ("record", "origin"):
             if part in test:
-                record = draft.keys((*path, part), test[part], _RECORD, (), f"a test's {part}")
+                known = _RECORD if part == "record" else _ORIGIN
+                record = draft.keys((*path, part), test[part], known, (), f"a test's {part}")
                 draft.names((*path, part, "fields"), record.get("fields"), "fields")
         for lookup in draft.names((*path, "lookups"), test.get("lookups"), "lookups"):
             if lookup not in lookups:
@@ -130,7 +132,10 @@ def _record(given: dict[str, Any] | None) -> Record | None:
     if given is None:
         return None
     key, stamp = str(given.get("key", "test")), given.get("stamp")
-    return Record(key=key, fields=given.get("fields") or {}, stamp=stamp, site=str(given.get("site", "")))
+    fields = given.get("fields") or {}
+    if "this" in given:
+        fields = {**fields, "this": given["this"]}
+    return Record(key=key, fields=fields, stamp=stamp, site=str(given.get("site", "")))
 
 
 def _run(mapping: CompiledMapping, path: Path, test: dict[str, Any]) -> TestOutcome:
