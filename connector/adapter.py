@@ -15,7 +15,7 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from connector.model import Attribute, Cursor, Op, Page, Record, Report, Result, Select, Setup, StreamUse, Usage, Write
+from connector.model import Attribute, Cursor, Op, Page, Record, Report, Result, Select, Setup, Stay, StreamUse, Usage, Write
 
 Declared = Mapping[str, Mapping[str, Attribute]]
 """Stream → field → how it is declared in the remote system."""
@@ -50,6 +50,10 @@ class Stream:
     names_object   for an append stream: the field that names the object to a line without `target:` (`ParentId`)
     key_length     how long a key may be on the remote object
     lengths        longest text by field, where known without asking; `truncate` uses it
+    states         the words that `where:` of a flow by state may say here, translated by the adapter (`connector.states`)
+    facts          names that the engine adds to its records where a flow asks: who has them since when (`connector.states`);
+                   the adapter is then `Attended`
+    attended       fields that the adapter needs to see for these
     """
 
     name: str
@@ -70,6 +74,9 @@ class Stream:
     key_length: int = 255
     lengths: Mapping[str, int] = field(default_factory=dict)
     number: str | None = None
+    states: frozenset[str] = frozenset()
+    facts: frozenset[str] = frozenset()
+    attended: tuple[str, ...] = ()
 
     @property
     def proof_after(self) -> float:
@@ -144,6 +151,24 @@ class Gauged(Protocol):
 
     def usage(self) -> Usage | None:
         """The server's last count; None before the first answer. Makes no call."""
+        ...
+
+
+@runtime_checkable
+class Attended(Protocol):
+    """What an adapter may have beside its verbs, where people and queues own records: who has them since when."""
+
+    def owner(self, stream: str, record: Record) -> Stay:
+        """Who has this record, from its fields alone (those in `Stream.attended` were read); makes no call."""
+        ...
+
+    def stays(self, stream: str, records: Sequence[Record]) -> Mapping[str, Sequence[Stay]]:
+        """By key, every stay of these records, the oldest first, as the system remembers it. Left out: it does not; then
+        the ledger goes by the difference between two reads."""
+        ...
+
+    def active(self, stream: str, records: Sequence[Record]) -> Mapping[str, str]:
+        """By key, when somebody other than we last did something with these records, as a stamp."""
         ...
 
 

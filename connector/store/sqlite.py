@@ -31,6 +31,7 @@ from connector.store.sqlite_lock import Locks
 from connector.store.sqlite_mend import Mending
 from connector.store.sqlite_numbers import NUMBERED, remember_numbers
 from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
+from connector.store.sqlite_stays import Stays
 from connector.store.sqlite_upkeep import Upkeep
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
 
@@ -67,7 +68,7 @@ def _record(
     )
 
 
-class SqliteStore(Cursors, PutBack, Desk, Doubts, BudgetBook, Upkeep, Backfills, Mending, Forgetting, Copying):
+class SqliteStore(Cursors, PutBack, Desk, Doubts, BudgetBook, Upkeep, Backfills, Mending, Forgetting, Copying, Stays):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
 
     def __init__(self, path: Path, keys: RecordKeys | None = None) -> None:
@@ -115,7 +116,7 @@ class SqliteStore(Cursors, PutBack, Desk, Doubts, BudgetBook, Upkeep, Backfills,
         move: bool = True,
         flying: Collection[LeaseToken] = (),
         backfill: str | None = None,
-        number: str | None = None,
+        number: str | Sequence[str] | None = None,
     ) -> Ingested:
         at = now.timestamp()
         selection = None if fields is None else orjson.dumps(sorted(fields)).decode()
@@ -134,8 +135,8 @@ class SqliteStore(Cursors, PutBack, Desk, Doubts, BudgetBook, Upkeep, Backfills,
         with self._write() as db:
             intake.seal = self._bodies.seal(db)
             done = ingest_page(self._words, db, intake, page.records)
-            if number is not None:
-                remember_numbers(self._words, db, owner, page.records, number)
+            for name in (number,) if isinstance(number, str) else number or ():
+                remember_numbers(self._words, db, owner, page.records, name)
             if backfill is not None:
                 move_backfill(db, owner, backfill, page)
             elif move and page.cursor is not None:
