@@ -22,6 +22,8 @@ _BY_HAND = {
     "users",
     "public_keys",
     "permissions",
+    "scapi_clients",
+    "scapi_scopes",
     "frozen_orders",
     "required_fields",
     "hidden_fields",
@@ -47,6 +49,9 @@ def parser() -> argparse.ArgumentParser:
         "--client", action="append", metavar="ID:SECRET", help="credentials of both systems (bench:secret)"
     )
     made.add_argument(
+        "--scapi-client", action="append", metavar="ID:SECRET", help="API clients made for SCAPI (bench-scapi:secret)"
+    )
+    made.add_argument(
         "--user", action="append", metavar="NAME:PASSWORD", help="Business Manager user (manager:manager-pw)"
     )
     made.add_argument(
@@ -62,9 +67,11 @@ def options(arguments: Sequence[str] | None = None) -> Options:
     """Options from a command line."""
     made = parser()
     given = vars(made.parse_args(arguments))
-    clients, users, keys, faults = (given.pop(n) for n in ("client", "user", "public_key", "fault"))
+    clients, scapi, users, keys, faults = (
+        given.pop(n) for n in ("client", "scapi_client", "user", "public_key", "fault")
+    )
     try:
-        for name, pairs in (("clients", clients), ("users", users)):
+        for name, pairs in (("clients", clients), ("scapi_clients", scapi), ("users", users)):
             if pairs:
                 given[name] = dict(_pair(p) for p in pairs)
         for client, path in (_pair(p) for p in keys):

@@ -40,7 +40,9 @@ class Control:
         """The options in force."""
         shown = {f.name: getattr(self.world.options, f.name) for f in fields(Options)}
         return {
-            k: sorted(v) if isinstance(v, frozenset) else v for k, v in shown.items() if k not in ("clients", "users")
+            k: sorted(v) if isinstance(v, frozenset) else v
+            for k, v in shown.items()
+            if k not in ("clients", "scapi_clients", "users")
         }
 
     def set(self, **knobs: Any) -> None:
@@ -138,6 +140,10 @@ class Control:
         """Notes of one order or of all, each with its order_no."""
         every = self.world.shop.orders.notes
         return [{**n, "order_no": no} for (_, no), notes in every.items() for n in notes if number in (None, no)]
+
+    def events(self, number: str | None = None) -> list[dict[str, Any]]:
+        """Order events that SCAPI has forwarded, of one order or of all, each with its order_no."""
+        return [each for each in self.world.shop.scapi.orders.events if number in (None, each["order_no"])]
 
     def objects(self, kind: str) -> list[dict[str, Any]]:
         """All custom objects of a type, with their site_id."""

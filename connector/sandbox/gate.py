@@ -27,7 +27,7 @@ class System(Protocol):
     name: str
 
     def handle(self, request: Request) -> Reply: ...
-    def error(self, status: int, code: str, message: str, arguments: Mapping[str, Any]) -> Reply:
+    def error(self, request: Request, status: int, code: str, message: str, arguments: Mapping[str, Any]) -> Reply:
         """An error in the vendor's own form."""
 
     def end_token(self, request: Request) -> None:
@@ -142,18 +142,18 @@ class Gate:
     def _status(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
         if rule.commit:
             self._unheard(request, inner)
-        c.send(self._refusal(rule), latency)
+        c.send(self._refusal(request, rule), latency)
 
     _error = _status
 
-    def _refusal(self, rule: Rule) -> Reply:
+    def _refusal(self, request: Request, rule: Rule) -> Reply:
         if rule.form == "html":
             title = str(rule.status).encode()
             reply = Reply(rule.status, _PAGE % (title, title), kind=HTML)
         elif rule.form == "empty":
             reply = Reply(rule.status, b"")
         else:
-            reply = self.system.error(rule.status, rule.code, rule.message, rule.arguments)
+            reply = self.system.error(request, rule.status, rule.code, rule.message, rule.arguments)
         if rule.retry_after is not None:
             reply.headers += b"Retry-After: %g\r\n" % rule.retry_after
         return reply
@@ -192,7 +192,7 @@ class Gate:
         elif rule.reply == "drop":
             c.close(latency)
         else:
-            c.send(self.system.error(int(rule.reply), "", "", {}), latency)
+            c.send(self.system.error(request, int(rule.reply), "", "", {}), latency)
 
     def _kill(self, c: Connection, request: Request, rule: Rule, inner: list[Rule], latency: float) -> None:
         if rule.when == "after":
@@ -214,7 +214,9 @@ class Gate:
 
 _KEYED = re.compile(r"%20IN%20|\+IN\+| IN |IN%28|IN \(")
 _LITERAL = re.compile(r"%27.*?%27|'.*?'|\d{4}-\d\d-\d\dT[\d:.%A-Z+-]*")
-_START = re.compile(rb'"start":\d+')
+_START = re.compile(rb'"(?:start|offset)":\d+')
+_OFFSET = re.compile(r"offset=\d+")
+_SEARCH = re.compile(r"[_-]search\b")
 
 
 def page_of(request: Request) -> str:
@@ -222,8 +224,10 @@ def page_of(request: Request) -> str:
     keys has no pages."""
     if request.method == "GET" and request.path.endswith(("/query", "/query/", "/queryAll")):
         return "" if _KEYED.search(request.query) else _LITERAL.sub("?", request.query)
-    if request.method == "POST" and "_search" in request.path and b'"one_of"' not in request.body:
+    if request.method == "POST" and _SEARCH.search(request.path) and b'"one_of"' not in request.body:
         return request.path + _START.sub(b"", request.body).decode("utf-8", "replace")
+    if request.method == "GET" and request.path.endswith("/orders") and "offset=" in request.query:
+        return request.path + _OFFSET.sub("", request.query)
     return ""
 
 

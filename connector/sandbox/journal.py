@@ -11,11 +11,11 @@ from urllib.parse import unquote
 
 _NUMBER = re.compile(r"/(?:\d[\w%.:-]*|500\w{12,15}|00[0-9aG]\w{12,15}|01g[\w-]+)(?=/|$)")
 _AFTER = re.compile(
-    r"(/(?:orders|custom_objects|sites|notes)/(?:(?:ReturnRequest|RefundRequest|Complaint|ComplaintMessage)/)?|__c/)[^/?]+"
+    r"(/(?:orders|custom_objects|custom-objects|sites|notes)/(?!v\d/)(?:(?:ReturnRequest|RefundRequest|Complaint|ComplaintMessage)/)?|__c/)[^/?]+"
 )
 _MARKER = re.compile(r"\[([^\[\]\s]{6,})\]")
 _NAMED = re.compile(
-    r"\b500[0-9A-Za-z]{15}\b|\b[a-z][a-z0-9-]*:[a-z0-9_-]+:[a-z0-9_:-]+|/(?:orders|custom_objects/\w+)/[\w%.:-]+"
+    r"\b500[0-9A-Za-z]{15}\b|\b[a-z][a-z0-9-]*:[a-z0-9_-]+:[a-z0-9_:-]+|/(?:orders|custom[_-]objects/\w+)/(?!v\d/)[\w%.:-]+"
 )
 """What a write names its objects by: Ids of cases, keys of ours, orders and custom objects in a path."""
 
@@ -85,7 +85,7 @@ class Journal:
 
     def struck(self, method: str, target: str, body: bytes) -> None:
         """A request goes wrong."""
-        if method != "GET" and "_search" not in target:
+        if method != "GET" and "_search" not in target and "-search" not in target:
             said = unquote(target) + " " + body.decode("utf-8", "replace")
             self.unanswered.update({found.rpartition("/")[2] for found in _NAMED.findall(said)})
 

@@ -73,6 +73,24 @@ class Options:
     """Status of a resource that the client may not use: 401 or 403."""
     permissions: Mapping[str, Any] = field(default_factory=dict)
     """Client id → list of resources as in OCAPI settings; a client without entry may do everything."""
+    scapi_clients: Mapping[str, str] = field(default_factory=lambda: {"bench-scapi": "secret"})
+    """Client id → secret of API clients made for SCAPI; they may not call OCAPI, and the others not SCAPI."""
+    scapi_scopes: Mapping[str, Any] = field(default_factory=dict)
+    """Client id → scopes that it was given beside the tenant's; a client without entry has all."""
+    organization: str = "f_ecom_zzte_053"
+    scapi_dates: str = "day"
+    """Dates of SCAPI's filters: `day` (a time of day is refused) or `instant`."""
+    scapi_day_starts: float = 0.0
+    """Hours after midnight UTC at which a day of SCAPI's filters begins."""
+    scapi_lists: str = "placed"
+    """Which orders SCAPI's list shows where no status is asked for: `placed` (new, completed, cancelled) or `all`."""
+    scapi_total: bool = True
+    """False: pages of SCAPI hold nothing but their records."""
+    scapi_load: int = 0
+    """Load of the instance in percent: from 80 SCAPI's answers warn, from 90 they say THROTTLE, at 100 they are 503."""
+    scapi_object_path: str = "sites/{site}/custom-objects/{type}/{key}"
+    scapi_object_search: str = "custom-objects-search/{type}"
+    """Paths of custom objects behind SCAPI's organization; no public page names them."""
     frozen_orders: frozenset[str] = frozenset()
     """Orders handed over to order management: their status can no longer be changed here."""
     shop_code: float = 0.5
@@ -117,6 +135,8 @@ class Options:
             "unknown_attributes": ("refuse", "ignore"),
             "unknown_field": ("call", "row"),
             "permission_style": (401, 403),
+            "scapi_dates": ("day", "instant"),
+            "scapi_lists": ("placed", "all"),
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:

@@ -40,9 +40,15 @@ def test_every_knob_is_documented_and_an_option_of_the_command() -> None:
     knobs = {f.name for f in fields(Options)}
     assert told == knobs
     flags = {a for action in parser()._actions for a in action.option_strings}
-    special = {"clients": "--client", "users": "--user", "public_keys": "--public-key", "faults": "--fault"}
+    special = {
+        "clients": "--client",
+        "scapi_clients": "--scapi-client",
+        "users": "--user",
+        "public_keys": "--public-key",
+        "faults": "--fault",
+    }
     by_control_only = {
-        "permissions", "frozen_orders", "required_fields", "hidden_fields", "readonly_fields", "foreign_queues",
+        "permissions", "scapi_scopes", "frozen_orders", "required_fields", "hidden_fields", "readonly_fields", "foreign_queues",
     }  # fmt: skip
     for knob in knobs - by_control_only:
         assert special.get(knob, "--" + knob.replace("_", "-")) in flags

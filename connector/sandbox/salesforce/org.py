@@ -116,7 +116,7 @@ class Org:
             table.secure(_of(kind, options.hidden_fields), _of(kind, options.readonly_fields))
 
     # what the gate asks for
-    def error(self, status: int, code: str, message: str, arguments: Mapping[str, Any]) -> Reply:
+    def error(self, request: Request, status: int, code: str, message: str, arguments: Mapping[str, Any]) -> Reply:
         problem = Problem(code or _CODES.get(status, "UNKNOWN_EXCEPTION"), message or "An unexpected error occurred.")
         problem.status = status
         return self._limited(problem.reply())

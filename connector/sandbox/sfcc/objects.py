@@ -59,10 +59,10 @@ class Objects:
         return doc
 
     def read(self, site: str, kind: str, key: str, version: str) -> bytes:
-        body = self._shape(self._doc(site, kind, key).body or b"")
+        body = self.shaped(self._doc(site, kind, key).body or b"")
         return b'{"_v":"' + version.encode() + b'",' + body[1:]
 
-    def _shape(self, body: bytes) -> bytes:
+    def shaped(self, body: bytes) -> bytes:
         if self.shop.world.options.object_dates:
             return body
         document = orjson.loads(body)
@@ -142,7 +142,7 @@ class Objects:
             raise malformed("select", None, "is needed here: what comes back without it is not documented")
         tree = select.parse(search.select)
         total, hits = results.run(docs, search, "key_value_string")
-        shaped = hits if options.object_dates else [self._shape(h) for h in hits]
+        shaped = hits if options.object_dates else [self.shaped(h) for h in hits]
         result = results.page(
             "custom_object_search_result", version, search, body, total, shaped,
             wrap=(b"", b""), show_next=options.show_next,

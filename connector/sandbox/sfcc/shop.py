@@ -25,6 +25,8 @@ from connector.sandbox.sfcc.documents import Documents
 from connector.sandbox.sfcc.fault import Fault
 from connector.sandbox.sfcc.objects import SEPARATOR, Objects
 from connector.sandbox.sfcc.orders import WRITABLE, Orders
+from connector.sandbox.sfcc.scapi.gateway import Gateway
+from connector.sandbox.sfcc.scapi.problem import Problem
 from connector.sandbox.sfcc.schema import DEFAULT_SITE, SITES, Attribute
 from connector.sandbox.sfcc.tokens import Token, Tokens
 
@@ -62,6 +64,7 @@ class Shop:
         self.orders = Orders(self)
         self.objects = Objects(self)
         self.definitions = Definitions(self)
+        self.scapi = Gateway(self)
         self.lags: dict[str, float] = {}
         self._jitter = Random(self.world.options.seed)
         self._once: float | None = None
@@ -87,7 +90,9 @@ class Shop:
         self.settings[api] = dict(clients)
 
     # what the gate asks for
-    def error(self, status: int, code: str, message: str, arguments: Mapping[str, Any]) -> Reply:
+    def error(self, request: Request, status: int, code: str, message: str, arguments: Mapping[str, Any]) -> Reply:
+        if self.scapi.takes(request.path):
+            return self.scapi.finished(request, Problem(status, code, message or None).reply())
         kind = code or _KINDS.get(status, "UnknownException")
         told = Fault(status, kind, message or "The request could not be served.")
         told.arguments = dict(arguments)
@@ -118,6 +123,8 @@ class Shop:
     def _handle(self, request: Request) -> Reply:
         if request.path in _TOKEN_PATHS:
             return self.tokens.grant(request)
+        if self.scapi.takes(request.path):
+            return self.scapi.handle(request)
         parts = request.path.split("/")
         if parts[1:2] == ["s"] and len(parts) > 6 and parts[3] == "dw":
             site, api, version, rest = parts[2], parts[4], parts[5], parts[6:]
@@ -155,7 +162,7 @@ class Shop:
             case ("GET", ["orders", number]):
                 return self._selected(request, orders.read(site, number, version))
             case ("PATCH", ["orders", number]):
-                with self._said("orders", site, number, orders.sites[site]):
+                with self.said("orders", site, number, orders.sites[site]):
                     orders.patch(site, number, _body(request), data_api=False)
             case ("GET", ["orders", number, "notes"]):
                 return Reply(200, orjson.dumps(orders.read_notes(site, number)))
@@ -185,28 +192,28 @@ class Shop:
             case ("GET", ["custom_objects", kind, key]):
                 return self._selected(request, objects.read(site, kind, key, version))
             case ("PUT", ["custom_objects", kind, key]):
-                with self._said(kind, site, key, objects.types.get(kind), key + SEPARATOR + site):
+                with self.said(kind, site, key, objects.types.get(kind), key + SEPARATOR + site):
                     objects.put(site, kind, key, _body(request), state)
                 return Reply(200, objects.read(site, kind, key, version))
             case ("PATCH", ["custom_objects", kind, key]):
-                with self._said(kind, site, key, objects.types.get(kind), key + SEPARATOR + site):
+                with self.said(kind, site, key, objects.types.get(kind), key + SEPARATOR + site):
                     objects.patch(site, kind, key, _body(request), state)
                 return Reply(200, objects.read(site, kind, key, version))
             case ("DELETE", ["custom_objects", kind, key]):
                 objects.delete(site, kind, key, state)
                 return Reply(204)
             case ("PATCH", ["orders", number]) if site:
-                with self._said("orders", site, number, self.orders.sites[site]):
+                with self.said("orders", site, number, self.orders.sites[site]):
                     self.orders.patch(site, number, _body(request), data_api=True)
                 return Reply(204)
             case ("PUT", ["orders", number, name]) if site and name in WRITABLE:
-                with self._said("orders", site, number, self.orders.sites[site]):
+                with self.said("orders", site, number, self.orders.sites[site]):
                     self.orders.put_status(site, number, name, _body(request))
                 return Reply(204)
         raise _nothing(method, rest)
 
     @contextmanager
-    def _said(self, kind: str, site: str, key: str, docs: Documents | None, held: str = "") -> Iterator[None]:
+    def said(self, kind: str, site: str, key: str, docs: Documents | None, held: str = "") -> Iterator[None]:
         """Tells the journal of a write over the API, and whether anything changed by it."""
         before = None if docs is None else docs.get(held or key)
         was = None if before is None else before.body

@@ -17,21 +17,24 @@ from connector.sandbox.gate import json_reply
 from connector.sandbox.opaque import new_state
 from connector.sandbox.server import Reply, Request
 from connector.sandbox.sfcc.fault import Fault
+from connector.sandbox.sfcc.scapi.scopes import SCOPES
 
 if TYPE_CHECKING:
     from connector.sandbox.sfcc.shop import Shop
 
 _USER_GRANT = "urn:demandware:params:oauth:grant-type:client-id:dwsid:dwsecuretoken"
+_TENANT = "SALESFORCE_COMMERCE_API:"
 _BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 @dataclass(slots=True)
 class Token:
-    """Who holds it and until when."""
+    """Who holds it and until when. `scopes`: of a client made for SCAPI; None: one made for OCAPI."""
 
     client: str
     user: str
     ends: float
+    scopes: frozenset[str] | None = None
 
 
 class Tokens:
@@ -69,9 +72,21 @@ class Tokens:
                 return _refuse(401, "invalid_client", str(error))
             return self._give(client, "", form.get("scope"))
         client, _, secret = _basic(request).partition(":")
+        if client and world.options.scapi_clients.get(client) in (secret, unquote(secret)):
+            return self._scoped(client, frozenset(form.get("scope", "").split()))
         if not client or world.options.clients.get(client) not in (secret, unquote(secret)):
             return _refuse(401, "invalid_client", "Client authentication failed")
+        if _TENANT in form.get("scope", "") or "sfcc." in form.get("scope", ""):
+            return _refuse(400, "invalid_scope", "The client was not made for the Commerce API")
         return self._give(client, "", form.get("scope"))
+
+    def _scoped(self, client: str, asked: frozenset[str]) -> Reply:
+        """A token of SCAPI holds no more than what was asked for, and that only if the client was given all of it."""
+        options = self.shop.world.options
+        tenant = _TENANT + options.organization.removeprefix("f_ecom_")
+        if not asked <= {tenant, *options.scapi_scopes.get(client, SCOPES)}:
+            return _refuse(400, "invalid_scope", "The client was not given every scope that is asked for")
+        return self._give(client, "", " ".join(sorted(asked)), asked)
 
     def _for_user(self, request: Request) -> Reply:
         options = self.shop.world.options
@@ -81,13 +96,13 @@ class Tokens:
             return _refuse(401, "invalid_client", "Client authentication failed")
         return self._give(client, parts[0], None)
 
-    def _give(self, client: str, user: str, scope: str | None) -> Reply:
+    def _give(self, client: str, user: str, scope: str | None, scopes: frozenset[str] | None = None) -> Reply:
         """Three parts, because some clients decode the token as a JWT."""
         now, lifetime = self.shop.clock.now(), self.shop.world.options.token_lifetime
         parts = [{"alg": "none", "typ": "JWT"}, {"sub": client, "exp": int(now + lifetime), "iat": int(now)}]
         token = ".".join(base64.urlsafe_b64encode(orjson.dumps(p)).decode().rstrip("=") for p in parts)
         token += "." + new_state() + new_state()
-        self.tokens[token.encode()] = Token(client, user, now + lifetime)
+        self.tokens[token.encode()] = Token(client, user, now + lifetime, scopes)
         answer = {"access_token": token, "scope": scope or "mail", "token_type": "Bearer", "expires_in": int(lifetime)}
         return json_reply(200, answer)
 
@@ -99,6 +114,8 @@ class Tokens:
         token = self.tokens.get(header[7:].strip())
         if token is None or token.ends <= self.shop.clock.now():
             raise Fault(401, "InvalidAccessTokenException", "The access token is invalid or has expired.")
+        if token.scopes is not None:
+            raise self._forbidden(token.client, "was made for the Commerce API, not for OCAPI")
         named = request.header(b"x-dw-client-id") or (request.params().get("client_id", "") if request.query else "")
         if named and named != token.client:
             raise Fault(400, "InvalidClientIdException", "The client id does not fit the token.", clientId=named)
@@ -125,9 +142,12 @@ class Tokens:
             if method.lower() in entry.get("methods", ()) and _pattern(entry["resource_id"]).fullmatch(resource):
                 shown = entry.get("read_attributes", "(**)")
                 return None if shown == "(**)" else str(shown)
+        raise self._forbidden(client, f"may not {method} {resource}")
+
+    def _forbidden(self, client: str, why: str) -> Fault:
         status = self.shop.world.options.permission_style
         kind = "InvalidAccessTokenException" if status == 401 else "ClientAccessForbiddenException"
-        raise Fault(status, kind, f"Client '{client}' may not {method} {resource}.", clientId=client)
+        return Fault(status, kind, f"Client '{client}' {why}.", clientId=client)
 
 
 def _pattern(resource: str) -> re.Pattern[str]:
