@@ -15,7 +15,21 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from connector.model import Attribute, Cursor, Op, Page, Record, Report, Result, Select, Setup, Stay, StreamUse, Usage, Write
+from connector.model import (
+    Attribute,
+    Cursor,
+    Op,
+    Page,
+    Record,
+    Report,
+    Result,
+    Select,
+    Setup,
+    Stay,
+    StreamUse,
+    Usage,
+    Write,
+)
 
 Declared = Mapping[str, Mapping[str, Attribute]]
 """Stream → field → how it is declared in the remote system."""

@@ -39,7 +39,9 @@ def state_of(
     """`where` with durations in seconds; what is wrong with the flow goes into the faults."""
     mapping, document = compiled
     if not stream.states:
-        reading.fault((*path, "by"), f"'{part.source}' cannot be read by state", "leave `by` out: it reads what changed")
+        reading.fault(
+            (*path, "by"), f"'{part.source}' cannot be read by state", "leave `by` out: it reads what changed"
+        )
         return {}
     for name, why in _NOT_HERE.items():
         if getattr(part, name) is not None:

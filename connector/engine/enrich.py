@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from connector import keys
@@ -16,6 +17,7 @@ from connector.errors import MappingFault
 from connector.flow import Flow
 from connector.mapping.spec import Lookup
 from connector.model import Record, Row
+from connector.states import record_key
 from connector.store import Store
 
 SHORTEST_WAIT = timedelta(seconds=15)
@@ -60,8 +62,12 @@ class Enrichment:
                 work.ends("filtered", reason, keep_record=False)
 
     def _look_again(self, works: Sequence[Work]) -> None:
-        """What waited before anything of it was sent may be over: nothing is done then."""
+        """What waited before anything of it was sent may be over: nothing is done then. The mapping sees the record under its own
+        key, not under that of its row."""
         now = self._clock.now()
+        for work in works:
+            if work.record is not None:
+                work.record = replace(work.record, key=record_key(work.leased.key))
         late = [work for work in works if work.settle is None and stale(self._flow, work.leased, now)]
         if not late:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 from connector.adapter import Adapter, Clock, Stream
 from connector.engine.states import Watching, asks
@@ -56,7 +57,7 @@ class Places:
             known = self.at(*flow.source)
             if asks(flow, known.stream):
                 watching = Watching(flow, known.adapter, known.stream, self._store, self._clock)
-                known = replace(known, adapter=watching)
+                known = replace(known, adapter=cast("Adapter", watching))  # all of one but its settings
             self._sources[flow.id] = known
         return known
 

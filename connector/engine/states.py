@@ -23,7 +23,8 @@ from connector.store import Leased, Store
 
 def stale(flow: Flow, leased: Leased, now: datetime) -> bool:
     """Whether what a flow by state found is so long ago, and nothing of it sent, that it must be looked at again first."""
-    if not flow.by_state or leased.entered or leased.uncertain is not None:
+    sent = any(line.state == "sent" or line.uncertain is not None for line in leased.lines.values())
+    if sent or leased.uncertain is not None:
         return False
     return leased.was != "" or leased.attempts > 0 or (now - leased.last_seen).total_seconds() > flow.every
 
@@ -52,7 +53,7 @@ class Watching:
         self._flow, self._adapter, self._attended = flow, adapter, adapter
         self._stream, self._store, self._clock = stream, store, clock
         self._full = ".".join(flow.source)
-        self.Settings, self.streams = adapter.Settings, adapter.streams  # type: ignore[misc]  # those of what it wraps
+        self.streams = adapter.streams
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -86,9 +87,7 @@ class Watching:
         hits = self._hits(self._seen(list(found.values())), self._clock.now())
         named = {states.record_key(hit.key): hit for hit in hits}
         return {
-            key: named[name]
-            for key, name in own.items()
-            if name in named and (key == name or named[name].key == key)
+            key: named[name] for key, name in own.items() if name in named and (key == name or named[name].key == key)
         }
 
     def _asked(self, select: Select) -> Select:

@@ -21,7 +21,20 @@ from connector.mapping.refusals import run, telling
 from connector.mapping.scope import RESERVED, Scope
 from connector.mapping.spec import Lookup
 
-_KEYS = ("summary", "each", "when", "lookups", "routes", "fields", "also", "key", "target", "refused", "once_per", "tests")
+_KEYS = (
+    "summary",
+    "each",
+    "when",
+    "lookups",
+    "routes",
+    "fields",
+    "also",
+    "key",
+    "target",
+    "refused",
+    "once_per",
+    "tests",
+)
 _LATER = ("while", "leave", "undo", "gone")
 _LOOKUP = ("stream", "key", "keys", "missing", "watch")
 _THEN = ("park", "skip", "null")
@@ -93,8 +106,14 @@ def _compile(draft: Draft, data: dict[str, Any]) -> CompiledMapping:
     for name, path in names.items():
         if name not in draft.reads.routes:
             draft.fault(path, None, f"no field reads route.{name}", "use it, or take it away", key=True)
-    lint_tests(draft, data.get("tests"), [line.spec for line in lines], set(lookups), told.spec if told else None,
-               once_per="once_per" in data)
+    lint_tests(
+        draft,
+        data.get("tests"),
+        [line.spec for line in lines],
+        set(lookups),
+        told.spec if told else None,
+        once_per="once_per" in data,
+    )
     functions = _functions(draft)
     return replace(
         _mapping(draft, data, lookups, lines, functions, (when, asks, routes), alone),

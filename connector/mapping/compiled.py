@@ -85,6 +85,8 @@ class CompiledMapping:
         o, ok = (origin.fields, origin.key) if origin is not None else (_NOTHING, None)
         try:
             known: tuple[Any, ...] = (fields, record, looked_up, o, ok, _NOTHING, main_id)
+            if self._once is not None:
+                self.once(record)
             if self._when is not None and not entered and not self._when(*known, None, steps):
                 return Mapped([], "", "when")
             route, label = _NOTHING, ""

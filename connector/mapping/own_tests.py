@@ -37,8 +37,13 @@ class TestOutcome:
 
 
 def lint_tests(
-    draft: Draft, given: Any, specs: Sequence[LineSpec], lookups: set[str], told: LineSpec | None = None,
-    *, once_per: bool = False,
+    draft: Draft,
+    given: Any,
+    specs: Sequence[LineSpec],
+    lookups: set[str],
+    told: LineSpec | None = None,
+    *,
+    once_per: bool = False,
 ) -> None:
     """Faults in the tests themselves: unknown words, lines and fields that the mapping never writes."""
     names: set[str] = set()
@@ -163,7 +168,9 @@ def _once(mapping: CompiledMapping, path: Path, test: dict[str, Any], record: Re
     """What it is evaluated once for, where the test says so."""
     if "once_per" not in test or (got := mapping.once(record)) == str(test["once_per"]):
         return []
-    return [mapping.document.fault((*path, "once_per"), f"once_per: expected {_say(test['once_per'])}, got {_say(got)}")]
+    return [
+        mapping.document.fault((*path, "once_per"), f"once_per: expected {_say(test['once_per'])}, got {_say(got)}")
+    ]
 
 
 def _told(mapping: CompiledMapping, path: Path, test: dict[str, Any], record: Record) -> list[Fault]:

@@ -12,11 +12,11 @@ from datetime import datetime
 from functools import cache
 
 from connector.errors import Busy
+from connector.states import record_key
 from connector.store.sqlite_file import LedgerFile
 from connector.store.sqlite_hand import audited
 from connector.store.sqlite_ingest import add_to_books
 from connector.store.sqlite_mend import standing_alone
-from connector.states import record_key
 from connector.store.sqlite_schema import DEAD, PENDING, STATES
 from connector.store.sqlite_stays import forget_stays
 from connector.store.sqlite_tombstones import any_forgotten, digest, forgotten_among

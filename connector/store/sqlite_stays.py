@@ -16,13 +16,11 @@ from connector.store.sqlite_values import bound, marks, shown
 
 STILL, CLAIMED, MOVED, CLOSED = range(4)
 _WENT: tuple[Literal["waiting", "claimed", "moved", "closed"], ...] = ("waiting", "claimed", "moved", "closed")
-_STAYS = 'SELECT key, seen, owner, name, person, since, until, ours FROM stay WHERE stream=? AND key IN ({}) ORDER BY key, n'
-_ADD = (
-    "INSERT INTO stay (stream, key, n, seen, owner, name, person, since, until, ours, went, returned) VALUES {}"
+_STAYS = (
+    "SELECT key, seen, owner, name, person, since, until, ours FROM stay WHERE stream=? AND key IN ({}) ORDER BY key, n"
 )
-_WAITS = (
-    "SELECT name, since, until, went, returned FROM stay WHERE person=0 AND since>=? AND since<? ORDER BY since"
-)
+_ADD = "INSERT INTO stay (stream, key, n, seen, owner, name, person, since, until, ours, went, returned) VALUES {}"
+_WAITS = "SELECT name, since, until, went, returned FROM stay WHERE person=0 AND since>=? AND since<? ORDER BY since"
 _PART = 500
 
 
