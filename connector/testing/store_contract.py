@@ -20,6 +20,7 @@ from connector.testing.store_keys import KeyPromises
 from connector.testing.store_lease import LeasePromises
 from connector.testing.store_processes import ProcessPromises
 from connector.testing.store_remap import RemapPromises
+from connector.testing.store_stays import StaysPromises
 from connector.testing.store_tools import ToolsPromises
 
 
@@ -34,6 +35,7 @@ class StoreContract(
     RemapPromises,
     BudgetPromises,
     ToolsPromises,
+    StaysPromises,
     ProcessPromises,
 ):
     """Every promise of `connector.store.Store`. `make` and `url` are yours."""

@@ -40,7 +40,9 @@ MAY_KNOW: dict[str, set[str]] = {
     "http": {"adapter", "errors", "http*", "model", "secret"},
     "telemetry": {"secret", "visible"},
     "visible": set(),
-    "config": {"adapter", "budget", "config", "document", "errors", "flow", "mapping", "model", "retry", "secret", "stamps", "states"},
+    "config": {
+        "adapter", "budget", "config", "document", "errors", "flow", "mapping", "model", "retry", "secret", "stamps", "states",
+    },
     "metrics": {"adapter", "budget", "engine.report", "errors", "flow", "metrics", "store=", "telemetry"},
     "web": {"config.values", "errors", "telemetry", "web"},
     "runner": {
