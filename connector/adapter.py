@@ -63,6 +63,7 @@ class Stream:
                    they are none, and what was sent of them is not remembered
     names_object   for an append stream: the field that names the object to a line without `target:` (`ParentId`)
     key_length     how long a key may be on the remote object
+    variants       whether a field's name may carry one entry of a map in brackets (`online_flag[default@RefArch]`)
     lengths        longest text by field, where known without asking; `truncate` uses it
     states         the words that `where:` of a flow by state may say here, translated by the adapter (`connector.states`)
     facts          names that the engine adds to its records where a flow asks: who has them since when (`connector.states`);
@@ -91,6 +92,7 @@ class Stream:
     states: frozenset[str] = frozenset()
     facts: frozenset[str] = frozenset()
     attended: tuple[str, ...] = ()
+    variants: bool = False
 
     @property
     def proof_after(self) -> float:

@@ -71,6 +71,8 @@ def told(store: Store, rows: Sequence[Row], config: Config, *, values: bool) -> 
     ill = store.healths()
     for row in rows:
         yield from explained(row, config)
+        for each in store.watches([row.id]).get(row.id, ()):
+            yield f"  looked up {each.stream} {each.key}, looked at again when that changes"
         if row.state == "pending":
             yield from held_up(row, config, ill)
         if values:

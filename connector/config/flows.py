@@ -229,6 +229,8 @@ def _mapping_streams(reading: _Reading, part: FlowPart, mapping: CompiledMapping
     """Every stream that the mapping names must exist, and take writes where a line writes to it."""
     places = {each.get("id"): at for at, each in enumerate(document.data.get("also") or []) if isinstance(each, dict)}
     for line in mapping.lines:
+        if any("[" in name for name in line.policies):
+            _variants(reading, part, line, document, ("also", places[line.id]) if line.id in places else ())
         if line.to is None or line.to == "main":
             continue
         path: tuple[str | int, ...] = ("also", places[line.id], "to") if line.id in places else ("to",)
@@ -238,7 +240,27 @@ def _mapping_streams(reading: _Reading, part: FlowPart, mapping: CompiledMapping
     if mapping.told is not None:
         _told_stream(reading, part, mapping.told, document)
     for lookup in mapping.lookups:
-        _mapped_stream(reading, part, document, ("lookups", lookup.name, "stream"), lookup.stream)
+        stream = _mapped_stream(reading, part, document, ("lookups", lookup.name, "stream"), lookup.stream)
+        if lookup.watch and stream is not None and stream.order != "stamp":
+            message = f"'{lookup.stream}' does not tell what has changed, so nobody can watch it"
+            reading.faults.append(document.fault(("lookups", lookup.name, "watch"), message, "leave `watch` out"))
+
+
+def _variants(
+    reading: _Reading, part: FlowPart, line: LineSpec, document: Document, path: tuple[str | int, ...]
+) -> None:
+    """Brackets in a field's name mean something where the stream says so."""
+    to = part.destination if line.to in (None, "main") else line.to
+    connection, name = resolve_stream(to or "", part.source, part.destination)
+    adapter = reading.adapters.get(connection)
+    try:
+        facts = adapter.streams[name] if adapter else None
+    except KeyError:  # said where the stream is named
+        return
+    for field in line.policies if facts is not None and not facts.variants else ():
+        if "[" in field:
+            message = f"stream '{to}' has no entries of a field, as '{field}' names one"
+            reading.faults.append(document.fault((*path, "fields", field), message, "name the field alone", key=True))
 
 
 def _told_stream(reading: _Reading, part: FlowPart, told: LineSpec, document: Document) -> None:

@@ -53,7 +53,7 @@ def state_of(
         remedy = 'once_per: "{{ Id }}:{{ queued_since }}" evaluates a record once for each stay in a queue'
         reading.faults.append(document.fault((), "the mapping of a flow by state needs `once_per`", remedy))
     for lookup in mapping.lookups:
-        if getattr(lookup, "watch", False):
+        if lookup.watch:
             at = ("lookups", lookup.name, "watch")
             remedy = "leave `watch` out: a record is evaluated once"
             reading.faults.append(document.fault(at, "a flow by state watches no lookup", remedy))

@@ -98,7 +98,8 @@ class _Collector:
         self._reads(flow.source, "record", mapping.fields, self._from, changes=True, fetches=True, keyed=keyed)
         for lookup in mapping.lookups:
             at = mapping.document.place(("lookups", lookup.name, "stream"))
-            self._reads(self._named(lookup.stream), lookup.name, lookup.fields, at, fetches=True)
+            named = self._named(lookup.stream)
+            self._reads(named, lookup.name, lookup.fields, at, fetches=True, changes=lookup.watch)
         if self._answered is not None and mapping.uses_origin:
             self._reads(self._answered.source, "origin", mapping.origin_fields, self._to, fetches=True)
         for line in mapping.lines:

@@ -28,6 +28,7 @@ from connector.engine.pull import Presence, names_of, select_for, surfaced
 from connector.engine.remap import Remapping
 from connector.engine.report import Change, DryRun, PassReport, PlannedWrite, Preview, Progress, Tally
 from connector.engine.targets import Targets
+from connector.engine.watching import look_again, sweep_again
 from connector.errors import ConnectionFault, Misconfigured, RecordFault
 from connector.flow import Flow
 from connector.model import Page, Record, Select
@@ -208,10 +209,11 @@ class _Pass:
         return True
 
     def run(self) -> None:
-        flow, health = self._flow, self._shop.health
+        flow, shop, health = self._flow, self._shop, self._shop.health
         destination = f"connection:{flow.destination[0]}"
         with self._engine.crew.pool(max(1, flow.concurrency), flow.id) as pool:
             if not self.blocked(f"connection:{flow.source[0]}") and not self._allowance.held("source"):
+                look_again(shop, self._tally)
                 self._pull(pool)
             if not self.blocked(destination) and not self.blocked(f"flow:{flow.id}"):
                 self._push(pool)
@@ -275,12 +277,10 @@ class _Pass:
         fields = frozenset(select.fields) if select.fields else None
         lease = flow.lease if deliver else None
         number = names_of(flow, self._source.stream)
-        done = shop.store.ingest(
-            flow.id, page, now, lease=lease, fields=fields, move=move, flying=self._flying(), backfill=self.backfill,
-            number=number,
-        )  # fmt: skip
+        done = shop.store.ingest(flow.id, page, now, lease=lease, fields=fields, move=move, flying=self._flying(),
+                                 backfill=self.backfill, number=number)  # fmt: skip
         self._tally.add(read=done.read, repeated=done.repeated, changed=done.changed)
-        if done.token is not None and done.leased:
+        if done.token is not None:
             for start in range(0, len(done.leased), self._chunk):
                 part = done.leased[start : start + self._chunk]
                 if start:
@@ -312,6 +312,7 @@ class _Pass:
                 self._wait_all()
             if at is not None:
                 shop.store.sweep_done(flow.id, at, wide=wide)
+            sweep_again(shop, width)
         except Stopped as stopped:  # health knows
             self._tally.stopped_by(stopped.problem)
         except (ConnectionFault, Misconfigured, RecordFault) as problem:

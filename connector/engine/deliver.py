@@ -56,6 +56,7 @@ class Delivery:
         self._works = [Work(one, one.record) for one in leased]
         self._planner = Planner(shop.flow, shop.answered, shop.places, shop.clock.now())
         self._telling = Telling(shop.flow, self._planner, shop.policy)
+        self._watches = any(lookup.watch for lookup in shop.flow.mapping.lookups)
 
     def run(self) -> int:
         """Rows that reached an outcome in this delivery (they will not be due again at once)."""
@@ -222,6 +223,9 @@ class Delivery:
         now = shop.clock.now()
         self._tell_loops()
         settles = [work.settle or settle_work(work, now, shop.policy, shop.flow.flips) for work in self._works]
+        if self._watches:
+            for work, settle in zip(self._works, settles, strict=True):
+                settle.watched = None if settle.state == "pending" else work.watched or ()
         if self._telling.on:
             for work, settle in zip(self._works, settles, strict=True):
                 if work.told:

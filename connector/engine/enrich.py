@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,10 +17,13 @@ from connector.errors import MappingFault
 from connector.flow import Flow
 from connector.mapping.spec import Lookup
 from connector.model import Record, Row
+from connector.stamps import stamp
 from connector.states import record_key
-from connector.store import Store
+from connector.store import Store, Watch
 
 SHORTEST_WAIT = timedelta(seconds=15)
+LATELY = timedelta(seconds=60)
+"""So long after its stamp, by whichever clock, another change of the same second may still show."""
 
 
 class Enrichment:
@@ -195,27 +198,44 @@ class Enrichment:
             place = self._places.named(self._flow, lookup.stream)
             found = self._fetch(place, wanted, lookup.fields) if wanted else {}
             for work in rows:
-                self._take(work, lookup, asked[id(work)][lookup.name], found)
+                key = asked[id(work)][lookup.name]
+                if lookup.watch:
+                    work.watched = (work.watched or []) + self._watched(place, _as_list(key), found)
+                self._take(work, lookup, key, found)
+
+    def _watched(self, place: Place, keys: Iterable[str], found: Mapping[str, Record]) -> list[Watch]:
+        """What was looked at, and which version of it. Where stamps are whole seconds, one just made may hide another change:
+        it is remembered as older than itself, so that it is looked at once more."""
+        lately = stamp(self._clock.now() - LATELY)
+        links = []
+        for key in keys:
+            record = found.get(key)
+            seen = record.stamp if record is not None else None
+            if seen is not None and seen.endswith(".000Z") and seen >= lately:
+                seen = seen.removesuffix(".000Z")
+            links.append(Watch(place.full, key if record is None else record.key, seen))
+        return links
 
     def _take(self, work: Work, lookup: Lookup, key: str | list[str] | None, found: dict[str, Record]) -> None:
+        work.lookups[lookup.name] = None
+        missing = [one for one in _as_list(key) if one not in found]
         if isinstance(key, list):
             work.lookups[lookup.name] = [found[one].fields for one in key if one in found]
-        elif key is None:
-            work.lookups[lookup.name] = None
-        elif key in found:
+        elif key is not None and not missing:
             work.lookups[lookup.name] = found[key].fields
-        else:
-            self._missing(work, lookup, key)
+        if missing:
+            self._missing(work, lookup, missing)
 
-    def _missing(self, work: Work, lookup: Lookup, key: str) -> None:
-        leased, now = work.leased, self._clock.now()
+    def _missing(self, work: Work, lookup: Lookup, missing: Sequence[str]) -> None:
+        """One that is missing is waited for. Then, of a list, those that were found do; without any, `then` says what happens."""
+        leased, now, key = work.leased, self._clock.now(), missing[0]
         end = leased.last_seen + timedelta(seconds=lookup.wait)  # of this version: it may name another key
         if now < end:
             pause = max(SHORTEST_WAIT, (now - leased.last_seen) / 2)
             reason = f"waits for lookup {lookup.name!r}: {lookup.stream} has no {key} yet"
             work.ends("pending", reason, due=min(end, now + pause))
-        elif lookup.then == "null":
-            work.lookups[lookup.name] = None
+        elif work.lookups[lookup.name] or lookup.then == "null":
+            return
         elif lookup.then == "skip":
             work.ends("filtered", f"lookup {lookup.name!r} found nothing")
         else:

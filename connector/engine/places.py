@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from connector.adapter import Adapter, Clock, Stream
-from connector.engine.states import Watching, asks
+from connector.engine.states import Attending, asks
 from connector.errors import Misconfigured
 from connector.flow import Flow
 from connector.store import Store
@@ -56,8 +56,8 @@ class Places:
         if known is None:
             known = self.at(*flow.source)
             if asks(flow, known.stream):
-                watching = Watching(flow, known.adapter, known.stream, self._store, self._clock)
-                known = replace(known, adapter=cast("Adapter", watching))  # all of one but its settings
+                attending = Attending(flow, known.adapter, known.stream, self._store, self._clock)
+                known = replace(known, adapter=cast("Adapter", attending))  # all of one but its settings
             self._sources[flow.id] = known
         return known
 

@@ -12,7 +12,7 @@ from connector.engine.places import Place
 from connector.errors import Conflict, MappingFault, RecordFault
 from connector.mapping.spec import Mapped, Wanted
 from connector.model import Line, Record
-from connector.store import Leased, Settle
+from connector.store import Leased, Settle, Watch
 
 SettledState = Literal["pending", "done", "filtered", "parked", "foreign"]
 StepState = Literal["waiting", "ready", "sent", "unchanged", "failed", "owed"]
@@ -119,6 +119,8 @@ class Work:
     steps: list[Step] = field(default_factory=list)
     told: list[Step] = field(default_factory=list)
     """What is told at the source of lines that were refused for good (`connector.engine.telling`)."""
+    watched: list[Watch] | None = None
+    """What it looked up and watches."""
     settle: Settle | None = None
 
     def ends(self, state: SettledState, reason: str = "", **more: Any) -> Settle:

@@ -42,7 +42,7 @@ class _Seen:
     stays: Sequence[Stay]
 
 
-class Watching:
+class Attending:
     """An adapter whose records tell who has them since when. Satisfies connector.adapter.Adapter."""
 
     def __init__(self, flow: Flow, adapter: Adapter, stream: Stream, store: Store, clock: Clock) -> None:

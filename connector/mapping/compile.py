@@ -245,10 +245,8 @@ def _lookup(draft: Draft, path: Path, name: str, entry: dict[str, Any]) -> Looku
             said = "null" if missing["then"] is None else missing["then"]
             then = draft.one_of((*here, "then"), said, _THEN, "way")
         made = replace(made, wait=wait, then=then)
-    if "watch" in entry and draft.flag((*path, "watch"), entry["watch"], "watch"):
-        message = "`watch` is not supported yet: a looked-up record that changes would not be looked at again"
-        draft.fault((*path, "watch"), None, message, "leave it out, or write watch: false", key=True)
-    return made
+    watch = "watch" in entry and draft.flag((*path, "watch"), entry["watch"], "watch")
+    return replace(made, watch=watch)
 
 
 def _route_names(draft: Draft, given: Any) -> dict[str, Path]:

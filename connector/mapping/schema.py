@@ -106,7 +106,7 @@ _LOOKUP = _object(
                 },
             },
         ),
-        "watch": {"const": False, "description": "true is not supported yet"},
+        "watch": {"type": "boolean", "description": "true: looked at again when the looked-up record changes"},
     },
     "stream",
     **_one_of("key", "keys"),

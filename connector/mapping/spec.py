@@ -43,7 +43,8 @@ class LineSpec:
 class Lookup:
     """A further record that the mapping reads. `wait` in seconds from when the row was first seen.
 
-    `many`: `keys:` was given: a list of keys, the records come in the same order, missing ones left out.
+    `many`: `keys:` was given: a list of keys, the records come in the same order, each once, missing ones left out.
+    `watch`: the record that looks it up is looked at again when the looked-up one changes.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Lookup:
     wait: float = 900.0
     then: Literal["park", "skip", "null"] = "park"
     fields: frozenset[str] | None = None
+    watch: bool = False
 
 
 @dataclass(slots=True)

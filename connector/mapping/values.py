@@ -327,4 +327,4 @@ def keys_of(value: Any, many: bool) -> str | list[str] | None:
         return text(value)
     if type(value) is not list:
         raise Wrong("not a list of keys", kinds=(kind(value),), remedy="use json or split")
-    return [found for one in value if (found := text(one))]
+    return list(dict.fromkeys(found for one in value if (found := text(one))))

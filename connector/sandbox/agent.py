@@ -21,6 +21,10 @@ DECISIONS = {
 }
 """Type of a Case → how the automatic agents decide, with shares."""
 
+ASKING = {"Return": 0.25}
+"""Type of a Case → how often they ask for evidence first, where customers answer (option `customers`)."""
+QUESTION = "Please send a photograph of the article and the receipt."
+
 NOTES = (
     "ok",
     "Checked with the customer.",
@@ -38,6 +42,8 @@ class Agents:
         self.random = Random(world.options.seed + 2)
         self.decided = 0
         self._new: deque[str] = deque()
+        self._asked: set[str] = set()
+        """Cases that wait for their customer's answer, which opens them again; a customer is asked once."""
         self._running = False
 
     # verbs
@@ -160,6 +166,8 @@ class Agents:
     def _work(self) -> None:
         if not self._running:
             return
+        self._new.extend(case for case in self._asked if not self.org.cases.rows[case].values["IsClosed"])
+        self._asked.difference_update(self._new)
         if self._new:
             case = self._new.popleft()
             row = self.org.cases.rows.get(case)
@@ -179,6 +187,8 @@ class Agents:
     def _decide(self, case: str, agent: int) -> None:
         values = self.org.cases.rows[case].values
         if not self._running or values["IsClosed"] or values["IsDeleted"]:
+            return
+        if self._ask(case, values, agent):
             return
         choices = DECISIONS.get(values.get("Type") or "", DECISIONS["Order Exception"])
         drawn = self.random.random()
@@ -202,3 +212,16 @@ class Agents:
             self._new.append(case)
         else:
             self.decided += 1
+
+    def _ask(self, case: str, values: dict[str, Any], agent: int) -> bool:
+        """Whether the customer is asked for evidence instead of a decision."""
+        share = ASKING.get(values.get("Type") or "", 0.0)
+        if self.world.options.customers <= 0 or values.get("Resolution__c") or self.random.random() >= share:
+            return False
+        try:
+            self.decide(case, "More evidence", note=QUESTION, agent=agent)
+        except Problem:
+            self._new.append(case)
+        else:
+            self._asked.add(case)
+        return True

@@ -152,6 +152,18 @@ class Control:
             raise ValueError(f"no custom object type {kind!r}; known: {', '.join(known)}")
         return self.world.shop.objects.shown(kind)
 
+    def products(self) -> list[dict[str, Any]]:
+        """All products as they are."""
+        return list(self.world.shop.products.held.values())
+
+    def product(self, number: str) -> dict[str, Any]:
+        """One product as it is."""
+        return self.world.shop.products.held[number]
+
+    def change_product(self, number: str, **changes: Any) -> dict[str, Any]:
+        """A merchandiser saves whole attributes of a product, given beside its `number`; null removes one."""
+        return self.world.shop.products.change(number, changes)
+
     def columns(self, kind: str, fields: list[str]) -> list[list[Any]]:
         """A few fields of every order, note, case (deleted ones too), comment or custom object: a row of values for each."""
         documents: Iterable[dict[str, Any]]
@@ -188,6 +200,14 @@ class Control:
         """The customer adds to a complaint; returns the correspondence so far."""
         return self.world.complaint_message(key, text, **more)
 
+    def customer_says(self, kind: str, key: str, text: str, **more: Any) -> list[dict[str, Any]]:
+        """The customer adds to a request of this `kind` (ReturnRequest …); returns the correspondence so far."""
+        return self.world.customers.say(kind, key, text, **more)
+
+    def customer_answers(self, kind: str, key: str, text: str, **more: Any) -> list[dict[str, Any]]:
+        """The customer answers what they were asked for evidence, with a `document` if wanted; returns the correspondence."""
+        return self.world.customers.answer(kind, key, text, **more)
+
     def traffic(self, per_minute: float) -> int:
         """New orders, changes and returns at a rate; 0 stops. Returns how many it has made."""
         self.world.traffic.run(per_minute)
@@ -203,12 +223,16 @@ class Control:
         return sum(d.waiting for d in (*shop.orders.sites.values(), *shop.objects.types.values()))
 
     def shop_run(self) -> int:
-        """The shop's own code executes refund requests now; returns how many."""
+        """The shop's own code executes refund requests and sends notices now; returns how many."""
         return self.world.shop_code.run()
 
     def refunds(self) -> dict[str, Any]:
         """What the shop's own code has executed by key, and keys that came again and were refused."""
         return {"executed": self.world.shop_code.executed, "refused": self.world.shop_code.refused}
+
+    def mails(self) -> dict[str, Any]:
+        """What the shop's mailer has sent by key of its notice, and keys that came again and were not sent again."""
+        return {"sent": self.world.shop_code.mailed, "refused": self.world.shop_code.mailed_before}
 
     # the org
     def cases(self, deleted: bool = False) -> list[dict[str, Any]]:

@@ -94,7 +94,9 @@ class Options:
     frozen_orders: frozenset[str] = frozenset()
     """Orders handed over to order management: their status can no longer be changed here."""
     shop_code: float = 0.5
-    """The shop's own code looks for refund requests that often; 0: only when told to."""
+    """The shop's own code looks for refund requests and notices to customers that often; 0: only when told to."""
+    customers: float = 0.0
+    """Customers who are asked for evidence look that often and answer; 0: nobody asks, and they answer when told to."""
 
     # Salesforce
     session_lifetime: float = 7200
@@ -155,6 +157,7 @@ class Options:
             "index_lag",
             "index_jitter",
             "shop_code",
+            "customers",
             "traffic",
             "agent_delay",
         ):

@@ -27,8 +27,11 @@ from connector.store.nouns import (
     Rekeyed,
     Settle,
     Wait,
+    Watch,
+    Watching,
 )
 from connector.store.tools import Backfill, Forgotten, Mend, Tools
+from connector.store.watches import Watches
 
 __all__ = [
     "Backfill",
@@ -47,12 +50,14 @@ __all__ = [
     "Settle",
     "Store",
     "Wait",
+    "Watch",
+    "Watching",
     "open_store",
 ]
 
 
-class Store(Tools, Protocol):
-    """About ten verbs, and those of `Tools`. Every verb is one transaction; each may raise LedgerError.
+class Store(Tools, Watches, Protocol):
+    """About ten verbs, and those of `Tools` and `Watches`. Every verb is one transaction; each may raise LedgerError.
 
     Flows are named by their id. Times are aware UTC and come from the caller: the store has no clock.
     """

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from connector.model import Line, Record
+from connector.model import Cursor, Line, Record
 
 LeaseToken = str
 GoOn = Callable[[], bool]
@@ -78,6 +78,27 @@ class LineSettle:
     """It was sent in this delivery although it is owed once more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A looked-up record that a row watches: its stream (`shop.orders`), its key, and its stamp as it was mapped last (None: it
+    was not there, or its system shows none)."""
+
+    stream: str
+    key: str
+    stamp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Where a flow stands with a stream that its rows watch. Without a `cursor` it reads from `since`."""
+
+    stream: str
+    since: datetime
+    cursor: Cursor | None = None
+    swept: Cursor | None = None
+    swept_wide: Cursor | None = None
+
+
 @dataclass(slots=True)
 class Settle:
     """A leased row's outcome. `state` pending: again at `due`. `created`: new remote objects made (the brake counts them).
@@ -99,6 +120,8 @@ class Settle:
     lines: Sequence[LineSettle] = ()
     created: int = 0
     keep_record: bool = True
+    watched: Sequence[Watch] | None = None
+    """The records that it looked up and watches, all of them; None: as before."""
     whole: bool = False
     """Parked for the record as a whole, whatever became of its lines: remembered as an attempt."""
 

@@ -34,6 +34,7 @@ from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
 from connector.store.sqlite_stays import Stays
 from connector.store.sqlite_upkeep import Upkeep
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
+from connector.store.sqlite_watch import SqliteWatches
 
 _RUNNER_BYTE = 0
 _NEWEST = "~"
@@ -68,7 +69,9 @@ def _record(
     )
 
 
-class SqliteStore(Cursors, PutBack, Desk, Doubts, BudgetBook, Upkeep, Backfills, Mending, Forgetting, Copying, Stays):
+class SqliteStore(
+    Cursors, PutBack, Desk, Doubts, BudgetBook, Upkeep, Backfills, Mending, Forgetting, Copying, SqliteWatches, Stays
+):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
 
     def __init__(self, path: Path, keys: RecordKeys | None = None) -> None:
@@ -208,6 +211,7 @@ class SqliteStore(Cursors, PutBack, Desk, Doubts, BudgetBook, Upkeep, Backfills,
     def settle(self, flow: str, token: LeaseToken, settles: Sequence[Settle], now: datetime, *, mapping: str) -> Moved:
         routes = {one.route for one in settles if one.route}
         streams = {line.stream for one in settles for line in one.lines}
+        streams |= {each.stream for one in settles if one.watched for each in one.watched}
         number = self._prepare(flow, mapping, *routes, *streams)
         with self._write() as db:
             moved, books = settle_rows(self._words, db, self._bodies, number, token, settles, now.timestamp(), mapping)

@@ -43,6 +43,7 @@ class Forgetting(LedgerFile):
             db.executemany("INSERT OR IGNORE INTO forgotten VALUES (?,?)", [(each, at) for each in digests])
             forget_stays(db, {*names, *(record_key(key) for _, _, _, key, *_ in found)})
             erased = _erase(db, found)
+            db.executemany("DELETE FROM watch WHERE key=?", [(bound(name),) for name in names])
             texts, entries = _without(db, names), _without_in_audit(db, names)
             told = {"by": by, "rows": str(len(found)), "flows": ", ".join(erased)}
             audited(db, "forget", at, told)

@@ -13,6 +13,7 @@ from connector.store import LineSettle, Moved, Settle
 from connector.store.sqlite_attempts import Failure, failures, remember_attempts
 from connector.store.sqlite_bodies import Bodies
 from connector.store.sqlite_fights import with_fights, write_fights
+from connector.store.sqlite_links import write_watches
 from connector.store.sqlite_many import write_many
 from connector.store.sqlite_schema import DELETED, LINE_STATES, OWN, PENDING, STATES
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
@@ -137,6 +138,7 @@ def settle_rows(
     forgotten: list[tuple[int]] = []
     failed: list[Failure] = []
     fights: list[tuple[int, LineSettle]] = []
+    watched: list[Settle] = []
     left: Counter[str] = Counter()
     version = words.number(mapping)
     created = lost = 0
@@ -156,6 +158,8 @@ def settle_rows(
             flags = OWN | DELETED
             rows.append((one.row, PENDING, at, 0, one.entered, None, None, None, None, None, uncertain, flags))
             continue
+        if one.watched is not None:
+            watched.append(one)
         state = STATES.index(one.state)
         if state != PENDING:
             left[one.state] += 1
@@ -171,6 +175,8 @@ def settle_rows(
     write_many(db, _LINE, lines)
     if fights:
         write_fights(db, bodies, fights)
+    if watched:
+        write_watches(words, db, flow, watched, at)
     write_many(db, _FORGET, forgotten)
     if created:
         db.execute(

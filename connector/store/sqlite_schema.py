@@ -180,7 +180,20 @@ def m011_flips(db: Database) -> None:
 
 
 @ledger()
-def m012_stays(db: Database) -> None:
+def m012_watches(db: Database) -> None:
+    """Which row looked up which version of which record, and where each flow stands with the streams that its rows watch."""
+    for statement in (
+        "CREATE TABLE watch (flow INTEGER NOT NULL, stream INTEGER NOT NULL, key TEXT NOT NULL, "
+        '"row" INTEGER NOT NULL, stamp TEXT, PRIMARY KEY (flow, stream, key, "row")) WITHOUT ROWID',
+        'CREATE INDEX watch_row ON watch ("row")',
+        "CREATE TABLE watched (flow INTEGER NOT NULL, stream INTEGER NOT NULL, since REAL NOT NULL, cursor TEXT, swept TEXT, "
+        "swept_wide TEXT, PRIMARY KEY (flow, stream)) WITHOUT ROWID",
+    ):
+        db.conn.execute(statement)
+
+
+@ledger()
+def m013_stays(db: Database) -> None:
     """Who had a record from when to when, in order (`n`), and at which stamp of it that was last looked at (`seen`). `went`:
     how a stay ended; `returned`: it came back from a person. What is asked about queues is answered from an index."""
     for statement in (

@@ -22,6 +22,7 @@ from connector.testing.store_processes import ProcessPromises
 from connector.testing.store_remap import RemapPromises
 from connector.testing.store_stays import StaysPromises
 from connector.testing.store_tools import ToolsPromises
+from connector.testing.store_watch import WatchPromises
 
 
 class StoreContract(
@@ -36,6 +37,7 @@ class StoreContract(
     BudgetPromises,
     ToolsPromises,
     StaysPromises,
+    WatchPromises,
     ProcessPromises,
 ):
     """Every promise of `connector.store.Store`. `make` and `url` are yours."""

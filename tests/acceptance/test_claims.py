@@ -42,8 +42,8 @@ def where(tmp_path: Path) -> Iterator[Stage]:
 
 
 def case(where: Stage) -> dict[str, Any]:
-    (found,) = where.box.control.cases()
-    return found
+    found: list[dict[str, Any]] = where.box.control.cases()
+    return found[0]
 
 
 def owner(where: Stage) -> str:

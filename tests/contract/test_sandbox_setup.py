@@ -11,7 +11,7 @@ import pytest
 from connector.adapters.salesforce import Salesforce
 from connector.adapters.salesforce.metadata import field, permission_set, queue
 from connector.adapters.salesforce.settings import Settings
-from connector.adapters.sfcc.metadata import object_types, order_extension
+from connector.adapters.sfcc.metadata import extensions, object_types
 from connector.model import Attribute, FieldUse, StreamUse
 from connector.sandbox import Options, Sandbox
 from connector.testing.clock import FrozenClock
@@ -241,17 +241,17 @@ def test_imported_definitions_are_what_the_shop_checks_writes_against(box: Sandb
     with pytest.raises(ValueError, match="no custom object type"):
         box.control.objects("Claim")
     attributes = {"c_sum": Attribute("double"), "c_state": Attribute("enum-of-string", values=("A", "B"))}
-    box.control.import_shop({EXTENSION: order_extension(attributes), TYPES: object_types({"Claim": attributes})})
+    box.control.import_shop({EXTENSION: extensions({"Order": attributes}), TYPES: object_types({"Claim": attributes})})
     assert box.control.objects("Claim") == []
-    box.control.import_shop({EXTENSION: order_extension({"c_more": Attribute("text")})})
+    box.control.import_shop({EXTENSION: extensions({"Order": {"c_more": Attribute("text")}})})
     declared = box.run(lambda house: house.world.shop.declared)
     assert set(declared.orders) == {"c_sum", "c_state", "c_more"}
     assert declared.orders["c_state"].values == ("A", "B")
     assert declared.types["Claim"].key == "requestId"
 
 
-WHOLE = order_extension(
-    {"c_sum": Attribute("double", "Sum", "said"), "c_state": Attribute("enum-of-string", values=("A",))}
+WHOLE = extensions(
+    {"Order": {"c_sum": Attribute("double", "Sum", "said"), "c_state": Attribute("enum-of-string", values=("A",))}}
 )
 KIND = object_types({"Claim": {"c_sum": Attribute("double")}})
 
@@ -270,7 +270,7 @@ KIND = object_types({"Claim": {"c_sum": Attribute("double")}})
             WHOLE.replace('<attribute attribute-id="sum"', '<attribute attribute-id="som"'),
             "which is not declared",
         ),
-        (EXTENSION, WHOLE.replace('type-id="Order"', 'type-id="Product"'), "extends Order alone"),
+        (EXTENSION, WHOLE.replace('type-id="Order"', 'type-id="Catalog"'), "extends Order and Product alone"),
         (TYPES, KIND.replace("<storage-scope>site</storage-scope>", ""), "storage-scope of Claim"),
         (TYPES, KIND.replace("key-definition", "key"), "key is not allowed in custom-type"),
         ("order.xml", KIND, "no file in meta/"),
@@ -290,8 +290,8 @@ def test_elements_in_another_order_than_the_schema_s_are_refused(box: Sandbox) -
 
 
 def test_an_attribute_s_type_cannot_be_changed_and_a_refused_import_changes_nothing(box: Sandbox) -> None:
-    box.control.import_shop({EXTENSION: order_extension({"c_sum": Attribute("double")})})
-    both = {TYPES: KIND, EXTENSION: order_extension({"c_sum": Attribute("string")})}
+    box.control.import_shop({EXTENSION: extensions({"Order": {"c_sum": Attribute("double")}})})
+    both = {TYPES: KIND, EXTENSION: extensions({"Order": {"c_sum": Attribute("string")}})}
     with pytest.raises(ValueError, match="cannot be changed"):
         box.control.import_shop(both)
     with pytest.raises(ValueError, match="no custom object type"):
@@ -304,5 +304,5 @@ def test_a_new_order_bears_what_the_shop_has_declared(box: Sandbox) -> None:
         f"c_{name}": Attribute("string")
         for name in ("addressMismatch", "paymentError", "fulfillmentStatus", "riskScore")
     }
-    box.control.import_shop({EXTENSION: order_extension(every)})
+    box.control.import_shop({EXTENSION: extensions({"Order": every})})
     assert [name for _ in range(5) for name in box.control.place_order() if name.startswith("c_")]

@@ -52,7 +52,7 @@ def test_durations_become_seconds_and_fields_stay(tmp_path: Path) -> None:
     flow = load_config(tmp_path / "config.yaml").flows["waits"]
     assert flow.by_state
     assert flow.where == {"open": True, "claimed": False, "waiting_longer_than": 900.0, "Origin": ["Web", "Phone"]}
-    assert flow.mapping.fields == {"Id", "queued_since"}
+    assert flow.mapping.fields == frozenset({"Id", "queued_since"})
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,11 @@ from connector.config import Config
 from connector.document import load
 from connector.flow import Flow
 from connector.mapping.compile import compile_mapping
+from connector.model import Record
 from connector.store import Cause, Store, open_store
 
 FLOW = "orders-to-cases"
+CHANGED = [Record("00001301", {}, "2026-11-20T10:00:00.000Z")]
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 CAUSE = Cause("parked", FLOW, "no queue", "", "", 1, ("1",), NOW)
 QUESTIONS: dict[str, Callable[[Store], object]] = {
@@ -50,6 +52,9 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "scrape: what waits longest": lambda store: store.oldest(),
     "selftest: what is in flight": lambda store: store.tries(FLOW),
     "scrape: new objects": lambda store: store.created(FLOW, NOW),
+    "explain: what it watches": lambda store: store.watches([1, 2]),
+    "a poll: what is watched": lambda store: store.watching(FLOW),
+    "a poll: who looked at what changed": lambda store: store.wake(FLOW, "shop.orders", CHANGED, NOW, cursor="c"),
     "remap of one record": lambda store: store.stale(FLOW, "v2", key="00001301"),
 }
 
@@ -97,7 +102,9 @@ def plans(store: Store, question: Callable[[Store], object]) -> Iterator[str]:
 
 
 def reads_everything(step: str) -> bool:
-    scanned = re.match(r"SCAN (row|line|record|audit|attempt|number)\b(?: USING (?:COVERING )?INDEX (\w+))?", step)
+    scanned = re.match(
+        r"SCAN (row|line|record|audit|attempt|number|watch)\b(?: USING (?:COVERING )?INDEX (\w+))?", step
+    )
     return scanned is not None and scanned[2] not in ONLY_A_FEW
 
 

@@ -135,7 +135,8 @@ def test_all_faults_come_at_once_and_in_file_order() -> None:
     assert [fault.place.line for fault in found] == [1, 3, 3, 4, 4, 6]
     assert str(found[0]) == (
         "m.yaml:1:1  a mapping has no 'wen'\n"
-        "            did you mean 'when'? known: also, each, fields, key, lookups, once_per, refused, routes, summary, target, tests, when"
+        "            did you mean 'when'? known: also, each, fields, key, lookups, once_per, refused, routes, summary, target, "
+        "tests, when"
     )
 
 

@@ -208,7 +208,7 @@ def test_everything_that_may_stand_in_a_mapping_passes_both(tmp_path: Path) -> N
         ('key: "{{ no }}"', 'key: "{{ no }}", keys: "{{ no }}"'),
         ("wait: 15m", "wait: 15"),
         ("then: null", "then: wait"),
-        ("watch: false", "watch: true"),
+        ("watch: false", "watch: sometimes"),
         ("  - {queue: Orders}", "  - {}"),
         ("queue: Returns, priority: 4}", "queue: [Returns]}"),
         ("Total: 5", "Total: [5]"),

@@ -1,7 +1,7 @@
-"""Salesforce B2C Commerce over OCAPI: orders, their statuses, notes on them, and custom objects.
+"""Salesforce B2C Commerce over OCAPI: orders, their statuses, notes on them, custom objects, and products.
 
-`reading.py` reads what has changed, `orders.py`, `statuses.py`, `notes.py` and `objects.py` hold the streams, `client.py` makes
-the calls, `faults.py` is the table of what a refusal means. docs/adapters/sfcc.md says what a shop must set up.
+`reading.py` reads what has changed, `orders.py`, `statuses.py`, `notes.py`, `objects.py` and `products.py` hold the streams,
+`client.py` makes the calls, `faults.py` is the table of what a refusal means. docs/adapters/sfcc.md says what a shop must set up.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from connector.adapters.sfcc.client import Client
 from connector.adapters.sfcc.notes import Notes
 from connector.adapters.sfcc.objects import Objects
 from connector.adapters.sfcc.orders import Orders
+from connector.adapters.sfcc.products import Products
 from connector.adapters.sfcc.settings import SfccSettings
 from connector.adapters.sfcc.statuses import Statuses
-from connector.adapters.sfcc.streams import NOTES, ORDERS, STATUSES, Streams, object_type
+from connector.adapters.sfcc.streams import NOTES, ORDERS, PRODUCTS, STATUSES, Streams, object_type
 from connector.errors import ConnectionFault, Misconfigured, RemoteError, Transient
 from connector.model import Cursor, Page, Record, Report, Result, Select, Setup, StreamUse, Write
 
@@ -77,6 +78,8 @@ class Sfcc:
             return {} if by == "our_key" else Statuses(self._client, STATUSES[stream]).fetch(unique)
         if stream == ORDERS:
             return {} if by == "our_key" else self._orders.fetch(unique, select)
+        if stream == PRODUCTS:
+            return {} if by == "our_key" else Products(self._client).fetch(unique)
         return self._of_type(stream, "fetched").fetch(unique, select)
 
     def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:
@@ -120,6 +123,8 @@ class Sfcc:
             return self._notes.append
         if stream in STATUSES:
             return Statuses(self._client, STATUSES[stream]).update
+        if stream == PRODUCTS:
+            return Products(self._client).update
         objects = self._of_type(stream, "written")
         return objects.create if write.op == "create" else objects.update
 
@@ -128,7 +133,7 @@ class Sfcc:
         if kind is None:
             raise Misconfigured(
                 f"{self.name}.{stream} cannot be {verb}",
-                remedy="streams: orders, custom_objects/<Type>; notes and statuses of orders are written only",
+                remedy="streams: orders, custom_objects/<Type>; products, notes and statuses of orders are not polled",
             )
         return self._objects(kind)
 

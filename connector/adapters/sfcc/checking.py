@@ -7,15 +7,17 @@ permission first and then for the record, so the answer is 401 or 403, or else "
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from connector.adapters.sfcc import resources
 from connector.adapters.sfcc.client import Client, segment
-from connector.adapters.sfcc.definitions import ORDER, Attribute, Definitions, misfits
+from connector.adapters.sfcc.definitions import ORDER, PRODUCT, Attribute, Definitions, misfits
 from connector.adapters.sfcc.documents import OBJECT_FIELDS, ORDER_FIELDS
 from connector.adapters.sfcc.notes import Notes
 from connector.adapters.sfcc.objects import Objects
 from connector.adapters.sfcc.orders import Orders
+from connector.adapters.sfcc.products import SHOWN, TAKES, misnamed, parts
 from connector.adapters.sfcc.statuses import wish_of
 from connector.adapters.sfcc.streams import (
     EXTERNAL,
@@ -23,6 +25,7 @@ from connector.adapters.sfcc.streams import (
     ONLY_FROM,
     OR_ALREADY,
     ORDERS,
+    PRODUCTS,
     STATUSES,
     Status,
     object_type,
@@ -64,6 +67,8 @@ class Checker:
                 self._status(use, STATUSES[use.stream])
             elif use.stream == ORDERS:
                 self._order(use, sample)
+            elif use.stream == PRODUCTS:
+                self._product(use)
         self._again()
         self.problems += clock_problems("the shop's", self._client.ahead)
         return self.problems
@@ -142,6 +147,33 @@ class Checker:
                     self._problem(
                         use, "", f"{attribute.name} is mandatory, and no flow that makes objects writes it", remedy
                     )
+
+    def _product(self, use: StreamUse) -> None:
+        path = f"/products/{NOBODY}"
+        self._may(use.stream, "Data", resources.PRODUCT, "GET", path)
+        if use.writes:
+            self._may(use.stream, "Data", resources.PRODUCT, "PATCH", path)
+        for name, field in use.fields.items():
+            base, writes = parts(name)[0], field.creates or field.updates
+            if writes and (wrong := misnamed(name)) is not None:
+                self._problem(use, name, *wrong)
+            elif not base.startswith("c_") and base not in SHOWN:
+                near = meant(base, SHOWN)
+                self._problem(
+                    use, name, f"a product has no field {base}", f"{near}attributes of the shop's own begin with c_"
+                )
+            elif writes and (other := sorted(field.kinds - TAKES.get(base, field.kinds))):
+                takes = " or ".join(sorted(TAKES[base]))
+                self._problem(
+                    use,
+                    name,
+                    f"{name} takes {takes}, and a mapping writes {' and '.join(other)}",
+                    "correct the mapping",
+                )
+        custom = [field for name, field in use.fields.items() if name.startswith("c_")]
+        found = self._well(use.stream, lambda: self._definitions.of(PRODUCT)) if custom else None
+        for field in custom if found is not None else ():
+            self._custom(use, PRODUCT, replace(field, name=parts(field.name)[0]), found or {})
 
     # -- fields --------------------------------------------------------------------------------------------------------
 

@@ -94,6 +94,9 @@ RULES: Mapping[str, _Rule] = {
     "ResourceStateConflictException": _Rule(Conflict),
     "OrderNotFoundException": _Rule(Gone, "the order is no longer in the shop"),
     "CustomObjectNotFoundException": _Rule(Gone, "the custom object is no longer in the shop"),
+    "ProductNotFoundException": _Rule(
+        Gone, "no product of the shop has this id: correct it where it was named, then retry"
+    ),
     # the order's status
     "CancelOrderException": _STATUS,
     "OrderIntegrationStatusException": _STATUS,
@@ -105,7 +108,7 @@ RULES: Mapping[str, _Rule] = {
 }
 """By fault type. A type that is not here is judged by its status."""
 
-MISSING = frozenset({"OrderNotFoundException", "CustomObjectNotFoundException"})
+MISSING = frozenset({"OrderNotFoundException", "CustomObjectNotFoundException", "ProductNotFoundException"})
 """The one proof of absence: any other 404 is a wrong path."""
 
 MALFORMED = "MalformedKeyParameterException"

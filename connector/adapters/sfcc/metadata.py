@@ -33,14 +33,15 @@ def check(attribute: Attribute) -> None:
         raise Unknown("enum-of-string has values, the other types have none")
 
 
-def order_extension(attributes: Attributes) -> str:
-    """`meta/system-objecttype-extensions.xml`: attributes of Order, in a group of their own."""
+def extensions(types: Mapping[str, Attributes]) -> str:
+    """`meta/system-objecttype-extensions.xml`: attributes of Order and Product, in a group of their own."""
     root = Element("metadata", xmlns=NAMESPACE)
-    extension = SubElement(root, "type-extension", {"type-id": "Order"})
-    definitions = SubElement(extension, "custom-attribute-definitions")
-    for name, attribute in attributes.items():
-        _definition(definitions, name, attribute)
-    _group(extension, attributes, [])
+    for kind, attributes in types.items():
+        extension = SubElement(root, "type-extension", {"type-id": kind})
+        definitions = SubElement(extension, "custom-attribute-definitions")
+        for name, attribute in attributes.items():
+            _definition(definitions, name, attribute)
+        _group(extension, attributes, [])
     return _document(root)
 
 

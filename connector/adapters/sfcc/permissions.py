@@ -12,7 +12,7 @@ import orjson
 
 from connector.adapters.sfcc import resources
 from connector.adapters.sfcc.settings import SfccSettings
-from connector.adapters.sfcc.streams import NOTES, ORDERS, object_type
+from connector.adapters.sfcc.streams import NOTES, ORDERS, PRODUCTS, object_type
 from connector.model import StreamUse
 
 Allowed = tuple[str, str, str]
@@ -51,6 +51,12 @@ def needed(use: StreamUse) -> Iterator[Allowed]:
         yield from _of_objects(use)
     elif use.stream == ORDERS or use.stream.startswith(f"{ORDERS}."):
         yield from _of_orders(use)
+    elif use.stream == PRODUCTS:
+        yield "data", resources.ORDER_ATTRIBUTES, "get"
+        yield "data", resources.single(resources.ORDER_ATTRIBUTES), "get"
+        yield "data", resources.PRODUCT, "get"
+        if use.writes:
+            yield "data", resources.PRODUCT, "patch"
 
 
 def _of_orders(use: StreamUse) -> Iterator[Allowed]:

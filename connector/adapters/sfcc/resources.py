@@ -8,6 +8,7 @@ NOTES = "/orders/*/notes"
 SITE_ORDER = "/sites/*/orders/*"
 OBJECT_SEARCH = "/custom_objects_search/*"
 OBJECT = "/sites/*/custom_objects/*/*"
+PRODUCT = "/products/*"
 ORDER_ATTRIBUTES = "/system_object_definitions/*/attribute_definitions"
 OBJECT_ATTRIBUTES = "/custom_object_definitions/*/attribute_definitions"
 

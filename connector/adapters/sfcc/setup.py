@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from connector.adapter import Declared
-from connector.adapters.sfcc.metadata import Unknown, check, object_types, order_extension
+from connector.adapters.sfcc.metadata import Unknown, check, extensions, object_types
 from connector.adapters.sfcc.permissions import settings_of
+from connector.adapters.sfcc.products import parts
 from connector.adapters.sfcc.settings import SfccSettings
-from connector.adapters.sfcc.streams import ORDERS, object_type
+from connector.adapters.sfcc.streams import ORDERS, PRODUCTS, object_type
 from connector.model import Attribute, FieldUse, Problem, Setup, StreamUse
 
 EXTENSION, TYPES = "meta/system-objecttype-extensions.xml", "meta/custom-objecttype-definitions.xml"
@@ -53,16 +54,17 @@ class _Archive:
 
     def of(self, settings: SfccSettings, uses: Sequence[StreamUse]) -> Setup:
         orders = next((self._attributes(use) for use in uses if use.stream == ORDERS), {})
+        products = next((self._attributes(use) for use in uses if use.stream == PRODUCTS), {})
         types = {kind: self._attributes(use) for use in uses if (kind := object_type(use.stream)) is not None}
         if self._problems:
             return Setup({}, self._guessed, self._problems)
         files = {
             SHOP: settings_of("shop", settings, uses),
             DATA: settings_of("data", settings, uses),
-            "README.md": _page(settings, orders, list(types)),
+            "README.md": _page(settings, orders, products, list(types)),
         }
-        if orders:
-            files[EXTENSION] = order_extension(orders)
+        if extended := {kind: found for kind, found in (("Order", orders), ("Product", products)) if found}:
+            files[EXTENSION] = extensions(extended)
         if types:
             files[TYPES] = object_types(dict(sorted(types.items())))
         return Setup(files, self._guessed)
@@ -70,8 +72,8 @@ class _Archive:
     def _attributes(self, use: StreamUse) -> Mapping[str, Attribute]:
         """Custom attributes that the flows use; of a custom type all that are declared, for it is written whole."""
         declared = self._declared.get(use.stream, {})
-        used = [name for name in use.fields if name.startswith("c_")]
-        names = used if use.stream == ORDERS else list(dict.fromkeys([*declared, *used]))
+        used = list(dict.fromkeys(parts(name)[0] for name in use.fields if name.startswith("c_")))
+        names = used if use.stream in (ORDERS, PRODUCTS) else list(dict.fromkeys([*declared, *used]))
         return {name: self._attribute(use.stream, name, use.fields.get(name)) for name in sorted(names)}
 
     def _attribute(self, stream: str, name: str, use: FieldUse | None) -> Attribute:
@@ -96,10 +98,15 @@ def _guess(use: FieldUse | None) -> Attribute:
     return Attribute("text" if longest is not None and longest > 4000 else "string")
 
 
-def _page(settings: SfccSettings, orders: Mapping[str, Attribute], types: Sequence[str]) -> str:
+def _page(
+    settings: SfccSettings, orders: Mapping[str, Attribute], products: Mapping[str, Attribute], types: Sequence[str]
+) -> str:
     imported = []
-    if orders:
-        imported.append(f"   - `{EXTENSION}`: {len(orders)} attributes of Order")
+    counted = [
+        f"{len(found)} attributes of {kind}" for kind, found in (("Order", orders), ("Product", products)) if found
+    ]
+    if counted:
+        imported.append(f"   - `{EXTENSION}`: {', '.join(counted)}")
     if types:
         imported.append(f"   - `{TYPES}`: the site-scoped types {', '.join(f'`{each}`' for each in sorted(types))}")
     fills = ", makes the objects\nthat they read and executes those that they make" if types else ""

@@ -11,6 +11,7 @@ from connector.adapter import Stream
 ORDERS = "orders"
 NOTES = "orders.notes"
 OBJECTS = "custom_objects/"
+PRODUCTS = "products"
 
 SUBJECT, TEXT = 256, 4000
 """Longest subject and text of an order note."""
@@ -67,7 +68,7 @@ def object_type(stream: str) -> str | None:
 
 
 class Streams(Mapping[str, Stream]):
-    """`orders`, its notes and statuses, and `custom_objects/<Type>` for any type; which types exist only the instance knows."""
+    """`orders`, its notes and statuses, `products`, and `custom_objects/<Type>`: which types exist only the instance knows."""
 
     def __init__(self, settle_after: float) -> None:
         self._settle_after = settle_after
@@ -90,6 +91,16 @@ class Streams(Mapping[str, Stream]):
                 object=ORDERS,
                 key_length=NOTE_KEY,
                 lengths={"subject": SUBJECT - NOTE_KEY - 3, "text": TEXT},
+            ),
+            PRODUCTS: Stream(
+                PRODUCTS,
+                key="id",
+                needs=("id",),
+                writes=frozenset({"update"}),
+                settle_after=settle_after,
+                order="none",
+                conditional="exact",
+                variants=True,
             ),
             **{name: self._guarded(name, status) for name, status in STATUSES.items()},
         }

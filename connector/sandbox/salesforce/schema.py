@@ -103,8 +103,8 @@ CASE = Object(
         _custom("Skus__c", "textarea", 32768, filterable=False),
         _custom("Tracking_No__c"),
         _custom("Return_No__c"),
-        _custom("Resolution__c", "picklist", values=("Release", "Hold", "Cancel", "Refund", "Exchange", "Rejected"),
-                restricted=True),
+        _custom("Resolution__c", "picklist", restricted=True, values=(
+            "Release", "Hold", "Cancel", "Refund", "Exchange", "Rejected", "More evidence")),
         _custom("Refund_Amount__c", "double"),
         _custom("Resolution_Note__c", "textarea", 32768, filterable=False),
     ),

@@ -1,10 +1,10 @@
-"""What a shop has declared: attributes of Order and custom object types with theirs. An import of metadata adds to it."""
+"""What a shop has declared: attributes of Order and Product, and custom object types. An import of metadata adds to it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from connector.sandbox.sfcc.schema import KEY_PROPERTY, OBJECT_TYPES, ORDER_ATTRIBUTES, Attribute
+from connector.sandbox.sfcc.schema import KEY_PROPERTY, OBJECT_TYPES, ORDER_ATTRIBUTES, PRODUCT_ATTRIBUTES, Attribute
 
 
 @dataclass(slots=True)
@@ -20,5 +20,6 @@ class Declared:
 
     def __init__(self, *, bare: bool = False) -> None:
         self.orders: dict[str, Attribute] = {} if bare else dict(ORDER_ATTRIBUTES)
+        self.products: dict[str, Attribute] = {} if bare else dict(PRODUCT_ATTRIBUTES)
         sample = {} if bare else OBJECT_TYPES
         self.types = {name: ObjectType(dict(attributes)) for name, attributes in sample.items()}

@@ -1,4 +1,4 @@
-"""What the instance says of its own attributes (Data API 25.6): definitions of orders and of custom object types.
+"""What the instance says of its own attributes (Data API 25.6): definitions of orders, products and custom object types.
 
 A list shows no values of enumerations; a single definition does, with `expand=value`. What a list shows without a selector is
 not documented: here ids only, so that nobody relies on it.
@@ -18,12 +18,21 @@ if TYPE_CHECKING:
     from connector.sandbox.sfcc.shop import Shop
 
 SYSTEM = "Order"
+PRODUCT = "Product"
 _TYPES = {"text": "string", "bool": "boolean", "number": "double", "datetime": "datetime"}
 _OWN = {
     "orderNo": "string", "status": "enum_of_int", "confirmationStatus": "enum_of_int", "exportStatus": "enum_of_int",
     "customerEmail": "string", "creationDate": "datetime", "lastModified": "datetime", "totalGrossPrice": "money",
 }  # fmt: skip
 """Some of the system attributes of an order, as its definition names them: not as the order document does."""
+_OF_PRODUCT = {
+    "ID": "string",
+    "name": "string",
+    "onlineFlag": "boolean",
+    "searchableFlag": "boolean",
+    "brand": "string",
+}
+"""The same of a product."""
 _LISTED: select.Tree = dict.fromkeys(("count", "start", "total", "next", "select"))
 _LISTED["data"] = {"id": None, "link": None}
 _MOST = 200
@@ -76,11 +85,13 @@ class Definitions:
     def _all(self, family: str, kind: str) -> list[tuple[str, Attribute, bool]]:
         """Id, attribute, whether it is the system's own."""
         system = family == "system_object_definitions"
-        attributes = self.shop.attributes(kind) if (kind == SYSTEM) == system else None
+        attributes = self.shop.attributes(kind) if (kind in (SYSTEM, PRODUCT)) == system else None
         if attributes is None:
             raise Fault(404, "ObjectTypeNotFoundException", f"There is no object type '{kind}'.", objectType=kind)
         own: Mapping[str, Attribute] = (
-            {name: Attribute(kind) for name, kind in _OWN.items()} if system else {KEY_PROPERTY: Attribute("text")}
+            {name: Attribute(type_) for name, type_ in (_OWN if kind == SYSTEM else _OF_PRODUCT).items()}
+            if system
+            else {KEY_PROPERTY: Attribute("text")}
         )
         found = [(name, attribute, system) for name, attribute in own.items()]
         found += [(name.removeprefix("c_"), attribute, False) for name, attribute in attributes.items()]

@@ -40,6 +40,11 @@ ORDER_ATTRIBUTES: dict[str, Attribute] = {
     "c_caseOwner": TEXT,
 }
 
+PRODUCT_ATTRIBUTES: dict[str, Attribute] = {
+    "c_recallNotice": TEXT,
+    "c_recallCase": TEXT,
+}
+
 OBJECT_TYPES: dict[str, dict[str, Attribute]] = {
     "ReturnRequest": {
         "c_orderNo": TEXT,
@@ -54,6 +59,12 @@ OBJECT_TYPES: dict[str, dict[str, Attribute]] = {
         "c_decidedAt": DATETIME,
         "c_decidedBy": TEXT,
         "c_refundAmount": NUMBER,
+        "c_decisionText": TEXT,
+        "c_messages": TEXT,
+        "c_documents": TEXT,
+        "c_evidenceWanted": TEXT,
+        "c_evidenceAskedAt": DATETIME,
+        "c_evidenceAnswered": DATETIME,
         "c_caseNumber": TEXT,
     },
     "RefundRequest": {
@@ -79,6 +90,15 @@ OBJECT_TYPES: dict[str, dict[str, Attribute]] = {
         "c_decidedAt": DATETIME,
         "c_caseNumber": TEXT,
         "c_caseStatus": TEXT,
+    },
+    "CustomerNotice": {
+        "c_kind": TEXT,
+        "c_orderNo": TEXT,
+        "c_subject": TEXT,
+        "c_text": TEXT,
+        "c_email": TEXT,
+        "c_caseNumber": TEXT,
+        "c_status": TEXT,
     },
     "ComplaintMessage": {
         "c_complaintId": TEXT,

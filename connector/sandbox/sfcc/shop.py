@@ -20,11 +20,12 @@ from connector.sandbox.gate import World, json_reply
 from connector.sandbox.server import Reply, Request
 from connector.sandbox.sfcc import impex, select
 from connector.sandbox.sfcc.declared import Declared
-from connector.sandbox.sfcc.definitions import SYSTEM, Definitions
+from connector.sandbox.sfcc.definitions import PRODUCT, SYSTEM, Definitions
 from connector.sandbox.sfcc.documents import Documents
 from connector.sandbox.sfcc.fault import Fault
 from connector.sandbox.sfcc.objects import SEPARATOR, Objects
 from connector.sandbox.sfcc.orders import WRITABLE, Orders
+from connector.sandbox.sfcc.products import Products
 from connector.sandbox.sfcc.scapi.gateway import Gateway
 from connector.sandbox.sfcc.scapi.problem import Problem
 from connector.sandbox.sfcc.schema import DEFAULT_SITE, SITES, Attribute
@@ -63,6 +64,7 @@ class Shop:
         """API → client → resources, once Business Manager's settings were saved; empty: the option `permissions` says it."""
         self.orders = Orders(self)
         self.objects = Objects(self)
+        self.products = Products(self)
         self.definitions = Definitions(self)
         self.scapi = Gateway(self)
         self.lags: dict[str, float] = {}
@@ -70,9 +72,11 @@ class Shop:
         self._once: float | None = None
 
     def attributes(self, kind: str) -> Mapping[str, Attribute] | None:
-        """The custom attributes of orders (`Order`) or of a custom object type; None: there is no such type."""
+        """The custom attributes of `Order`, of `Product` or of a custom object type; None: there is no such type."""
         if kind == SYSTEM:
             return self.declared.orders
+        if kind == PRODUCT:
+            return self.declared.products
         known = self.declared.types.get(kind)
         return known.attributes if known else None
 
@@ -202,6 +206,11 @@ class Shop:
             case ("DELETE", ["custom_objects", kind, key]):
                 objects.delete(site, kind, key, state)
                 return Reply(204)
+            case ("GET", ["products", number]) if not site:
+                return self._selected(request, self.products.read(number, version))
+            case ("PATCH", ["products", number]) if not site:
+                self.products.patch(number, _body(request), state)
+                return Reply(200, self.products.read(number, version))
             case ("PATCH", ["orders", number]) if site:
                 with self.said("orders", site, number, self.orders.sites[site]):
                     self.orders.patch(site, number, _body(request), data_api=True)
@@ -283,6 +292,13 @@ def _no_site(site: str) -> Fault:
 
 
 def _nothing(method: str, rest: list[str]) -> Fault:
-    known = rest and rest[0] in ("order_search", "orders", "custom_objects", "custom_objects_search", *_DEFINITIONS)
+    known = rest and rest[0] in (
+        "order_search",
+        "orders",
+        "products",
+        "custom_objects",
+        "custom_objects_search",
+        *_DEFINITIONS,
+    )
     status, kind = (405, "MethodNotAllowedException") if known else (404, "NotFoundException")
     return Fault(status, kind, f"{method} is not possible here.", path="/".join(rest))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,12 +28,12 @@ FLOW = "escalate"
 class Desk(World):
     """A desk whose cases wait in queues."""
 
-    def __init__(self, folder: Path, mapping: str = ESCALATE, **where: object) -> None:
+    def __init__(self, folder: Path, mapping: str = ESCALATE, **where: Any) -> None:
         super().__init__(folder)
         self.flow(FLOW, "desk.Case", "desk.Case", mapping, by_state=True, where=where or WAITS)
         self.restart()
 
-    def case(self, key: str = "C1", **fields: object) -> None:
+    def case(self, key: str = "C1", **fields: Any) -> None:
         self.desk.put("Case", key, Id=key, **{"OwnerId": "Returns", "Priority": "Low", "ours": False, **fields})
 
     def poll(self, minutes: float = 1) -> None:
