@@ -69,6 +69,7 @@ class Stream:
     facts          names that the engine adds to its records where a flow asks: who has them since when (`connector.states`);
                    the adapter is then `Attended`
     attended       fields that the adapter needs to see for these
+    files          fields that take a file (`File`)
     """
 
     name: str
@@ -92,6 +93,7 @@ class Stream:
     states: frozenset[str] = frozenset()
     facts: frozenset[str] = frozenset()
     attended: tuple[str, ...] = ()
+    files: frozenset[str] = frozenset()
     variants: bool = False
 
     @property

@@ -193,7 +193,13 @@ def m012_watches(db: Database) -> None:
 
 
 @ledger()
-def m013_stays(db: Database) -> None:
+def m013_shared(db: Database) -> None:
+    """Main lines under a key of their own: several records may share the object. Other lines are not in the index."""
+    db.conn.execute("CREATE INDEX line_shared ON line (key) WHERE id='main' AND key<>''")
+
+
+@ledger()
+def m014_stays(db: Database) -> None:
     """Who had a record from when to when, in order (`n`), and at which stamp of it that was last looked at (`seen`). `went`:
     how a stay ended; `returned`: it came back from a person. What is asked about queues is answered from an index."""
     for statement in (

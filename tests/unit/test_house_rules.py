@@ -23,6 +23,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "keys": set(),
     "secret": set(),
     "nearest": set(),
+    "files": set(),
     "retry": {"errors"},
     "budget": {"model"},
     "digests": {"model"},
@@ -31,13 +32,13 @@ MAY_KNOW: dict[str, set[str]] = {
     "states": {"model", "stamps"},
     "mapping.spec": set(),
     "flow": {"mapping.spec", "model"},
-    "mapping": {"document", "errors", "mapping", "model", "stamps"},
+    "mapping": {"document", "errors", "files", "mapping", "model", "stamps"},
     "store": {"budget", "digests", "errors", "model", "secret", "stamps", "states", "store"},
     "engine": {
         "adapter", "budget", "digests", "engine", "errors", "flow", "keys", "mapping.spec", "model", "retry", "stamps",
         "states", "store=",
     },
-    "http": {"adapter", "errors", "http*", "model", "secret"},
+    "http": {"adapter", "errors", "files", "http*", "model", "secret"},
     "telemetry": {"secret", "visible"},
     "visible": set(),
     "config": {
@@ -60,7 +61,7 @@ MAY_KNOW: dict[str, set[str]] = {
 """Part of the package → parts that it may import. `store=` is the seam alone, not what implements it; `http*` are
 the modules whose names begin so; "" is the package's public names. An adapter may know what ADAPTERS says, and its own folder."""
 
-ADAPTERS = {"", "adapter", "errors", "http*", "keys", "model", "nearest", "secret", "stamps", "states"}
+ADAPTERS = {"", "adapter", "errors", "files", "http*", "keys", "model", "nearest", "secret", "stamps", "states"}
 
 LIVES_IN: dict[str, tuple[str, ...]] = {
     "apscheduler": ("runner",),
