@@ -118,7 +118,7 @@ def test_what_does_not_fit_a_field_is_said_with_field_value_and_way_out(
         (
             Ref("queue", "Everybody"),
             "there is no queue 'Everybody'",
-            "Concierge, Escalation, Orders, Payments, Returns",
+            "Concierge, Escalation, Orders, Payments, Returns, Reviews",
         ),
         (Ref("queue", "Concierge"), "does not take Case", "add Case to the supported objects"),
         (Ref("user", "left@acme.example"), "is not active", "Username"),
