@@ -199,7 +199,22 @@ def m013_shared(db: Database) -> None:
 
 
 @ledger()
-def m014_joined(db: Database) -> None:
+def m014_stays(db: Database) -> None:
+    """Who had a record from when to when, in order (`n`), and at which stamp of it that was last looked at (`seen`). `went`:
+    how a stay ended; `returned`: it came back from a person. What is asked about queues is answered from an index."""
+    for statement in (
+        "CREATE TABLE stay (stream INTEGER NOT NULL, key TEXT NOT NULL, n INTEGER NOT NULL, seen TEXT, owner TEXT NOT NULL, "
+        "name TEXT NOT NULL, person INTEGER NOT NULL, since TEXT NOT NULL, until TEXT, ours INTEGER NOT NULL, "
+        "went INTEGER NOT NULL, returned INTEGER NOT NULL, PRIMARY KEY (stream, key, n)) WITHOUT ROWID",
+        "CREATE INDEX stay_key ON stay (key)",
+        "CREATE INDEX stay_waits ON stay (since, name, until, went, returned) WHERE person = 0",
+        "CREATE INDEX stay_until ON stay (until) WHERE until IS NOT NULL",
+    ):
+        db.conn.execute(statement)
+
+
+@ledger()
+def m015_joined(db: Database) -> None:
     """Which of these were sent when: an answer is looked at again when another record has joined its object."""
     db.conn.execute("CREATE INDEX line_joined ON line (sent_at) WHERE id='main' AND key<>''")
 
