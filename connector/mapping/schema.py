@@ -204,7 +204,10 @@ _TEST = _object(
         "name": _text("what the test promises; each once", minLength=1),
         "record": _object("the record as the source shows it", _RECORD),
         "lookups": _named("looked-up records by the lookup's name; null is missing", {}),
-        "origin": _object("in a flow that answers: the record that is answered", _RECORD),
+        "origin": _object(
+            "in a flow that answers: the record that is answered",
+            _RECORD | {"this": {"description": "the element of its line, where a line is answered"}},
+        ),
         "entered": {"description": "true: the record has entered before", "type": "boolean"},
         "main_id": _ref("plain", "the id of the main object, once it is made"),
         "once_per": _ref("plain", "what it is evaluated once for"),

@@ -56,7 +56,9 @@ also:
   - id: outcome
     to: destination.orders.notes
     key: "{{ Outcome }}"
-    fields: {subject: "Line", text: "{{ origin.this.item }} x {{ origin.this.qty }} of {{ origin.key }}: {{ Outcome }}"}
+    fields:
+      subject: "Line"
+      text: "{{ origin.this.item }} x {{ origin.this.qty }} of {{ origin.key }}, {{ origin.status }}: {{ Outcome }}"
   - id: refund
     to: destination.refunds
     write: once
@@ -102,7 +104,7 @@ def lines(tmp_path: Path) -> Iterator[World]:
     world.flow("orders-to-cases", "shop.orders", "desk.Case", LINES, brake=None)
     world.flow(FLOW, "desk.Comment", "shop.orders", OUTCOMES, answers="orders-to-cases", brake=None, of_line="lines")
     world.restart()
-    world.shop.put("orders", "1", lines=[{"item": "A", "qty": 2}, {"item": "B", "qty": 1}])
+    world.shop.put("orders", "1", status="new", lines=[{"item": "A", "qty": 2}, {"item": "B", "qty": 1}])
     world.tick()
     yield world
     world.store.close()
@@ -261,6 +263,20 @@ def test_one_that_is_refused_parks_the_answer_and_the_others_pass(shared: World)
     }
 
 
+def test_what_was_refused_for_one_is_not_tried_again_while_another_waits(shared: World) -> None:
+    world = shared
+    decide(world, the_case(world), Resolution="Exchange")
+    place, other = world.engine.places.at("shop", "returns"), object()
+    assert world.engine._targets.take(other, place, "b")
+    world.shop.fail("write", Rejected("archived", code="X"), when=lambda write: write.target == "a", times=1)
+    world.tick(FLOW)
+    assert world.states(FLOW) == {the_case(world): "pending"}
+    world.engine._targets.give_back(other)
+    world.tick(FLOW, minutes=1)
+    assert status(world) == {"a": None, "b": "Exchange"}
+    assert world.states(FLOW) == {the_case(world): "parked"}
+
+
 @pytest.mark.parametrize("at", ["ingest", "settle"])
 def test_a_kill_refunds_each_of_them_once(shared: World, at: str) -> None:
     world = shared
@@ -316,7 +332,7 @@ def test_what_becomes_of_a_line_goes_back_with_its_element(lines: World) -> None
     world.desk.put("Comment", line_id(world, "A"), Outcome="SHIPPED")
     world.desk.put("Comment", line_id(world, "B"), Outcome="SHIPPED")
     world.tick(FLOW)
-    assert sorted(world.notes("1")) == ["A x 2 of 1: SHIPPED", "B x 1 of 1: SHIPPED"]
+    assert sorted(world.notes("1")) == ["A x 2 of 1, new: SHIPPED", "B x 1 of 1, new: SHIPPED"]
     assert {record.fields["of"] for record in world.shop.objects["refunds"].values()} == {"A", "B"}
     assert sorted(world.shop.created) == ["answers:_ref_arch:1:refund:_a", "answers:_ref_arch:1:refund:_b"]
 
@@ -338,7 +354,7 @@ def test_an_element_that_is_no_longer_there_is_null(lines: World) -> None:
     world.desk.put("Comment", line_id(world, "A"), Outcome="LATE")
     world.desk.put("Comment", line_id(world, "B"), Outcome="LATE")
     world.tick(FLOW, minutes=1)
-    assert sorted(world.notes("1")) == [" x  of 1: LATE", "B x 5 of 1: LATE"]
+    assert sorted(world.notes("1")) == [" x  of 1, new: LATE", "B x 5 of 1, new: LATE"]
 
 
 def test_a_line_whose_key_was_cut_finds_its_record(lines: World) -> None:
@@ -355,4 +371,4 @@ def test_the_element_of_a_pruned_record_is_fetched_with_all_that_the_line_is_mad
     world.store.prune(world.clock.now(), delivered=0, parked=0, audit=0)
     world.desk.put("Comment", line_id(world, "A"), Outcome="SHIPPED")
     world.tick(FLOW, minutes=1)
-    assert world.notes("1") == ["A x 2 of 1: SHIPPED"]
+    assert world.notes("1") == ["A x 2 of 1, new: SHIPPED"]
