@@ -205,7 +205,7 @@ def _refuse_change(step: Step, values: Mapping[str, Any], digester: Digester) ->
 
 def doubted(step: Step, digester: Digester) -> None:
     """Remember what was tried without an answer, so that a later value shows as another one, and null clears it. An
-    until-claimed or once field of an update is remembered as a value that nobody can want: it goes again, and alone of its kind."""
+    until-claimed or once field of an update is remembered as a value that nobody can want: it goes again, alone of its kind."""
     sent_digests(step, step.body, digester)
     if step.create or step.append:
         return
