@@ -17,13 +17,17 @@ from connector.sandbox.salesforce.writes import Transaction
 DECISIONS = {
     "Order Exception": (("Release", 0.6), ("Hold", 0.2), ("Cancel", 0.2)),
     "Return": (("Refund", 0.6), ("Exchange", 0.2), ("Rejected", 0.2)),
-    "Complaint": (("Refund", 0.4), ("Exchange", 0.2), ("Rejected", 0.4)),
+    "Complaint": (("Refund", 0.3), ("Exchange", 0.2), ("Rejected", 0.3), ("Credit", 0.2)),
+    "Warranty Claim": (("Repair", 0.3), ("Exchange", 0.3), ("Refund", 0.2), ("Rejected", 0.2)),
+    "Dispute": (("Credit", 0.5), ("Correct", 0.2), ("Rejected", 0.3)),
 }
 """Type of a Case → how the automatic agents decide, with shares."""
 
-ASKING = {"Return": 0.25}
+ASKING = {"Return": 0.25, "Warranty Claim": 0.25, "Dispute": 0.25}
 """Type of a Case → how often they ask for evidence first, where customers answer (option `customers`)."""
 QUESTION = "Please send a photograph of the article and the receipt."
+
+CORRECTION = "Last name: Müller"
 
 NOTES = (
     "ok",
@@ -201,13 +205,17 @@ class Agents:
         if resolution == "Cancel" and values.get("Order_Status__c") == "completed":
             resolution = "Release"  # nobody cancels what was shipped
         amount = None
-        if resolution == "Refund":
+        if resolution in ("Refund", "Credit"):
             amount = round(min(float(values.get("Order_Total__c") or 20.0), 20.0 + self.random.random() * 100), 2)
             if values.get("Currency__c") == "JPY":
                 amount = float(round(amount))
         note = NOTES[int(self.random.random() * len(NOTES))]
         try:
-            self.decide(case, resolution, amount, note, agent=agent)
+            if resolution == "Credit":
+                self.edit(case, {"Credit_Amount__c": amount}, agent)
+            elif resolution == "Correct":
+                self.edit(case, {"Correction__c": CORRECTION}, agent)
+            self.decide(case, resolution, amount if resolution == "Refund" else None, note, agent=agent)
         except Problem:
             self._new.append(case)
         else:

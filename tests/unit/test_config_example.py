@@ -42,9 +42,11 @@ def test_the_example_loads_without_a_fault() -> None:
         "orders-to-cases",
         "returns-to-cases",
         "complaints-to-cases",
+        "warranty-to-cases",
         "cases-to-orders",
         "cases-to-returns",
         "cases-to-complaints",
+        "cases-to-warranty",
         "comments-to-complaints",
     ]
     assert config.flows["cases-to-orders"].start == datetime(2026, 11, 13, tzinfo=UTC)

@@ -14,12 +14,12 @@ from connector.model import Record
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "mappings").glob("*/*.yaml"))
-ANSWERING = {"case-to-order", "case-to-return", "case-to-complaint", "comment-to-complaint"}
+ANSWERING = {"case-to-order", "case-to-return", "case-to-complaint", "comment-to-complaint", "case-to-warranty"}
 CASE = """
     Subject Description Type Status Origin Reason Priority OwnerId SuppliedName SuppliedEmail Order_No__c Order_Date__c
     Order_Modified__c Site__c Order_Status__c Payment_Status__c Shipping_Status__c Order_Total__c Currency__c Customer_No__c
     Payment_Method__c Risk_Score__c Fulfilment__c Ship_To__c Skus__c Tracking_No__c Return_No__c Resolution__c
-    Refund_Amount__c Resolution_Note__c
+    Refund_Amount__c Resolution_Note__c Claim_No__c Product__c Serial_No__c
 """
 LENGTHS = {"Subject": 255, "Description": 32_000, "SuppliedName": 80, "SuppliedEmail": 80, "subject": 53, "text": 4_000}
 
@@ -33,6 +33,8 @@ def test_orders_returns_and_complaints_are_shipped_both_ways() -> None:
         "complaint-to-case",
         "case-to-complaint",
         "comment-to-complaint",
+        "warranty-to-case",
+        "case-to-warranty",
     }
 
 
@@ -54,7 +56,7 @@ def test_a_shipped_mapping_names_the_flows_own_connections_only(path: Path) -> N
     assert {stream.partition(".")[0] for stream in streams} <= {"source", "destination"}
 
 
-@pytest.mark.parametrize("name", ["order-exception-to-case", "return-to-case", "complaint-to-case"])
+@pytest.mark.parametrize("name", ["order-exception-to-case", "return-to-case", "complaint-to-case", "warranty-to-case"])
 def test_what_an_agent_works_with_is_left_alone_once_claimed(name: str) -> None:
     main = load_mapping(str(ROOT / f"mappings/salesforce/{name}.yaml")).lines[0]
     assert set(main.policies) <= set(CASE.split())
