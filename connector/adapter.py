@@ -51,6 +51,7 @@ class Stream:
     key_length     how long a key may be on the remote object
     variants       whether a field's name may carry one entry of a map in brackets (`online_flag[default@RefArch]`)
     lengths        longest text by field, where known without asking; `truncate` uses it
+    files          fields that take a file (`File`)
     """
 
     name: str
@@ -71,6 +72,7 @@ class Stream:
     key_length: int = 255
     lengths: Mapping[str, int] = field(default_factory=dict)
     number: str | None = None
+    files: frozenset[str] = frozenset()
     variants: bool = False
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from connector.adapter import Adapter, Clock, Stream
+from connector.config.files import file_faults
 from connector.config.owners import owner_faults
 from connector.config.schema import File, FlowPart
 from connector.document import Document, did_you_mean, load
@@ -81,6 +82,9 @@ def _flow(reading: _Reading, name: str, part: FlowPart, file: File, now: datetim
     compiled = _mapping(reading, path, part)
     if compiled is not None:
         _mapping_streams(reading, part, *compiled)
+        reading.faults += file_faults(
+            *compiled, lambda to: _facts(reading, resolve_stream(to, part.source, part.destination)), part.destination
+        )
     if source is None or destination is None or compiled is None:
         return None
     defaults = file.defaults
@@ -217,6 +221,15 @@ def _mapping(reading: _Reading, path: FlowPath, part: FlowPart) -> tuple[Compile
         return compile_mapping(document, lengths=lengths, appends=appends, answers=answers), document
     except ConfigFault as fault:
         reading.faults.extend(fault.faults)
+        return None
+
+
+def _facts(reading: _Reading, name: StreamName) -> Stream | None:
+    """What is true of a stream; None where that is not known, which is said elsewhere."""
+    adapter = reading.adapters.get(name[0])
+    try:
+        return adapter.streams[name[1]] if adapter else None
+    except KeyError:
         return None
 
 

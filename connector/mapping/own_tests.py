@@ -12,7 +12,7 @@ from connector.errors import Fault, MappingFault
 from connector.mapping.compiled import CompiledMapping
 from connector.mapping.draft import Draft, Path
 from connector.mapping.spec import LineSpec, Mapped, Refusal, Wanted
-from connector.model import Record, Ref
+from connector.model import File, Record, Ref
 
 _OUTCOMES = ("writes", "filtered", "parked", "told")
 _KEYS = ("name", "record", "lookups", "origin", "entered", "main_id", "route", "refused", *_OUTCOMES)
@@ -272,7 +272,9 @@ def _plain(value: Any) -> bool:
 
 
 def shown(value: Any) -> Any:
-    """A value as a mapping's tests write it: references as `{ref: queue, name: Returns}`."""
+    """A value as a mapping's tests write it: references as `{ref: queue, name: Returns}`, files as `{file: url}`."""
     if isinstance(value, Ref):
         return {"choice": value.name} if value.kind == "choice" else {"ref": value.kind, "name": value.name}
+    if isinstance(value, File):
+        return {"file": value.source}
     return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value

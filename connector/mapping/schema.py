@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connector.files import TYPES
 from connector.mapping.fields import POLICIES
 from connector.mapping.scope import RESERVED
 
@@ -90,6 +91,27 @@ _FORMS: Schema = {
         "a choice by its label", {"choice": _ref("scalar", "the label, or a template"), **_ALWAYS}, "choice"
     ),
 }
+_FORMS["file"] = _object(
+    "a file that is fetched when it is written, and never stored",
+    {
+        "file": _ref("scalar", "an https URL on a host that the connection's files.hosts names, a data: URL or base64"),
+        "types": {
+            "type": "array",
+            "description": "what it may be, by its declared type and by its bytes",
+            "minItems": 1,
+            "items": {"enum": list(TYPES)},
+        },
+        "largest": {
+            "type": ["string", "integer"],
+            "description": "how large it may be: 500KB, 10MB; at most 100MB",
+            "pattern": r"^\d{1,9}(?:KB|MB)?$",
+        },
+        **_ALWAYS,
+    },
+    "file",
+    "types",
+    "largest",
+)
 _LOOKUP = _object(
     "a further record that expressions read under this name",
     {
@@ -255,7 +277,7 @@ def mapping_schema() -> Schema:
 def _defs() -> Schema:
     kinds = ["string", "number", "boolean", "null"]
     field = {
-        "description": "text, a template, or an object with one of from, ref or choice",
+        "description": "text, a template, or an object with one of from, ref, choice or file",
         "type": [*kinds, "object"],
         "if": {"type": "object"},
         "then": {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in _FORMS]},

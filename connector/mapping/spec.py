@@ -24,6 +24,7 @@ class LineSpec:
     after        ids of lines that must be sent first
     has_key      it gives its own `key:` (main: another key than the record's; also: the element's key)
     has_target   it gives a `target:`
+    files        fields that are files
     each         it is a main line for each element of a list (`each`), its key the element
     """
 
@@ -36,6 +37,7 @@ class LineSpec:
     after: tuple[str, ...] = ()
     has_key: bool = False
     has_target: bool = False
+    files: frozenset[str] = frozenset()
     each: bool = False
 
 
@@ -61,7 +63,7 @@ class Wanted:
     """One line that a record asks for.
 
     `key` is the element key ("" where there is none), unescaped. `target` is the natural key where the mapping gives one.
-    `values`: field → JSON value, Decimal, Ref or None (None clears what was sent before); fields to be left alone are
+    `values`: field → JSON value, Decimal, Ref, File or None (None clears what was sent before); fields to be left alone are
     absent. None: the line uses `main.id`, which was not given yet.
     """
 

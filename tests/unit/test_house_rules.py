@@ -23,6 +23,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "keys": set(),
     "secret": set(),
     "nearest": set(),
+    "files": set(),
     "retry": {"errors"},
     "budget": {"model"},
     "digests": {"model"},
@@ -30,13 +31,13 @@ MAY_KNOW: dict[str, set[str]] = {
     "adapter": {"errors", "model"},
     "mapping.spec": set(),
     "flow": {"mapping.spec", "model"},
-    "mapping": {"document", "errors", "mapping", "model", "stamps"},
+    "mapping": {"document", "errors", "files", "mapping", "model", "stamps"},
     "store": {"budget", "digests", "errors", "model", "secret", "store"},
     "engine": {
         "adapter", "budget", "digests", "engine", "errors", "flow", "keys", "mapping.spec", "model", "retry", "stamps",
         "store=",
     },
-    "http": {"adapter", "errors", "http*", "model", "secret"},
+    "http": {"adapter", "errors", "files", "http*", "model", "secret"},
     "telemetry": {"secret", "visible"},
     "visible": set(),
     "config": {"adapter", "budget", "config", "document", "errors", "flow", "mapping", "model", "retry", "secret", "stamps"},
@@ -57,7 +58,7 @@ MAY_KNOW: dict[str, set[str]] = {
 """Part of the package → parts that it may import. `store=` is the seam alone, not what implements it; `http*` are
 the modules whose names begin so; "" is the package's public names. An adapter may know what ADAPTERS says, and its own folder."""
 
-ADAPTERS = {"", "adapter", "errors", "http*", "keys", "model", "nearest", "secret", "stamps"}
+ADAPTERS = {"", "adapter", "errors", "files", "http*", "keys", "model", "nearest", "secret", "stamps"}
 
 LIVES_IN: dict[str, tuple[str, ...]] = {
     "apscheduler": ("runner",),

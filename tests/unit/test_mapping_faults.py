@@ -11,6 +11,7 @@ from connector.mapping.compile import load_mapping
 from tests.unit.mappings import compiled, faults, only_fault
 
 FIELDS = "fields: {A: 1}\n"
+FILE = 'file: "{{ u }}"'
 
 
 def also(line: str) -> str:
@@ -27,8 +28,8 @@ def also(line: str) -> str:
         ("summary: x", "1:1", "the mapping writes nothing", "add `fields` or `also`"),
         ("fields: {A: 1, A: 2}", "1:16", "key 'A' stands twice", "line 1"),
         ("fields: {A: {frm: x, from: 1}}", "1:14", "a field has no 'frm'", "did you mean 'from'?"),
-        ("fields: {A: {map: {a: b}}}", "1:10", "one of from, ref or choice", ""),
-        ("fields: {A: {from: 1, ref: queue, name: x}}", "1:10", "one of from, ref or choice", "keep one"),
+        ("fields: {A: {map: {a: b}}}", "1:10", "one of from, ref, choice or file", ""),
+        ("fields: {A: {from: 1, ref: queue, name: x}}", "1:10", "one of from, ref, choice or file", "keep one"),
         ("fields: {A: {ref: queue}}", "1:10", "ref needs 'name'", ""),
         ('fields: {A: {ref: "{{ x }}", name: y}}', "1:19", "without braces", ""),
         ("fields: {A: {from: 1, write: oncreate}}", "1:30", "unknown write policy 'oncreate'", "did you mean 'on-create'?"),
@@ -36,6 +37,17 @@ def also(line: str) -> str:
         ("fields: {A: {from: 1, otherwise: 2}}", "1:23", "'otherwise' needs 'map'", ""),
         ("fields: {A: {from: 1, map: {}}}", "1:28", "map is empty", ""),
         ('fields: {A: {from: 1, map: {a: "{{ b }}"}}}', "1:32", "without braces", ""),
+        (f"fields: {{A: {{{FILE}, types: [text/csv], largest: 1MB}}}}", "1:10", "a file is sent one time", "write: once"),
+        (f"fields: {{A: {{{FILE}, largest: 1MB, write: once}}}}", "1:10", "a file needs 'types'", "application/pdf"),
+        (f"fields: {{A: {{{FILE}, types: [text/csv], write: once}}}}", "1:10", "a file needs 'largest'", "10MB"),
+        (f"fields: {{A: {{{FILE}, types: [image/jpg], largest: 1MB, write: once}}}}", "1:39",
+         "unknown type of file 'image/jpg'", "did you mean 'image/jpeg'?"),
+        (f"fields: {{A: {{{FILE}, types: [text/html], largest: 1MB, write: once}}}}", "1:39", "unknown type of file", "known:"),
+        (f"fields: {{A: {{{FILE}, types: [text/csv], largest: 1GB, write: once}}}}", "1:59", "'1GB' is no size", "at most 100MB"),
+        (f"fields: {{A: {{{FILE}, types: [text/csv], largest: 101MB, write: once}}}}", "1:59", "'101MB' is no size", "100MB"),
+        (f"fields: {{A: {{{FILE}, types: [text/csv], largest: 0, write: once}}}}", "1:59", "'0' is no size", "500KB"),
+        ("fields: {A: {file: [x], types: [text/csv], largest: 1MB, write: once}}", "1:20", "a template that gives a URL", ""),
+        ("fields: {A: {from: x, types: [text/csv]}}", "1:23", "a field has no 'types'", ""),
         ("fields: {A: [1]}", "1:13", "not a list", ""),
         ("fields: {A: {from: 1, omit: x}}", "1:29", "omit needs one expression in braces", ""),
         ("fields: A", "1:9", "fields is an object, not text", ""),
@@ -120,7 +132,6 @@ def test_a_fault_says_what_where_and_the_way_out(text: str, place: str, says: st
         "undo: restore\n" + FIELDS,
         'once_per: "{{ Id }}"\n' + FIELDS,
         also("{id: a, to: destination.X, gone: delete, fields: {A: 1}}"),
-        'fields: {A: {file: "{{ url }}"}}',
     ],
 )
 def test_grammar_of_a_later_version_is_refused_and_never_ignored(text: str) -> None:
