@@ -98,9 +98,7 @@ def test_agents_and_customers_work_claims_out_among_themselves(tmp_path: Path) -
     with life(tmp_path, FLOWS, **data) as lived:
         lived.until(lambda: len(lived.control.cases()) == 24)
         lived.until(
-            lambda: all(
-                case["IsClosed"] and case["Resolution__c"] != "More evidence" for case in lived.control.cases()
-            )
+            lambda: all(case["IsClosed"] and case["Resolution__c"] != "More evidence" for case in lived.control.cases())
         )
         lived.rest()
         assert {case["Resolution__c"] for case in lived.control.cases()} == set(DECISIONS)
