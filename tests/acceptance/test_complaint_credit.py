@@ -37,11 +37,11 @@ def test_a_goodwill_credit_is_given_and_told_once(lived: Life, dying: str) -> No
     assert told["c_outcomeText"] == "With our apologies."
     lived.rest()
     assert lived.mails() == [("COMPLAINT_OUTCOME", "Your complaint CP-1 earns you a credit")]
-    credits = lived.control.credits()
-    assert [(one["c_kind"], one["c_recordId"], one["c_amount"]) for one in credits["executed"].values()] == [
+    given = lived.control.credits()
+    assert [(one["c_kind"], one["c_recordId"], one["c_amount"]) for one in given["executed"].values()] == [
         ("COMPLAINT", "CP-1", 15.0)
     ]
-    assert credits["refused"] == []
+    assert given["refused"] == []
 
     lived.decide(KEY, "Credit")
     lived.control.agent_edit(KEY, {"Credit_Amount__c": 150.0})

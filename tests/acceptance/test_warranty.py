@@ -1,4 +1,4 @@
-"""Warranty claims, both ways: purchase record and product on the case, evidence as a round trip, every decision with its reason."""
+"""Warranty claims, both ways: purchase record and product on the case, evidence as a round trip, decisions with reasons."""
 
 from __future__ import annotations
 
@@ -94,8 +94,7 @@ def test_a_decision_is_taken_back_when_the_case_opens_again_and_a_wrong_one_is_t
 
 
 def test_agents_and_customers_work_claims_out_among_themselves(tmp_path: Path) -> None:
-    data = {"claims": 24, "agents": True, "agent_rate": 40, "agent_delay": 0.05, "customers": 0.2}
-    with life(tmp_path, FLOWS, **data) as lived:
+    with life(tmp_path, FLOWS, claims=24, agents=True, agent_rate=40, agent_delay=0.05, customers=0.2) as lived:
         lived.until(lambda: len(lived.control.cases()) == 24)
         lived.until(
             lambda: all(case["IsClosed"] and case["Resolution__c"] != "More evidence" for case in lived.control.cases())
