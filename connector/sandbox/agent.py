@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from connector.sandbox.gate import World
@@ -20,9 +22,13 @@ DECISIONS = {
     "Complaint": (("Refund", 0.3), ("Exchange", 0.2), ("Rejected", 0.3), ("Credit", 0.2)),
     "Warranty Claim": (("Repair", 0.3), ("Exchange", 0.3), ("Refund", 0.2), ("Rejected", 0.2)),
     "Dispute": (("Credit", 0.5), ("Correct", 0.2), ("Rejected", 0.3)),
+    "Fraud Review": (("Verify", 0.2), ("Approve", 0.5), ("Reject", 0.3)),
+    "Fulfilment Exception": (("Reship", 0.4), ("Wait", 0.3), ("Refund", 0.1), ("Cancel", 0.2)),
 }
 """Type of a Case → how the automatic agents decide, with shares."""
 
+FIRST = {"Verify": "Please call us, or answer this mail, so that we know it is you."}
+"""Decisions that leave the case open, each with what the customer is asked; the next one closes it."""
 ASKING = {"Return": 0.25, "Warranty Claim": 0.25, "Dispute": 0.25}
 """Type of a Case → how often they ask for evidence first, where customers answer (option `customers`)."""
 QUESTION = "Please send a photograph of the article and the receipt."
@@ -69,9 +75,10 @@ class Agents:
         close: bool = True,
         agent: int = 0,
         visible_after: float = 0.0,
+        more: Mapping[str, Any] = MappingProxyType({}),
     ) -> dict[str, Any]:
-        """Sets the resolution, and closes the case unless told not to."""
-        changes: dict[str, Any] = {"Resolution__c": resolution}
+        """Sets the resolution, and `more` in the same save, and closes the case unless told not to."""
+        changes: dict[str, Any] = {"Resolution__c": resolution, **more}
         if amount is not None:
             changes["Refund_Amount__c"] = amount
         if note:
@@ -195,6 +202,8 @@ class Agents:
         if self._ask(case, values, agent):
             return
         choices = DECISIONS.get(values.get("Type") or "", DECISIONS["Order Exception"])
+        if values.get("Resolution__c") in FIRST:
+            choices = tuple(one for one in choices if one[0] not in FIRST)
         drawn = self.random.random()
         resolution = choices[-1][0]
         for name, share in choices:
@@ -202,24 +211,41 @@ class Agents:
             if drawn < 0:
                 resolution = name
                 break
-        if resolution == "Cancel" and values.get("Order_Status__c") == "completed":
-            resolution = "Release"  # nobody cancels what was shipped
-        amount = None
-        if resolution in ("Refund", "Credit"):
-            amount = round(min(float(values.get("Order_Total__c") or 20.0), 20.0 + self.random.random() * 100), 2)
-            if values.get("Currency__c") == "JPY":
-                amount = float(round(amount))
+        if resolution in FIRST:
+            self._ask_first(case, resolution, agent)
+            return
+        if resolution in ("Cancel", "Reject") and values.get("Order_Status__c") == "completed":
+            resolution = {"Fraud Review": "Approve", "Fulfilment Exception": "Wait"}.get(
+                values.get("Type") or "", "Release"
+            )  # nobody cancels what was shipped
+        more = self._more(resolution, values)
         note = NOTES[int(self.random.random() * len(NOTES))]
         try:
-            if resolution == "Credit":
-                self.edit(case, {"Credit_Amount__c": amount}, agent)
-            elif resolution == "Correct":
-                self.edit(case, {"Correction__c": CORRECTION}, agent)
-            self.decide(case, resolution, amount if resolution == "Refund" else None, note, agent=agent)
+            self.decide(case, resolution, note=note, agent=agent, more=more)
         except Problem:
             self._new.append(case)
         else:
             self.decided += 1
+
+    def _more(self, resolution: str, values: dict[str, Any]) -> dict[str, Any]:
+        """What a decision needs beside itself: an amount in the currency of the case, or what is to be corrected."""
+        if resolution == "Correct":
+            return {"Correction__c": CORRECTION}
+        if resolution not in ("Refund", "Credit"):
+            return {}
+        amount = round(min(float(values.get("Order_Total__c") or 20.0), 20.0 + self.random.random() * 100), 2)
+        if values.get("Currency__c") == "JPY":
+            amount = float(round(amount))
+        return {f"{resolution}_Amount__c": amount}
+
+    def _ask_first(self, case: str, resolution: str, agent: int) -> None:
+        """The customer is asked; some time later the agent decides."""
+        try:
+            self.decide(case, resolution, note=FIRST[resolution], close=False, agent=agent)
+        except Problem:
+            self._new.append(case)
+        else:
+            self.world.clock.after(self.world.options.agent_delay, lambda: self._decide(case, agent))
 
     def _ask(self, case: str, values: dict[str, Any], agent: int) -> bool:
         """Whether the customer is asked for evidence instead of a decision."""

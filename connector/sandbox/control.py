@@ -20,8 +20,8 @@ from connector.sandbox.sfcc.tokens import check_settings, read_settings
 if TYPE_CHECKING:
     from connector.sandbox.world import World
 
-_FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints", "claims", "disputes", "days",
-          "equal_run", "longest_order", "bare", "clock_skew", "shop_skew",
+_FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints", "claims",
+          "disputes", "days", "equal_run", "longest_order", "bare", "clock_skew", "shop_skew",
           "org_skew", "faults", "agents", "traffic"}  # fmt: skip
 
 
