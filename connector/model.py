@@ -108,7 +108,8 @@ class Write:
     appended to was made a moment ago by this same delivery, so that nothing can stand there under this key: no look is needed.
     `unless_changed` is the `guard` of the object as it was fetched: an update that must not happen if it changed since then;
     its result is then a `Changed`. `forgotten` are ids of objects under this key that are deleted, and that a person told us
-    to make anew: finding those deleted says nothing about a try of ours.
+    to make anew: finding those deleted says nothing about a try of ours. `until` is when its row may be somebody else's, by the
+    adapter's clock: nothing of it may go out later, whoever was stopped on the way; the whole call fails as Unavailable then.
     Values of `fields` are JSON values, Decimal, Ref or File; None clears the remote field.
     """
 
@@ -120,6 +121,7 @@ class Write:
     fresh: Final[bool] = False
     unless_changed: Final[str | None] = None
     forgotten: Final[tuple[str, ...]] = ()
+    until: Final[datetime | None] = None
 
 
 @dataclass(slots=True)

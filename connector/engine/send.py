@@ -236,6 +236,7 @@ class Sender:
                 fresh=op == "append" and step.fresh,
                 unless_changed=step.guard,
                 forgotten=step.forgotten,
+                until=self._until,
             )
             for step in steps
         ]

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel
 
 from connector.adapter import Clock, Stream
-from connector.errors import Changed, Gone, RecordFault, RemoteError
+from connector.errors import Changed, Gone, RecordFault, RemoteError, Unavailable
 from connector.model import Cursor, Page, Record, Report, Result, Select, StreamUse, Write
 from connector.stamps import parse, stamp
 
@@ -47,6 +47,8 @@ class ScriptedAdapter:
 
     def __init__(self, clock: Clock, streams: Sequence[Stream], *, page: int = 200, site: str = "") -> None:
         self.clock, self.page, self.site = clock, page, site
+        self.here = clock
+        """The clock of our own machine; `clock` is the remote system's."""
         self.streams: Mapping[str, Stream] = {stream.name: stream for stream in streams}
         self.objects: dict[str, dict[str, Record]] = defaultdict(dict)
         self.appended: dict[str, dict[str, list[tuple[str, dict[str, Any]]]]] = defaultdict(lambda: defaultdict(list))
@@ -207,6 +209,8 @@ class ScriptedAdapter:
     def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:
         assert len({write.op for write in batch}) == 1, "a batch is of one kind"
         assert len(batch) <= self.streams[stream].batch, "the engine keeps to the stream's batch"
+        if batch[0].until is not None and self.here.now() > batch[0].until:
+            raise Unavailable(f"{stream}: the call's time was over before anything was sent")
         self._begin_call("write", stream, len(batch))
         self._maybe_raise("write", committed=False)
         with self._lock:

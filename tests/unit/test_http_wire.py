@@ -224,6 +224,17 @@ def test_calls_of_a_block_share_one_deadline_and_send_nothing_after_it() -> None
         assert client.calls == 1
 
 
+def test_whoever_was_stopped_past_the_end_of_a_block_sends_nothing_of_it() -> None:
+    with Peer(reply()) as peer, http() as client:
+        ended = client.clock.now() - dt.timedelta(seconds=1)
+        with client.within(20, ended), pytest.raises(Unavailable, match="before anything was sent") as raised:
+            client.request("PATCH", peer.url, intent="update")
+        assert not raised.value.uncertain
+        with client.within(20, ended + dt.timedelta(seconds=10)):
+            assert client.request("PATCH", peer.url, intent="update").status == 200
+    assert len(peer.requests) == 1
+
+
 def test_closing_ends_the_wait_between_tries() -> None:
     busy = reply(b"", "503 Service Unavailable", "Retry-After: 5\r\n")
     with Peer(busy) as peer, http(Timeouts(read=5, total=60)) as client:

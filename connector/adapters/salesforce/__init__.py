@@ -69,7 +69,7 @@ class Salesforce:
             )
         if op == "create" and any(write.uncertain for write in batch):
             self._parts.checker.must_refuse_a_second(stream)
-        with self._http.within(2 * self._settings.timeouts.total):
+        with self._http.within(2 * self._settings.timeouts.total, batch[0].until):
             if op == "append":
                 return self._parts.comments.append(target, batch)
             return self._parts.writer.write(target, batch, op)

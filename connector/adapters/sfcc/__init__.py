@@ -86,7 +86,7 @@ class Sfcc:
         """One call, or a look and a call, for each Write; within `longest_call` seconds together."""
         send = [self._sender(stream, write) for write in batch]
         results: list[Result] = []
-        with self._client.http.within(self.longest_call()):
+        with self._client.http.within(self.longest_call(), batch[0].until if batch else None):
             for write, sender in zip(batch, send, strict=True):
                 try:
                     results.append(sender(write))
