@@ -29,6 +29,7 @@ from connector.store.nouns import (
     Watch,
     Watching,
 )
+from connector.store.sharing import Shared
 from connector.store.tools import Backfill, Forgotten, Mend, Tools
 from connector.store.watches import Watches
 
@@ -54,8 +55,8 @@ __all__ = [
 ]
 
 
-class Store(Tools, Watches, Protocol):
-    """About ten verbs, and those of `Tools` and `Watches`. Every verb is one transaction; each may raise LedgerError.
+class Store(Tools, Watches, Shared, Protocol):
+    """About ten verbs, and those of `Tools`, `Watches` and `Shared`. Every verb is one transaction; each may raise LedgerError.
 
     Flows are named by their id. Times are aware UTC and come from the caller: the store has no clock.
     """

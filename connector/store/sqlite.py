@@ -31,6 +31,7 @@ from connector.store.sqlite_lock import Locks
 from connector.store.sqlite_mend import Mending
 from connector.store.sqlite_numbers import NUMBERED, remember_numbers
 from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
+from connector.store.sqlite_sharing import SqliteSharing
 from connector.store.sqlite_upkeep import Upkeep
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
 from connector.store.sqlite_watch import SqliteWatches
@@ -69,7 +70,18 @@ def _record(
 
 
 class SqliteStore(
-    Cursors, PutBack, Desk, Doubts, BudgetBook, Upkeep, Backfills, Mending, Forgetting, Copying, SqliteWatches
+    Cursors,
+    PutBack,
+    Desk,
+    Doubts,
+    BudgetBook,
+    Upkeep,
+    Backfills,
+    Mending,
+    Forgetting,
+    Copying,
+    SqliteWatches,
+    SqliteSharing,
 ):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
 

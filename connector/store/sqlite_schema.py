@@ -192,5 +192,11 @@ def m012_watches(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@ledger()
+def m013_shared(db: Database) -> None:
+    """Main lines under a key of their own: several records may share the object. Other lines are not in the index."""
+    db.conn.execute("CREATE INDEX line_shared ON line (key) WHERE id='main' AND key<>''")
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""

@@ -212,6 +212,8 @@ class ScriptedAdapter:
         if batch[0].until is not None and self.here.now() > batch[0].until:
             raise Unavailable(f"{stream}: the call's time was over before anything was sent")
         self._begin_call("write", stream, len(batch))
+        named = [write.target if write.op == "update" else write.key for write in batch]
+        assert len(set(named)) == len(named), f"{stream}: an object stands twice in one call, which real systems refuse"
         self._maybe_raise("write", committed=False)
         with self._lock:
             results = [self._row_fault(write) or self._commit(stream, write) for write in batch]

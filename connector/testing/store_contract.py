@@ -20,6 +20,7 @@ from connector.testing.store_keys import KeyPromises
 from connector.testing.store_lease import LeasePromises
 from connector.testing.store_processes import ProcessPromises
 from connector.testing.store_remap import RemapPromises
+from connector.testing.store_sharing import SharingPromises
 from connector.testing.store_tools import ToolsPromises
 from connector.testing.store_watch import WatchPromises
 
@@ -35,6 +36,7 @@ class StoreContract(
     RemapPromises,
     BudgetPromises,
     ToolsPromises,
+    SharingPromises,
     WatchPromises,
     ProcessPromises,
 ):
