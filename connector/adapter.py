@@ -15,7 +15,21 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from connector.model import Attribute, Cursor, Op, Page, Record, Report, Result, Select, Setup, StreamUse, Usage, Write
+from connector.model import (
+    Attribute,
+    Cursor,
+    Op,
+    Page,
+    Problem,
+    Record,
+    Report,
+    Result,
+    Select,
+    Setup,
+    StreamUse,
+    Usage,
+    Write,
+)
 
 Declared = Mapping[str, Mapping[str, Attribute]]
 """Stream → field → how it is declared in the remote system."""
@@ -89,6 +103,14 @@ class Stream:
         return self.settle_after * (2 if self.fetch == "indexed" else 1)
 
 
+class NoStream(KeyError):
+    """A stream that this system cannot have, where it is worth saying why: `why`, and the way round in `remedy`."""
+
+    def __init__(self, name: str, why: str, remedy: str) -> None:
+        super().__init__(name)
+        self.why, self.remedy = why, remedy
+
+
 @runtime_checkable
 class Adapter(Protocol):
     """One connection to one remote system. Safe to call from several threads.
@@ -146,6 +168,16 @@ class SetsUp(Protocol):
 
     def setup(self, uses: Sequence[StreamUse], declared: Declared) -> Setup:
         """The files for what the flows do. Touches no network; no secret stands in any of them."""
+        ...
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """What an adapter may have beside its verbs, where its system can do less than its streams let one think."""
+
+    def limits(self, uses: Sequence[StreamUse]) -> Sequence[Problem]:
+        """What of these uses can never work, by what is documented of the system. Touches no network; said with the faults of our
+        files, each with its place in them."""
         ...
 
 

@@ -154,6 +154,8 @@ class FieldUse:
     closed     nothing but `values` (and null) is ever written
     longest    most characters of a written text; None: no bound known
     refs       references and choices by name that may be written
+    selects    values of `where:` at the flows that read it
+    awaits     values that `when` compares it with to let a record in, where no `where:` at the flow names the field
     """
 
     name: str
@@ -165,6 +167,8 @@ class FieldUse:
     closed: bool = False
     longest: int | None = None
     refs: tuple[Ref, ...] = ()
+    selects: tuple[str | int | float | bool | None, ...] = ()
+    awaits: tuple[str | int | float | bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

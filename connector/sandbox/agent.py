@@ -18,9 +18,13 @@ DECISIONS = {
     "Order Exception": (("Release", 0.6), ("Hold", 0.2), ("Cancel", 0.2)),
     "Return": (("Refund", 0.6), ("Exchange", 0.2), ("Rejected", 0.2)),
     "Complaint": (("Refund", 0.4), ("Exchange", 0.2), ("Rejected", 0.4)),
+    "Fraud Review": (("Verify", 0.2), ("Approve", 0.5), ("Reject", 0.3)),
+    "Fulfilment Exception": (("Reship", 0.4), ("Wait", 0.3), ("Refund", 0.1), ("Cancel", 0.2)),
 }
 """Type of a Case → how the automatic agents decide, with shares."""
 
+FIRST = {"Verify": "Please call us, or answer this mail, so that we know it is you."}
+"""Decisions that leave the case open, each with what the customer is asked; the next one closes it."""
 ASKING = {"Return": 0.25}
 """Type of a Case → how often they ask for evidence first, where customers answer (option `customers`)."""
 QUESTION = "Please send a photograph of the article and the receipt."
@@ -218,6 +222,8 @@ class Agents:
         if self._ask(case, values, agent):
             return
         choices = DECISIONS.get(values.get("Type") or "", DECISIONS["Order Exception"])
+        if values.get("Resolution__c") in FIRST:
+            choices = tuple(one for one in choices if one[0] not in FIRST)
         drawn = self.random.random()
         resolution = choices[-1][0]
         for name, share in choices:
@@ -225,8 +231,13 @@ class Agents:
             if drawn < 0:
                 resolution = name
                 break
-        if resolution == "Cancel" and values.get("Order_Status__c") == "completed":
-            resolution = "Release"  # nobody cancels what was shipped
+        if resolution in FIRST:
+            self._ask_first(case, resolution, agent)
+            return
+        if resolution in ("Cancel", "Reject") and values.get("Order_Status__c") == "completed":
+            resolution = {"Fraud Review": "Approve", "Fulfilment Exception": "Wait"}.get(
+                values.get("Type") or "", "Release"
+            )  # nobody cancels what was shipped
         amount = None
         if resolution == "Refund":
             amount = round(min(float(values.get("Order_Total__c") or 20.0), 20.0 + self.random.random() * 100), 2)
@@ -239,6 +250,15 @@ class Agents:
             self._new.append(case)
         else:
             self.decided += 1
+
+    def _ask_first(self, case: str, resolution: str, agent: int) -> None:
+        """The customer is asked; some time later the agent decides."""
+        try:
+            self.decide(case, resolution, note=FIRST[resolution], close=False, agent=agent)
+        except Problem:
+            self._new.append(case)
+        else:
+            self.world.clock.after(self.world.options.agent_delay, lambda: self._decide(case, agent))
 
     def _ask(self, case: str, values: dict[str, Any], agent: int) -> bool:
         """Whether the customer is asked for evidence instead of a decision."""

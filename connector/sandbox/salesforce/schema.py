@@ -74,7 +74,8 @@ CASE = Object(
         Field(name="Origin", kind="picklist", length=255, values=("Web", "Phone", "Email", "Commerce")),
         Field(name="Priority", kind="picklist", length=255, values=("High", "Medium", "Low"), restricted=True,
               default="Medium"),
-        Field(name="Type", kind="picklist", length=255, values=("Order Exception", "Return", "Complaint")),
+        Field(name="Type", kind="picklist", length=255, values=(
+            "Order Exception", "Return", "Complaint", "Fraud Review", "Fulfilment Exception")),
         Field(name="Reason", kind="picklist", length=255, values=(
             "Payment", "Fraud", "Address", "Late", "Damaged", "Other", "Partial fulfilment", "Late delivery")),
         Field(name="SuppliedName", length=80),
@@ -98,15 +99,21 @@ CASE = Object(
         _custom("Customer_No__c"),
         _custom("Payment_Method__c"),
         _custom("Risk_Score__c", "double"),
+        _custom("Risk_Indicators__c", "textarea", 32768, filterable=False),
+        _custom("Customer_Group__c"),
         _custom("Fulfilment__c"),
+        _custom("Warehouses__c"),
+        _custom("Promised_Date__c", "datetime"),
         _custom("Ship_To__c"),
         _custom("Skus__c", "textarea", 32768, filterable=False),
         _custom("Tracking_No__c"),
         _custom("Return_No__c"),
         _custom("Resolution__c", "picklist", restricted=True, values=(
-            "Release", "Hold", "Cancel", "Refund", "Exchange", "Rejected", "More evidence")),
+            "Release", "Hold", "Cancel", "Refund", "Exchange", "Rejected", "More evidence", "Approve", "Reject", "Verify",
+            "Reship", "Wait")),
         _custom("Refund_Amount__c", "double"),
         _custom("Resolution_Note__c", "textarea", 32768, filterable=False),
+        _custom("Document_Links__c", "textarea", 32768, filterable=False),
     ),
     relations={"Owner": "OwnerId", "CreatedBy": "CreatedById", "LastModifiedBy": "LastModifiedById",
                "Parent": "ParentId"},
@@ -287,6 +294,6 @@ CASE_STATUS = Object(
 )
 
 OBJECTS = (CASE, COMMENT, VERSION, DOCUMENT, LINK, HISTORY, USER, GROUP, QUEUE_SOBJECT, CASE_STATUS)
-QUEUES = ("Orders", "Payments", "Returns", "Concierge")
+QUEUES = ("Orders", "Payments", "Returns", "Concierge", "Reviews")
 AGENTS = ("Ines Agent", "Omar O'Neil", "Noël Dupré")
 CLOSED = frozenset({"Closed"})

@@ -30,14 +30,32 @@ TEXT, BOOL, NUMBER, DATETIME = Attribute("text"), Attribute("bool"), Attribute("
 
 ORDER_ATTRIBUTES: dict[str, Attribute] = {
     "c_addressMismatch": BOOL,
-    "c_fulfillmentStatus": Attribute("text", ("COMPLETE", "PARTIAL", "DELAYED", "NO_CONFIRMATION")),
+    "c_fulfillmentStatus": Attribute("text", ("COMPLETE", "PARTIAL", "DELAYED", "SPLIT", "NO_CONFIRMATION")),
+    "c_promisedDate": DATETIME,
+    "c_warehouses": TEXT,
     "c_riskScore": NUMBER,
+    "c_riskIndicators": TEXT,
+    "c_paymentChecks": TEXT,
+    "c_ipCountry": TEXT,
+    "c_customerGroup": TEXT,
+    "c_customerSince": DATETIME,
+    "c_customerOrders": NUMBER,
     "c_paymentError": TEXT,
     "c_caseNumber": TEXT,
     "c_caseStatus": TEXT,
     "c_caseDecision": Attribute("text", ("RELEASE", "HOLD", "CANCEL")),
     "c_caseDecidedAt": DATETIME,
     "c_caseOwner": TEXT,
+    "c_fraudFlag": Attribute("text", ("REVIEW", "VERIFY", "APPROVED", "REJECTED")),
+    "c_reviewCaseNumber": TEXT,
+    "c_reviewCaseStatus": TEXT,
+    "c_reviewDecidedAt": DATETIME,
+    "c_fulfilmentCaseNumber": TEXT,
+    "c_fulfilmentCaseStatus": TEXT,
+    "c_fulfilmentOutcome": Attribute("text", ("RESHIP", "WAIT", "REFUND", "CANCEL", "RELEASE", "HOLD")),
+    "c_fulfilmentNote": TEXT,
+    "c_fulfilmentDocuments": TEXT,
+    "c_fulfilmentDecidedAt": DATETIME,
 }
 
 PRODUCT_ATTRIBUTES: dict[str, Attribute] = {
