@@ -64,6 +64,13 @@ class Settings(_Part):
     files: FileSettings = Field(
         default=FileSettings(), description="hosts that files are fetched from: docs/configuration.md"
     )
+    owner_history: Literal["auto", "on", "off"] = Field(
+        default="auto", description="whether CaseHistory tracks Owner; auto: if it has a row about one"
+    )
+    agent_work: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="whether Omni-Channel's AgentWork is asked where history says nothing; auto: if it is there",
+    )
     unclaimed_owners: list[str] = Field(default=[], description="names or Ids of further users who count as nobody")
 
     @field_validator("url", "auth_url")

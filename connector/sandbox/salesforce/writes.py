@@ -74,7 +74,8 @@ class Transaction:
         else:
             if values.get(KEY_FIELD) is not None:
                 self._unique(table, values[KEY_FIELD], None)
-            self.org.contents.version(values)
+            if table.shape.name == content.VERSION:
+                self.org.contents.version(values)
         return Change(table, None, values)
 
     def update(self, table: Table, row: Row, record: Record) -> Change:
