@@ -104,6 +104,33 @@ class Agents:
         record = {"ParentId": parent, "CommentBody": text, "IsPublished": public}
         return transaction.commit(transaction.create(self.org.comments, record))
 
+    def attach(self, case: str, name: str, text: str = "%PDF-1.4", document: str | None = None, agent: int = 0) -> str:
+        """An agent puts a file on a case; returns the Id of the version."""
+        transaction = Transaction(self.org, self._agent(agent), assign=False)
+        place = (
+            {"FirstPublishLocationId": self.find(case).values["Id"]}
+            if document is None
+            else {"ContentDocumentId": document}
+        )
+        record = {"Title": name.rpartition(".")[0] or name, "PathOnClient": name, "VersionData": text.encode(), **place}
+        return transaction.commit(transaction.create(self.org.tables["ContentVersion"], record))
+
+    def delete_file(self, version: str, agent: int = 0) -> None:
+        """The whole document goes, with its versions and links."""
+        document = self.org.tables["ContentVersion"].rows[version].values["ContentDocumentId"]
+        table = self.org.tables["ContentDocument"]
+        Transaction(self.org, self._agent(agent), assign=False).delete(table, table.rows[document])
+
+    def files(self, case: str | None = None) -> list[dict[str, Any]]:
+        """Versions of the files that are linked to a case, or of all; with `size` in bytes."""
+        found = [row.values for row in self.org.tables["ContentVersion"] if not row.values["IsDeleted"]]
+        if case is not None:
+            entity = self.find(case).values["Id"]
+            links = {row.values["ContentDocumentId"] for row in self.org.tables["ContentDocumentLink"]
+                     if row.values["LinkedEntityId"] == entity and not row.values["IsDeleted"]}  # fmt: skip
+            found = [values for values in found if values["ContentDocumentId"] in links]
+        return [dict(values) for values in found]
+
     def create(self, fields: dict[str, Any], agent: int = 0) -> str:
         """A case that an agent opens by hand; returns its Id."""
         user = self._agent(agent)
