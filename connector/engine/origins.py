@@ -50,7 +50,7 @@ class Origins:
             self._needs = both(self._needs, answered.mapping.fields)
 
     def run(self, works: list[Work]) -> None:
-        own = self._places.source(self._flow).stream.object is None  # the object that bears our key, not one beneath it
+        own = self._places.source(self._flow).stream.belongs_to is None  # it bears our key itself
         found: list[tuple[Work, Name]] = []
         for work in list(works):
             if work.settle is None and work.record is not None:
