@@ -70,7 +70,7 @@ class ShopCode:
     def _tell(self, kind: str, site: str, request: dict[str, Any]) -> None:
         """A dispute shows what was carried out for it."""
         key = str(request.get("c_recordId"))
-        docs = self.shop.objects.types["Dispute"] if "Dispute" in self.shop.objects.types else None
+        docs = self.shop.objects.types.get("Dispute", None)
         doc = docs.get(key + SEPARATOR + site) if docs else None
         if doc is None:
             return
