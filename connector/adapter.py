@@ -26,6 +26,7 @@ from connector.model import (
     Result,
     Select,
     Setup,
+    Stay,
     StreamUse,
     Usage,
     Write,
@@ -65,6 +66,10 @@ class Stream:
     key_length     how long a key may be on the remote object
     variants       whether a field's name may carry one entry of a map in brackets (`online_flag[default@RefArch]`)
     lengths        longest text by field, where known without asking; `truncate` uses it
+    states         the words that `where:` of a flow by state may say here, translated by the adapter (`connector.states`)
+    facts          names that the engine adds to its records where a flow asks: who has them since when (`connector.states`);
+                   the adapter is then `Attended`
+    attended       fields that the adapter needs to see for these
     files          fields that take a file (`File`)
     """
 
@@ -86,6 +91,9 @@ class Stream:
     key_length: int = 255
     lengths: Mapping[str, int] = field(default_factory=dict)
     number: str | None = None
+    states: frozenset[str] = frozenset()
+    facts: frozenset[str] = frozenset()
+    attended: tuple[str, ...] = ()
     files: frozenset[str] = frozenset()
     variants: bool = False
 
@@ -180,6 +188,24 @@ class Gauged(Protocol):
 
     def usage(self) -> Usage | None:
         """The server's last count; None before the first answer. Makes no call."""
+        ...
+
+
+@runtime_checkable
+class Attended(Protocol):
+    """What an adapter may have beside its verbs, where people and queues own records: who has them since when."""
+
+    def owner(self, stream: str, record: Record) -> Stay:
+        """Who has this record, from its fields alone (those in `Stream.attended` were read); makes no call."""
+        ...
+
+    def stays(self, stream: str, records: Sequence[Record]) -> Mapping[str, Sequence[Stay]]:
+        """By key, every stay of these records, the oldest first, as the system remembers it. Left out: it does not; then
+        the ledger goes by the difference between two reads."""
+        ...
+
+    def active(self, stream: str, records: Sequence[Record]) -> Mapping[str, str]:
+        """By key, when somebody other than we last did something with these records, as a stamp."""
         ...
 
 

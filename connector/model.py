@@ -72,6 +72,22 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Stay:
+    """A record's time with one owner: a queue where it waits, or a person who has claimed it.
+
+    `owner` is the owner's id, `name` what people call it. `since` and `until` are stamps; `until` None: still there, and the
+    record is open. `ours`: we gave it to this owner. Where a system keeps no history, `since` is the latest that it can be.
+    """
+
+    owner: str
+    name: str
+    person: bool
+    since: str
+    until: str | None = None
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Records of one call, oldest first, and the cursor that may be saved in the transaction that stores them.
 
