@@ -220,7 +220,7 @@ class Problem:
     """One thing that `check` found wrong at a remote system, and what an administrator must do.
 
     `field` and `value` name what it is about, where it is about one of our uses; `setting` a key of the connection, where
-    it is about that. Whoever wrote them is shown the place.
+    it is about that. Whoever wrote them is shown the place. `flow`: what the flow may say to do without it.
     """
 
     message: str
@@ -229,6 +229,7 @@ class Problem:
     field: str = ""
     value: Any = None
     setting: str = ""
+    flow: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ def _unlisted(use: StreamUse) -> Iterator[Problem]:
             use.stream,
             "status",
             ("awaits", hidden[0]),
+            flow={"where": {"status": list(LISTED)}},
         )
 
 
