@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from connector.digests import NULL, Digester, name_digest
 from connector.engine import late
 from connector.engine.claims import gone, refused, rounds
+from connector.engine.endings import Endings
 from connector.engine.equal import number, same
 from connector.engine.fetch import Stopped, fetch_all, stop
+from connector.engine.holds import Holding
 from connector.engine.places import Place
 from connector.engine.plan import Step, doubted, sent_digests
 from connector.engine.report import Tally
@@ -28,6 +30,7 @@ from connector.errors import (
     Unavailable,
 )
 from connector.model import Op, Record, Result, Write
+from connector.store import LeaseToken
 
 if TYPE_CHECKING:
     from connector.engine.deliver import Workshop
@@ -38,11 +41,13 @@ _DONE: dict[Op, str] = {"create": "created", "update": "updated", "append": "app
 class Sender:
     """Sends steps that are `ready`; leaves each of them sent, unchanged, failed or owed. Raises Stopped."""
 
-    def __init__(self, shop: Workshop, until: datetime, tally: Tally) -> None:
-        self._shop, self._until, self._tally = shop, until, tally
+    def __init__(self, shop: Workshop, until: datetime, tally: Tally, token: LeaseToken) -> None:
+        self._shop, self._until, self._tally, self._token = shop, until, tally, token
 
     def send(self, wave: Sequence[Step]) -> None:
         groups: dict[tuple[str, Op], list[Step]] = {}
+        if self._shop.flow.mapping.ends:
+            wave = self._ended(wave)
         for step in self._braked(wave):
             op: Op = "append" if step.append else "create" if step.create else "update"
             groups.setdefault((step.place.full, op), []).append(step)
@@ -54,6 +59,19 @@ class Sender:
                 self._call_all(place, "append", self._settled_since(steps))
             else:
                 self._update(place, self._not_overtaken(place, steps) if place.stream.conditions else steps)
+
+    def _ended(self, wave: Sequence[Step]) -> list[Step]:
+        """End what is to end, and note what could not be ended if this process died: lines that nobody would know of."""
+        Endings(self, self._token).send([step for step in wave if step.ending is not None])
+        rest = [step for step in wave if step.ending is None and step.state == "ready"]
+        new = [
+            (step.work.leased.row, *step.name, step.place.full, step.target)
+            for step in rest
+            if step.before is None and step.wanted.spec.ends not in ("", "undo")
+        ]
+        if new:
+            self._shop.store.intend(self._token, new)
+        return rest
 
     # -- kinds ---------------------------------------------------------------------------------------------------------
 
@@ -192,10 +210,38 @@ class Sender:
         def look(asking: Sequence[Step]) -> Mapping[str, Record]:
             return self._fetch(place, [step.target or "" for step in asking], "key", asking)
 
+        if self._shop.flow.mapping.undoes:
+            steps = Holding(self._shop, self._token).take(place, steps, look)
         for wave in rounds(place, steps, live, look):
             self._call_all(place, "update", wave)
 
     # -- calls ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def shop(self) -> Workshop:
+        """What it works with."""
+        return self._shop
+
+    def call_all(self, place: Place, op: Op, steps: Sequence[Step]) -> None:
+        """Send these in the system's batches. Raises Stopped."""
+        self._call_all(place, op, steps)
+
+    def fetch(
+        self,
+        place: Place,
+        wanted: Sequence[str],
+        by: Literal["key", "our_key"],
+        steps: Sequence[Step],
+        more: Iterable[str] = (),
+    ) -> dict[str, Record]:
+        """Live objects with the fields that these steps write, and more. Raises Stopped."""
+        names = {name for step in steps for name in step.wished} | set(more)
+        return fetch_all(place, wanted, flow=self._shop.flow.id, health=self._shop.health, fields=names, by=by)
+
+    @staticmethod
+    def same(live: Any, wanted: Any) -> bool:
+        """As `same` of this module."""
+        return same(live, wanted)
 
     @property
     def digester(self) -> Digester:

@@ -14,9 +14,11 @@ from typing import Literal, Protocol
 from connector.budget import Spent
 from connector.model import Attempt, Cursor, Page, Record, Row, RowState, Usage
 from connector.secret import RecordKeys
+from connector.store.holds import Hold, Holds
 from connector.store.nouns import (
     Books,
     Cause,
+    Ended,
     Extent,
     GoOn,
     Ingested,
@@ -36,9 +38,11 @@ __all__ = [
     "Backfill",
     "Books",
     "Cause",
+    "Ended",
     "Extent",
     "Forgotten",
     "GoOn",
+    "Hold",
     "Ingested",
     "LeaseToken",
     "Leased",
@@ -54,8 +58,8 @@ __all__ = [
 ]
 
 
-class Store(Tools, Watches, Protocol):
-    """About ten verbs, and those of `Tools` and `Watches`. Every verb is one transaction; each may raise LedgerError.
+class Store(Tools, Watches, Holds, Protocol):
+    """About ten verbs, and those of `Tools`, `Watches` and `Holds`. Every verb is one transaction; each may raise LedgerError.
 
     Flows are named by their id. Times are aware UTC and come from the caller: the store has no clock.
     """

@@ -25,7 +25,7 @@ OWN, DELETED, WAS_DONE, WAS_FILTERED, OVERTAKEN = 1, 2, 4, 8, 16
 this version came while an older one was being delivered."""
 DEAD = "dead"
 """The token of a row whose holder is gone: due now, and uncertain."""
-LINE_STATES: tuple[LineState, ...] = ("owed", "sent", "rejected")
+LINE_STATES: tuple[LineState, ...] = ("owed", "sent", "rejected", "ended")
 
 SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -188,6 +188,18 @@ def m012_watches(db: Database) -> None:
         'CREATE INDEX watch_row ON watch ("row")',
         "CREATE TABLE watched (flow INTEGER NOT NULL, stream INTEGER NOT NULL, since REAL NOT NULL, cursor TEXT, swept TEXT, "
         "swept_wide TEXT, PRIMARY KEY (flow, stream)) WITHOUT ROWID",
+    ):
+        db.conn.execute(statement)
+
+
+@ledger()
+def m013_holds(db: Database) -> None:
+    """Fields that are written for a while, and what stood there before."""
+    for statement in (
+        'CREATE TABLE held ("row" INTEGER NOT NULL, id TEXT NOT NULL, key TEXT NOT NULL, field TEXT NOT NULL, '
+        "stream INTEGER NOT NULL, target TEXT NOT NULL, wish BLOB NOT NULL, ours BLOB NOT NULL, original BLOB, "
+        'since REAL NOT NULL, PRIMARY KEY ("row", id, key, field)) WITHOUT ROWID',
+        "CREATE INDEX held_object ON held (stream, target)",
     ):
         db.conn.execute(statement)
 
