@@ -91,6 +91,10 @@ def _undo(draft: Draft, data: dict[str, Any]) -> DraftEnding:
     if "target" not in data and not draft.answers:
         remedy = "give the main line the `target:` of an object that stands already"
         draft.fault(("undo",), None, "an object that this flow makes held nothing before", remedy, key=True)
+    for name, written in (data["fields"] if isinstance(data["fields"], dict) else {}).items():
+        if isinstance(written, dict) and {"ref", "choice", "file"} & set(written):
+            remedy = "leave it out: nobody can tell whether what stands there then is still ours"
+            draft.fault(("fields", name), None, f"{name} is found by name, and cannot be put back", remedy, key=True)
     return DraftEnding("undo")
 
 
@@ -109,7 +113,9 @@ def gone(draft: Draft, path: Path, given: Any, scope: Scope) -> DraftEnding:
             draft.fault(
                 path, None, f"gone needs '{name}' too", "{delete_if: {status: Draft}, else: {status: Cancelled}}"
             )
-    made = _written(draft, (*path, "else"), entry.get("else") or {}, scope, "choose")
+    if not all(name in entry for name in _CHOICE):
+        return DraftEnding()
+    made = _written(draft, (*path, "else"), entry["else"], scope, "choose")
     emitter = draft.emitter(replace(scope, main=False, no_main="a condition compares what the object holds"))
     fields = Fields(draft, emitter, "")
     values = fields.compile((*path, "delete_if"), entry.get("delete_if") or {})

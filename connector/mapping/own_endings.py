@@ -1,4 +1,4 @@
-"""In a mapping's own tests: lines that were sent before (`had`), and what becomes of those that are not asked for any more (`ends`)."""
+"""In a mapping's own tests: lines that were sent before (`had`), and what becomes of those that end (`ends`)."""
 
 from __future__ import annotations
 
@@ -60,16 +60,19 @@ def compare_ends(
     for at, entry in enumerate(written):
         here = (*path, at)
         name = (str(entry.get("line", "main")), str(entry.get("key", "")))
-        made = left.pop(name, None)
+        ended = left.pop(name, None)
         said = " ".join(filter(None, name))
-        if made is None:
+        if ended is None:
             failures.append(fault(here, f"expected line '{said}' to end; it does not"))
             continue
-        if "how" in entry and entry["how"] != HOW[made.kind]:
-            failures.append(fault((*here, "how"), f"line '{said}': expected {entry['how']}, got {HOW[made.kind]}"))
-        for part, given in (("fields", made.fields), ("delete_if", made.only_if or {})):
+        if "how" in entry and entry["how"] != HOW[ended.kind]:
+            failures.append(fault((*here, "how"), f"line '{said}': expected {entry['how']}, got {HOW[ended.kind]}"))
+        for part, given in (("fields", ended.fields), ("delete_if", ended.only_if or {})):
             for field, wanted in (entry.get(part) or {}).items():
                 if field not in given or not equal(wanted, given[field]):
-                    failures.append(fault((*here, part, field), f"{field}: expected {wanted!r}, got {given.get(field)!r}"))
-    failures += [fault(path, f"line '{' '.join(filter(None, name))}' ends by {HOW[made.kind]} too") for name, made in left.items()]
+                    failures.append(
+                        fault((*here, part, field), f"{field}: expected {wanted!r}, got {given.get(field)!r}")
+                    )
+    for name, made in left.items():
+        failures.append(fault(path, f"line '{' '.join(filter(None, name))}' ends by {HOW[made.kind]} too"))
     return failures

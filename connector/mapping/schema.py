@@ -176,6 +176,7 @@ _WRITE = _object(
         "absent": _list("fields that are left alone", {"type": "string"}),
     },
 )
+_HAD: Schema = {"line": _ref("plain", "its id; main unless said"), "key": {"description": "its key"}}
 _TEST = _object(
     "a record, and what the mapping must make of it",
     {
@@ -183,6 +184,19 @@ _TEST = _object(
         "record": _object("the record as the source shows it", _RECORD),
         "lookups": _named("looked-up records by the lookup's name; null is missing", {}),
         "origin": _object("in a flow that answers: the record that is answered", _RECORD),
+        "had": _list("lines that were sent before", _object("a line that was sent", _HAD)),
+        "ends": _list(
+            "what becomes of those that the record asks for no longer, all of them; [] means they stay",
+            _object(
+                "how a line ends",
+                {
+                    **_HAD,
+                    "how": {"enum": ["restore", "leave", "write", "delete", "choose"], "description": "how it ends"},
+                    "fields": _named("what is written", {}),
+                    "delete_if": _named("where it holds this, it is deleted", {}),
+                },
+            ),
+        ),
         "entered": {"description": "true: the record has entered before", "type": "boolean"},
         "main_id": _ref("plain", "the id of the main object, once it is made"),
         "route": _ref("plain", "the route it must take: queue=Returns priority=High"),

@@ -41,7 +41,7 @@ class LineSpec:
     has_target: bool = False
     each: bool = False
     ends: Literal["", "undo", "leave", "delete", "write", "choose"] = ""
-    leaves: Mapping[str, WritePolicy] = field(default_factory=dict)
+    leaves: dict[str, WritePolicy] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

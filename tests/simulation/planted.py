@@ -98,7 +98,7 @@ BUGS: tuple[Planted, ...] = (
     _one("digests of what was sent are not kept", "engine/plan.py",
          "    step.digests.update(digester.fields(sent))", "    step.digests.update({})"),
     _one("what a record left out is under care no more", "engine/planner.py",
-         "entered=not answers and leased.entered,", "entered=False,"),
+         "entered=not answers and under_care,", "entered=False,"),
     _one("a newer version keeps the old one's lease", "store/sqlite_ingest.py",
          "    if token is not None and not alive:\n        uncertain = due or at",
          "    if False:\n        uncertain = due or at"),

@@ -149,7 +149,11 @@ def test_a_line_that_is_ordered_between_look_and_delete_is_cancelled_instead(mak
     world.tick()
     world.change("a")
     part = world.part("b")
-    world.desk.meanwhile(lambda: world.desk.put("Part", part, State="Ordered"), call=2)
+
+    def order() -> None:
+        world.desk.put("Part", part, State="Ordered")
+
+    world.desk.meanwhile(order, call=2)
     world.tick()
     assert world.parts()["b"] == (1, "Cancelled")
     assert world.states() == {"0001": "done"}
