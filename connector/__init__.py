@@ -17,6 +17,7 @@ from connector.errors import (
 )
 from connector.model import (
     Attribute,
+    File,
     Page,
     Problem,
     Record,
@@ -37,6 +38,7 @@ __all__ = [
     "Changed",
     "Clock",
     "Conflict",
+    "File",
     "Gauged",
     "Gone",
     "Misconfigured",

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 from siphashc import siphash
 
-from connector.model import Ref
+from connector.model import File, Ref
 
 NULL = b"\0" * 8
 """The digest of null, so that "we cleared it" and "we never sent it" differ."""
@@ -27,11 +27,13 @@ _EXACT = 2**53  # beyond it a float no longer holds every integer
 
 
 def plain(value: Any) -> Any:
-    """What orjson cannot write itself: decimals as their shortest text, references by name."""
+    """What orjson cannot write itself: decimals as their shortest text, references by name, files by where they are."""
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, Ref):
         return ["\0ref", value.kind, value.name]
+    if isinstance(value, File):
+        return ["\0file", value.source]
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 

@@ -10,6 +10,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -113,8 +114,11 @@ class Http:
         return response
 
     @contextlib.contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """All calls that this thread makes in the block end within so many seconds together. Nested, the earlier end wins."""
+    def within(self, seconds: float, end: datetime | None = None) -> Iterator[None]:
+        """All calls that this thread makes in the block end within so many seconds together, and by `end`. What would go out
+        later is Unreachable, also if the process was stopped meanwhile. Nested, the earlier end wins."""
+        if end is not None:
+            seconds = min(seconds, (end - self.clock.now()).total_seconds())
         before = self._local.until
         until = time.monotonic() + seconds
         self._local.until = until if before is None else min(before, until)

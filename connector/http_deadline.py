@@ -97,20 +97,20 @@ class _Bounded:
         super().send(data)  # type: ignore[misc]
 
 
-class _PlainConnection(_Bounded, HTTPConnection):  # type: ignore[misc]
-    pass
+class PlainConnection(_Bounded, HTTPConnection):  # type: ignore[misc]
+    """Plain, for loopback."""
 
 
-class _TlsConnection(_Bounded, HTTPSConnection):  # type: ignore[misc]
-    pass
+class TlsConnection(_Bounded, HTTPSConnection):  # type: ignore[misc]
+    """TLS."""
 
 
 class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
+    ConnectionCls = PlainConnection
 
 
 class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
+    ConnectionCls = TlsConnection
 
 
 POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _PlainPool, "https": _TlsPool}

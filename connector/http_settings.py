@@ -1,4 +1,4 @@
-"""Settings that every adapter over HTTP takes: times, deadlines, base URLs."""
+"""Settings that adapters over HTTP take: times, deadlines, base URLs, hosts of files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -40,6 +40,36 @@ class Timeouts(BaseModel):
     connect: Annotated[_SomeSeconds, Field(description="to connect")] = 5
     read: Annotated[_SomeSeconds, Field(description="between two reads of an answer")] = 30
     total: Annotated[_SomeSeconds, Field(description="of a whole call, its tries again included")] = 60
+
+
+_HOST = r"^(?:\*\.[a-z0-9-]+\.[a-z0-9.-]*[a-z0-9]|[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::\d{1,5})?$"
+_Host = Annotated[str, Field(pattern=_HOST)]
+
+
+class FileSettings(BaseModel):
+    """Where files that records name may be fetched. Nowhere, unless hosts are named."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hosts: list[_Host] = Field(
+        default=[],
+        description="hosts that files are fetched from: media.example.com, *.example.com, or with a port; none unless named",
+    )
+    loopback: bool = Field(
+        default=False,
+        description="for a sandbox only: named hosts may be this machine, and plain http to it is allowed",
+    )
+    timeouts: Timeouts = Field(default=Timeouts(total=45), description="of one file")
+
+    def within(self, seconds: float) -> FileSettings:
+        """The same, no file taking longer than this: a call that writes it must end in its own time."""
+        total = min(self.timeouts.total, seconds)
+        return self.model_copy(update={"timeouts": self.timeouts.model_copy(update={"total": total})})
+
+    @field_validator("hosts", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return [each.lower() if isinstance(each, str) else each for each in value] if isinstance(value, list) else value
 
 
 def is_loopback(host: str | None) -> bool:

@@ -8,6 +8,7 @@ Stamps are strings in one form, `2026-11-20T10:02:00.000Z` (`connector.stamps` m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,24 @@ class Ref:
 
     kind: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that the adapter brings when it writes: `source` is an https URL, a `data:` URL or base64. Of `types` (media types)
+    and of `largest` bytes at most. Its content is never stored; digests and comparisons use the source.
+    """
+
+    source: str
+    types: tuple[str, ...]
+    largest: int
+
+    def __repr__(self) -> str:
+        """Without what gives access: a signed URL is as good as a password."""
+        scheme, mark, rest = self.source[:300].partition("://")
+        if not mark:
+            return f"a file of {len(self.source):,} characters in the record"
+        return f"a file at {scheme}://{re.split(r'[/?#]', rest, maxsplit=1)[0].rpartition('@')[2]}"
 
 
 @dataclass(slots=True)
@@ -50,6 +69,22 @@ class Record:
     own: Final[bool] = False
     deleted: Final[bool] = False
     guard: Final[str | None] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A record's time with one owner: a queue where it waits, or a person who has claimed it.
+
+    `owner` is the owner's id, `name` what people call it. `since` and `until` are stamps; `until` None: still there, and the
+    record is open. `ours`: we gave it to this owner. Where a system keeps no history, `since` is the latest that it can be.
+    """
+
+    owner: str
+    name: str
+    person: bool
+    since: str
+    until: str | None = None
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +124,9 @@ class Write:
     appended to was made a moment ago by this same delivery, so that nothing can stand there under this key: no look is needed.
     `unless_changed` is the `guard` of the object as it was fetched: an update that must not happen if it changed since then;
     its result is then a `Changed`. `forgotten` are ids of objects under this key that are deleted, and that a person told us
-    to make anew: finding those deleted says nothing about a try of ours.
-    Values of `fields` are JSON values, Decimal, or Ref; None clears the remote field.
+    to make anew: finding those deleted says nothing about a try of ours. `until` is when its row may be somebody else's, by the
+    adapter's clock: nothing of it may go out later, whoever was stopped on the way; the whole call fails as Unavailable then.
+    Values of `fields` are JSON values, Decimal, Ref or File; None clears the remote field.
     """
 
     op: Final[Op]
@@ -101,6 +137,7 @@ class Write:
     fresh: Final[bool] = False
     unless_changed: Final[str | None] = None
     forgotten: Final[tuple[str, ...]] = ()
+    until: Final[datetime | None] = None
 
 
 @dataclass(slots=True)
@@ -116,8 +153,9 @@ class Result:
     existed: Final[bool] = False
 
 
-Kind = Literal["text", "number", "boolean", "instant", "date", "list", "ref", "choice"]
-"""What a mapping writes: `instant` is a time in the one form, `date` a day, `ref` and `choice` are resolved by name."""
+Kind = Literal["text", "number", "boolean", "instant", "date", "list", "ref", "choice", "file"]
+"""What a mapping writes: `instant` is a time in the one form, `date` a day, `ref` and `choice` are resolved by name, a
+`file` is brought by the adapter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +170,8 @@ class FieldUse:
     closed     nothing but `values` (and null) is ever written
     longest    most characters of a written text; None: no bound known
     refs       references and choices by name that may be written
+    selects    values of `where:` at the flows that read it
+    awaits     values that `when` compares it with to let a record in, where no `where:` at the flow names the field
     """
 
     name: str
@@ -143,6 +183,8 @@ class FieldUse:
     closed: bool = False
     longest: int | None = None
     refs: tuple[Ref, ...] = ()
+    selects: tuple[str | int | float | bool | None, ...] = ()
+    awaits: tuple[str | int | float | bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,8 @@ class Jsonl:
         """All lines of the batch in one write, on the disk before we answer."""
         file = self._file(stream)
         with self._lock, file:
+            if batch and batch[0].until is not None and self.clock.now() > batch[0].until:
+                raise Unavailable(f"{stream}: the call's time was over before anything was written")
             self._calls += 1
             file.catch_up()
             lines: list[dict[str, Any]] = []

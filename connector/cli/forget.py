@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -108,12 +108,24 @@ def belonging(assembly: Assembly, keys: Sequence[str]) -> Belonging:
     known = -1
     while len(found.rows) > known:
         known = len(found.rows)
-        rows = list(found.rows.values())
+        rows = [_alone(assembly, row, found.rows) for row in found.rows.values()]
         ours = {each for row in rows for each in _our_keys(assembly, row)}
         found.names |= ours | {row.key for row in rows} | {each for row in rows for each in _made(assembly, row)}
         more: list[Row] = [*_answers(assembly, rows), *store.bearing(ours), *_origins(assembly, rows)]
         found.rows |= {row.id: row for row in more}
     return found
+
+
+def _alone(assembly: Assembly, row: Row, found: Mapping[int, Row]) -> Row:
+    """A row without its main line, where another record that stays shares that object: neither the object's key nor what was
+    read back of it is this record's alone."""
+    flow = _flow(assembly, row.flow)
+    shared = {line.key for line in row.lines if line.id == "main" and line.key}
+    if not shared or flow is None or flow.answers:
+        return row
+    sharing = assembly.store.sharing(row.flow, shared)
+    kept = {key for key in shared if any(each.id not in found for each in sharing.get(key, ()))}
+    return replace(row, lines=[line for line in row.lines if line.id != "main" or line.key not in kept])
 
 
 def _flow(assembly: Assembly, flow: str) -> Flow | None:

@@ -59,6 +59,8 @@ def _near(store: Store, config: Config, flows: dict[str, Flow], row: Row) -> Ite
         ours = keys.parse(row.our_key or "")
         if ours is not None and (origin := store.row(answered.id, ours.site, ours.record)):
             yield origin
+        elif ours is not None and (sharing := store.sharing(answered.id, [ours.record]).get(ours.record)):
+            yield from sharing[:_EACH]
         else:  # a key that was cut: by what the origin wrote
             yield from store.rows(flow=answered.id, target=row.key, limit=_EACH)
         if row.our_key:
@@ -69,7 +71,8 @@ def _near(store: Store, config: Config, flows: dict[str, Flow], row: Row) -> Ite
     for target in {line.target for line in row.lines if line.target}:
         for each in back:
             yield from (one for one in store.rows(flow=each, key=target, limit=_EACH) if one.state != "foreign")
-    yield from store.rows(our_key=keys.make(row.flow, row.site, row.key), limit=_EACH)
+    for name in {line.key for line in row.lines if line.id == "main"} | {row.key}:
+        yield from store.rows(our_key=keys.make(row.flow, row.site, name or row.key), limit=_EACH)
 
 
 def timeline(store: Store, rows: Sequence[Row], config: Config) -> Iterator[str]:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 from connector.adapter import Adapter, Clock, Stream
+from connector.config.files import file_faults
 from connector.config.owners import owner_faults
 from connector.config.schema import File, FlowPart
+from connector.config.states import not_by_state, state_of
 from connector.document import Document, did_you_mean, load
 from connector.errors import ConfigFault, Fault
 from connector.flow import Flow
@@ -81,11 +83,17 @@ def _flow(reading: _Reading, name: str, part: FlowPart, file: File, now: datetim
     compiled = _mapping(reading, path, part)
     if compiled is not None:
         _mapping_streams(reading, part, *compiled)
+        reading.faults += file_faults(
+            *compiled, lambda to: _facts(reading, resolve_stream(to, part.source, part.destination)), part.destination
+        )
     if source is None or destination is None or compiled is None:
         return None
     defaults = file.defaults
     lease = part.lease or defaults.lease
     _limits(reading, path, part, lease, destination)
+    where = state_of(reading, path, part, source[1], compiled) if part.by == "state" else part.where
+    if part.by != "state":
+        not_by_state(reading, path, compiled)
     begin = (answered.start if answered else part.start) or defaults.start
     return Flow(
         name=name,
@@ -97,7 +105,8 @@ def _flow(reading: _Reading, name: str, part: FlowPart, file: File, now: datetim
         enabled=part.enabled,
         answers=part.answers,
         moved_from=tuple(part.moved_from),
-        where=part.where,
+        by_state=part.by == "state",
+        where=where,
         every=part.every or defaults.every,
         overlap=defaults.overlap if part.overlap is None else part.overlap,
         concurrency=part.concurrency or defaults.concurrency,
@@ -180,7 +189,7 @@ def _belongs_to(reading: _Reading, source: str, destination: str) -> bool:
     if adapter is None:  # its settings are faulty, so nobody knows
         return True
     try:
-        return adapter.streams[name].object == object_
+        return adapter.streams[name].belongs_to == object_
     except KeyError:  # said where the flow's streams are read
         return False
 
@@ -217,6 +226,15 @@ def _mapping(reading: _Reading, path: FlowPath, part: FlowPart) -> tuple[Compile
         return compile_mapping(document, lengths=lengths, appends=appends, answers=answers), document
     except ConfigFault as fault:
         reading.faults.extend(fault.faults)
+        return None
+
+
+def _facts(reading: _Reading, name: StreamName) -> Stream | None:
+    """What is true of a stream; None where that is not known, which is said elsewhere."""
+    adapter = reading.adapters.get(name[0])
+    try:
+        return adapter.streams[name[1]] if adapter else None
+    except KeyError:
         return None
 
 

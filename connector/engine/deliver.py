@@ -20,6 +20,7 @@ from connector.engine.plan import Step, Work, prepare
 from connector.engine.planner import Planner
 from connector.engine.report import Tally
 from connector.engine.send import Sender
+from connector.engine.sharing import join
 from connector.engine.targets import Targets
 from connector.engine.telling import Telling, with_told
 from connector.errors import MappingFault, Rejected, RemoteError
@@ -57,10 +58,17 @@ class Delivery:
         self._planner = Planner(shop.flow, shop.answered, shop.places, shop.clock.now())
         self._alone: dict[tuple[str, str], Work] = {}
         self._telling = Telling(shop.flow, self._planner, shop.policy)
+        self._shares = any(spec.id == "main" and spec.has_key for spec in shop.flow.mapping.lines)
         self._watches = any(lookup.watch for lookup in shop.flow.mapping.lookups)
 
     def run(self) -> int:
         """Rows that reached an outcome in this delivery (they will not be due again at once)."""
+        try:
+            return self._run()
+        finally:  # not before the ledger knows what became of it
+            self._shop.targets.give_back(self)
+
+    def _run(self) -> int:
         shop = self._shop
         try:
             enrichment = Enrichment(shop.flow, shop.answered, shop.places, shop.store, shop.clock, shop.health)
@@ -70,7 +78,6 @@ class Delivery:
         except Stopped as stopped:
             self._snooze(stopped.problem, stopped.until)
         finally:
-            shop.targets.give_back(self)
             steps = [step for work in self._works for step in work.steps]
             shop.brake.give_back(sum(step.granted and not (step.created or step.found) for step in steps))
         try:
@@ -90,6 +97,8 @@ class Delivery:
             if work.settle is None:
                 self._map(work)
         self._look_for_entered([work for work in self._works if self._planner.may_have_entered(work)])
+        if self._shares:
+            join(self._shop, self, self._works)
         for work in self._works:
             for step in work.steps:
                 busy = step.wanted.target is not None or (self._shop.answered is not None and not step.create)

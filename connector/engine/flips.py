@@ -88,10 +88,11 @@ def values(step: Step, now: datetime, limit: Flips | None) -> dict[str, tuple[An
         return {}
     since = int(now.timestamp() - limit.seconds)
     moved = {name for name, _, at in _entries(before.history) if at > since}
+    doubted = before.uncertain is not None  # what was tried then is remembered, and was not said to be sent
     return {
         name: (_plain(value), ...)
         for name, value in step.wanted.values.items()
-        if (short := name_digest(name)) in moved and before.digests.get(short) != step.digests.get(short)
+        if (short := name_digest(name)) in moved and (doubted or before.digests.get(short) != step.digests.get(short))
     }
 
 

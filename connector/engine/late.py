@@ -18,8 +18,9 @@ from connector.model import Line
 WHY = "sent, and once more when an earlier update whose reply was lost cannot arrive any more"
 
 
-SEVERAL = b"\xff" * 8
-"""The digest of a field of which several values are on their way: none of them, so that whatever is answered next is another."""
+SEVERAL = b"\xff" * 7 + b"\xfe"
+"""The digest of a field of which several values are on their way: none of them, so that whatever is answered next is another.
+Nor what a value leaves whose write was not answered (`unread`): of null, that is eight times FF."""
 
 
 def lost(step: Step, digester: Digester) -> None:

@@ -56,6 +56,8 @@ class Step:
     """Digests of claimable fields whose last answer was not read: they count as sent once somebody has the object."""
     wish: Conflict | None = None
     """Why until-claimed fields are still owed although the rest was sent."""
+    joins: bool = False
+    """Its object was made for another record, under a key that they share."""
     makes: bool = False
     """Whether its object is one that we make under our own key, and may make anew."""
     digests: dict[bytes, bytes] = field(default_factory=dict)

@@ -148,6 +148,9 @@ class Reconciling:
 
     def _strangers(self, place: Place, strangers: Mapping[str, tuple[str, str]]) -> None:
         store = self._engine.store
+        if any(spec.id == "main" and spec.has_key for spec in self._flow.mapping.lines):
+            shared = store.sharing(self._flow.id, {key for _, key in strangers.values()})
+            strangers = {ours: name for ours, name in strangers.items() if name[1] not in shared}
         asked = {ours: name for ours, name in strangers.items() if not store.is_name_forgotten(ours)}
         self.found.left["forgotten"] += len(strangers) - len(asked)
         for part in _chunks(list(asked), _CHUNK):

@@ -16,6 +16,7 @@ from connector.engine.holds import Holding
 from connector.engine.places import Place
 from connector.engine.plan import Step, doubted, sent_digests
 from connector.engine.report import Tally
+from connector.engine.sharing import after, apart, one_each
 from connector.errors import (
     Changed,
     Conflict,
@@ -122,7 +123,15 @@ class Sender:
                 go.append(step)
         return go
 
-    def _create(self, place: Place, steps: list[Step]) -> None:
+    def _create(self, place: Place, steps: Sequence[Step]) -> None:
+        steps, rest = one_each(steps)
+        self._create_each(place, steps)
+        if rest:
+            more, standing = after(steps, rest)
+            self._update(place, standing)
+            self._create(place, more)
+
+    def _create_each(self, place: Place, steps: Sequence[Step]) -> None:
         existing: list[tuple[Step, Record | None]] = []
         if place.stream.create == "plain":
             steps = self._settled_since(steps)
@@ -146,7 +155,9 @@ class Sender:
         live = self._fetch(place, [step.target or "" for step in steps], "key", steps)
         for step in steps:
             record = live.get(step.target or "")
-            if record is None:  # what it holds is not known, so nothing may be written over it
+            if record is None and step.joins:
+                step.state, step.error = "failed", gone(step)
+            elif record is None:  # what it holds is not known, so nothing may be written over it
                 step.state = "failed"
                 step.error = Conflict(
                     f"{place.full}: what bears our key is not shown",
@@ -203,9 +214,9 @@ class Sender:
 
     def _update(self, place: Place, steps: Sequence[Step], live: dict[str, Record] | None = None) -> None:
         """Until-claimed fields are decided by a look directly before the write, and again when it came too late."""
-        if live is None and (standing := [step for step in steps if step.wanted.spec.once and step.makes]):
-            self._adopt(place, [(step, None) for step in standing])  # refused before, for what stands has other values
-            steps = [step for step in steps if not (step.wanted.spec.once and step.makes)]
+        if live is None and (standing := [step for step in steps if _stands(step)]):
+            self._adopt(place, [(step, None) for step in standing])
+            steps = [step for step in steps if not _stands(step)]
 
         def look(asking: Sequence[Step]) -> Mapping[str, Record]:
             return self._fetch(place, [step.target or "" for step in asking], "key", asking)
@@ -259,8 +270,11 @@ class Sender:
         return stop(place, self._shop.flow.id, self._shop.health, problem)
 
     def _call_all(self, place: Place, op: Op, steps: Sequence[Step]) -> None:
-        for start in range(0, len(steps), place.stream.batch):
-            self._call(place, op, steps[start : start + place.stream.batch])
+        left: Sequence[Step] = steps
+        while left:  # a call names an object once: systems refuse to change it twice in one
+            now, left = (left, ()) if op == "append" else apart(left)
+            for start in range(0, len(now), place.stream.batch):
+                self._call(place, op, now[start : start + place.stream.batch])
 
     def _call(self, place: Place, op: Op, steps: Sequence[Step]) -> None:
         """One call, or none when the lease would not outlive it or the process is stopping."""
@@ -282,6 +296,7 @@ class Sender:
                 fresh=op == "append" and step.fresh,
                 unless_changed=step.guard,
                 forgotten=step.forgotten,
+                until=self._until,
             )
             for step in steps
         ]
@@ -381,6 +396,11 @@ class Sender:
         for step in steps:
             step.state, step.due = "owed", stopped.until
         raise stopped
+
+
+def _stands(step: Step) -> bool:
+    """Made by an earlier try with other values and refused for them, or for another record: what it holds is looked at first."""
+    return step.makes and (step.wanted.spec.once or step.joins) and not step.looked
 
 
 def _changed_since_tried(step: Step, values: Mapping[str, Any], digester: Digester) -> bool:

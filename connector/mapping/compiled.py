@@ -51,6 +51,8 @@ class CompiledMapping:
     undoes: bool = False
     _while: Work | None = field(default=None, repr=False)
     _telling: Telling | None = field(default=None, repr=False)
+    once_per: bool = False
+    _once: Work | None = field(default=None, repr=False)
 
     def lookup_keys(
         self, record: Record, *, origin: Record | None = None, entered: bool = True
@@ -86,6 +88,8 @@ class CompiledMapping:
         o, ok = (origin.fields, origin.key) if origin is not None else (_NOTHING, None)
         try:
             known: tuple[Any, ...] = (fields, record, looked_up, o, ok, _NOTHING, main_id)
+            if self._once is not None:
+                self.once(record)
             if self._when is not None and not entered and not self._when(*known, None, steps):
                 return Mapped([], "", "when")
             route, label = _NOTHING, ""
@@ -128,6 +132,14 @@ class CompiledMapping:
         try:
             route = _NOTHING if self._routes is None else self._routes(*known, _NOTHING, main_id, None, steps)[0]
             return made.ending.of((*known, route, main_id), key if made.spec.each else None, steps)
+        except _FAILURES as error:
+            raise self._fault(error) from error
+
+    def once(self, record: Record) -> str:
+        """What a record is evaluated once for; see `connector.flow.Mapping`. Raises MappingFault."""
+        assert self._once is not None, "only of a mapping that says `once_per`"
+        try:
+            return str(self._once(record.fields, record, _NOTHING, _NOTHING, None, _NOTHING, None, None, [MOST_STEPS]))
         except _FAILURES as error:
             raise self._fault(error) from error
 

@@ -1,11 +1,14 @@
-"""The fields of one line: text, template, `from` with `map`, `ref`, `choice`, and when each is written."""
+"""The fields of one line: text, template, `from` with `map`, `ref`, `choice`, `file`, and when each is written."""
 
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from typing import Any, cast, get_args
 
+from connector.document import did_you_mean
+from connector.files import TYPES
 from connector.mapping.draft import Draft, Path
 from connector.mapping.emit import Emitter
 from connector.mapping.expressions import has_braces
@@ -16,9 +19,13 @@ _WAYS = {
     "from": ("from", "map", "otherwise"),
     "ref": ("ref", "name"),
     "choice": ("choice",),
+    "file": ("file", "types", "largest"),
 }
 _ALWAYS = ("write", "required", "omit")
-_LATER = ("file", "types", "largest")
+_SIZE = re.compile(r"(\d{1,9})(KB|MB)?\Z")
+_UNITS = {None: 1, "KB": 1_000, "MB": 1_000_000}
+LARGEST_FILE = 100_000_000
+"""Bytes: a file is held in memory while it is sent."""
 POLICIES = cast("tuple[WritePolicy, ...]", get_args(WritePolicy))
 
 
@@ -32,6 +39,7 @@ class Fields:
     policy: WritePolicy = "always"
     policies: dict[str, WritePolicy] = field(default_factory=dict)
     required: set[str] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)
 
     def compile(self, path: Path, given: Any) -> ast.expr:
         """An expression that makes all values of the line at once."""
@@ -64,24 +72,26 @@ class Fields:
         draft, emitter = self.draft, self.emitter
         ways = [way for way in _WAYS if way in written]
         known = [each for way in ways or _WAYS for each in _WAYS[way]]
-        draft.keys(path, written, [*known, *_ALWAYS], _LATER, "a field")
+        draft.keys(path, written, [*known, *_ALWAYS], (), "a field")
         if "write" in written:
             policy = draft.one_of((*path, "write"), written["write"], POLICIES, "write policy")
             self.policies[name] = cast("WritePolicy", policy)
         value: ast.expr = ast.Constant(None)
         if len(ways) != 1:
-            if not set(_LATER) & set(written):
-                draft.fault(path, None, "a field has one of from, ref or choice", "keep one of them", key=True)
+            draft.fault(path, None, "a field has one of from, ref, choice or file", "keep one of them", key=True)
         elif ways[0] == "from":
             value = self._from(path, name, written)
         elif ways[0] == "ref":
             value = self._ref(path, name, written)
+        elif ways[0] == "file":
+            value = self._file(path, name, written)
         else:
             spot = draft.spot((*path, "choice"), name)
             value = emitter.call("ref", ast.Constant("choice"), emitter.value(spot, written["choice"]))
         if "required" in written and draft.flag((*path, "required"), written["required"], "required"):
             self.required.add(name)
-            emitter.spot = draft.spot((*path, "from") if "from" in written else path, name)
+            way = next((each for each in ("from", "file") if each in written), "")
+            emitter.spot = draft.spot((*path, way) if way else path, name)
             value = emitter.call("need", value)
         omit = None
         if "omit" in written:
@@ -97,6 +107,40 @@ class Fields:
             draft.fault(path, None, "ref needs 'name'", "{ref: queue, name: Returns}", key=True)
         spot = draft.spot((*path, "name"), name)
         return emitter.call("ref", ast.Constant(kind), emitter.value(spot, written.get("name")))
+
+    def _file(self, path: Path, name: str, written: dict[str, Any]) -> ast.expr:
+        """A file by URL or as base64: of which types, and how large it may be, is said here and nowhere else."""
+        draft, emitter = self.draft, self.emitter
+        self.files.add(name)
+        if self.policies[name] not in ("once", "on-create"):
+            remedy = "write: once (another URL later parks), or write: on-create (it is left alone)"
+            draft.fault(path, None, "a file is sent one time", remedy, key=True)
+        types = draft.sequence((*path, "types"), written.get("types"), "types")
+        if not types:
+            draft.fault(path, None, "a file needs 'types'", "types: [application/pdf, image/jpeg]", key=True)
+        for at, each in enumerate(types):
+            if each not in TYPES:
+                message = f"unknown type of file '{each}'"
+                draft.fault((*path, "types", at), None, message, did_you_mean(str(each), TYPES))
+        if isinstance(written["file"], (dict, list)) or written["file"] is None:
+            draft.fault((*path, "file"), None, "file is a template that gives a URL or base64")
+            return ast.Constant(None)
+        spot = draft.spot((*path, "file"), name)
+        value, known = emitter.value(spot, written["file"]), draft.module.constant(tuple(map(str, types)))
+        emitter.spot = spot
+        return emitter.call("file", value, known, ast.Constant(self._largest(path, written)))
+
+    def _largest(self, path: Path, written: dict[str, Any]) -> int:
+        """In bytes."""
+        if "largest" not in written:
+            self.draft.fault(path, None, "a file needs 'largest'", "largest: 10MB", key=True)
+            return 0
+        match = _SIZE.match(str(written["largest"]))
+        size = int(match[1]) * _UNITS[match[2]] if match else 0
+        if not 0 < size <= LARGEST_FILE:
+            remedy = f"write 500KB or 10MB, at most {LARGEST_FILE // 1_000_000}MB"
+            self.draft.fault((*path, "largest"), None, f"'{written['largest']}' is no size of a file", remedy)
+        return size
 
     def _from(self, path: Path, name: str, written: dict[str, Any]) -> ast.expr:
         draft, emitter = self.draft, self.emitter

@@ -20,7 +20,7 @@ FILENAME = "<mapping>"
 Work = Callable[..., Any]
 
 _OPERATORS = (
-    "add sub mul div floordiv mod neg pos eq ne lt le gt ge contains lacks get index text cat joined each ref said "
+    "add sub mul div floordiv mod neg pos eq ne lt le gt ge contains lacks get index text cat joined each ref file said "
     "need park key_of keys_of trimmed"
 )
 

@@ -12,12 +12,15 @@ from connector.errors import Fault, MappingFault
 from connector.mapping.compiled import CompiledMapping
 from connector.mapping.draft import Draft, Path
 from connector.mapping.own_endings import compare_ends, ends_of, lint_ends
+from connector.mapping.scope import NOW
 from connector.mapping.spec import Ending, LineSpec, Mapped, Refusal, Wanted
-from connector.model import Record, Ref
+from connector.model import File, Record, Ref
 
 _OUTCOMES = ("writes", "filtered", "parked", "told")
-_KEYS = ("name", "record", "lookups", "origin", "entered", "main_id", "route", "refused", "had", "ends", *_OUTCOMES)
-_RECORD = ("key", "stamp", "site", "fields")
+_KEYS = (
+    "name", "record", "lookups", "origin", "entered", "main_id", "route", "once_per", "refused", "had", "ends", *_OUTCOMES
+)  # fmt: skip
+_RECORD = ("key", "stamp", "site", "now", "fields")
 _REFUSED = ("line", "key", "stream", "reason", "field", "remedy", "code")
 _WRITE = ("to", "line", "key", "target", "fields", "absent")
 
@@ -37,7 +40,13 @@ class TestOutcome:
 
 
 def lint_tests(
-    draft: Draft, given: Any, specs: Sequence[LineSpec], lookups: set[str], told: LineSpec | None = None
+    draft: Draft,
+    given: Any,
+    specs: Sequence[LineSpec],
+    lookups: set[str],
+    told: LineSpec | None = None,
+    *,
+    once_per: bool = False,
 ) -> None:
     """Faults in the tests themselves: unknown words, lines and fields that the mapping never writes."""
     names: set[str] = set()
@@ -64,6 +73,8 @@ def lint_tests(
             draft.fault(path, None, message, "writes: [] means none")
         if "had" in test or "ends" in test:
             lint_ends(draft, path, test, specs)
+        if "once_per" in test and not once_per:
+            draft.fault((*path, "once_per"), None, "this mapping has no `once_per`", "add it", key=True)
         if "refused" in test or "told" in test:
             _lint_told(draft, path, test, told)
         for number, write in enumerate(draft.sequence((*path, "writes"), test.get("writes"), "writes")):
@@ -133,7 +144,10 @@ def _record(given: dict[str, Any] | None) -> Record | None:
     if given is None:
         return None
     key, stamp = str(given.get("key", "test")), given.get("stamp")
-    return Record(key=key, fields=given.get("fields") or {}, stamp=stamp, site=str(given.get("site", "")))
+    fields = dict(given.get("fields") or {})
+    if "now" in given:
+        fields[NOW] = given["now"]
+    return Record(key=key, fields=fields, stamp=stamp, site=str(given.get("site", "")))
 
 
 def _run(mapping: CompiledMapping, path: Path, test: dict[str, Any]) -> TestOutcome:
@@ -152,7 +166,7 @@ def _run(mapping: CompiledMapping, path: Path, test: dict[str, Any]) -> TestOutc
         )
     except MappingFault as fault:
         return TestOutcome(str(test["name"]), tuple(_parked(mapping, path, test, fault)))
-    failures = _compare(mapping, path, test, mapped)
+    failures = [*_once(mapping, path, test, record), *_compare(mapping, path, test, mapped)]
     if "ends" in test:
         failures += _ends(mapping, path, test, record, mapped)
     return TestOutcome(str(test["name"]), tuple(failures))
@@ -174,6 +188,15 @@ def _ends(mapping: CompiledMapping, path: Path, test: dict[str, Any], record: Re
         return _equal(wanted, shown(got))
 
     return compare_ends(found, test["ends"] or [], (*path, "ends"), mapping.document.fault, equal)
+
+
+def _once(mapping: CompiledMapping, path: Path, test: dict[str, Any], record: Record) -> list[Fault]:
+    """What it is evaluated once for, where the test says so."""
+    if "once_per" not in test or (got := mapping.once(record)) == str(test["once_per"]):
+        return []
+    return [
+        mapping.document.fault((*path, "once_per"), f"once_per: expected {_say(test['once_per'])}, got {_say(got)}")
+    ]
 
 
 def _told(mapping: CompiledMapping, path: Path, test: dict[str, Any], record: Record) -> list[Fault]:
@@ -296,7 +319,9 @@ def _plain(value: Any) -> bool:
 
 
 def shown(value: Any) -> Any:
-    """A value as a mapping's tests write it: references as `{ref: queue, name: Returns}`."""
+    """A value as a mapping's tests write it: references as `{ref: queue, name: Returns}`, files as `{file: url}`."""
     if isinstance(value, Ref):
         return {"choice": value.name} if value.kind == "choice" else {"ref": value.kind, "name": value.name}
+    if isinstance(value, File):
+        return {"file": value.source}
     return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value

@@ -87,6 +87,7 @@ def telling(draft: Draft, given: Any, scope: Scope, lines: set[str]) -> DraftTel
             to,
             policies=fields.policies,
             required=frozenset(fields.required),
+            files=frozenset(fields.files),
             has_key="key" in entry,
             has_target="target" in entry,
         ),

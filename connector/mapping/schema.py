@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connector.files import TYPES
 from connector.mapping.fields import POLICIES
 from connector.mapping.scope import RESERVED
 
@@ -90,6 +91,27 @@ _FORMS: Schema = {
         "a choice by its label", {"choice": _ref("scalar", "the label, or a template"), **_ALWAYS}, "choice"
     ),
 }
+_FORMS["file"] = _object(
+    "a file that is fetched when it is written, and never stored",
+    {
+        "file": _ref("scalar", "an https URL on a host that the connection's files.hosts names, a data: URL or base64"),
+        "types": {
+            "type": "array",
+            "description": "what it may be, by its declared type and by its bytes",
+            "minItems": 1,
+            "items": {"enum": list(TYPES)},
+        },
+        "largest": {
+            "type": ["string", "integer"],
+            "description": "how large it may be: 500KB, 10MB; at most 100MB",
+            "pattern": r"^\d{1,9}(?:KB|MB)?$",
+        },
+        **_ALWAYS,
+    },
+    "file",
+    "types",
+    "largest",
+)
 _LOOKUP = _object(
     "a further record that expressions read under this name",
     {
@@ -163,6 +185,7 @@ _RECORD: Schema = {
     "key": _ref("plain", "the record's key"),
     "stamp": _ref("plain", "when it was modified"),
     "site": _ref("plain", "its site"),
+    "now": _ref("plain", "in a flow by state: when it was found"),
     "fields": _named("the record's own fields, as the source shows them", {}),
 }
 _WRITE = _object(
@@ -199,6 +222,7 @@ _TEST = _object(
         ),
         "entered": {"description": "true: the record has entered before", "type": "boolean"},
         "main_id": _ref("plain", "the id of the main object, once it is made"),
+        "once_per": _ref("plain", "what it is evaluated once for"),
         "route": _ref("plain", "the route it must take: queue=Returns priority=High"),
         "writes": _list("the writes it must ask for, in order; [] means none", {"$ref": "#/$defs/write"}),
         "filtered": {"type": ["string", "boolean"], "description": "it must be left out: true, or by what"},
@@ -258,6 +282,7 @@ def mapping_schema() -> Schema:
         "key": _ref("scalar", "another key of the main object, which several records may share"),
         "target": _ref("scalar", "the natural key of a main object that we did not make"),
         "refused": _REFUSED,
+        "once_per": _ref("scalar", "in a flow by state: a record that is found is evaluated once for each value"),
         "tests": _list("what the mapping promises; connector test runs them", {"$ref": "#/$defs/test"}),
     }
     rules = {"anyOf": [{"required": ["fields"]}, {"required": ["also"]}]}
@@ -278,7 +303,7 @@ def mapping_schema() -> Schema:
 def _defs() -> Schema:
     kinds = ["string", "number", "boolean", "null"]
     field = {
-        "description": "text, a template, or an object with one of from, ref or choice",
+        "description": "text, a template, or an object with one of from, ref, choice or file",
         "type": [*kinds, "object"],
         "if": {"type": "object"},
         "then": {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in _FORMS]},

@@ -24,6 +24,7 @@ class LineSpec:
     after        ids of lines that must be sent first
     has_key      it gives its own `key:` (main: another key than the record's; also: the element's key)
     has_target   it gives a `target:`
+    files        fields that are files
     ends         what becomes of it when it is no longer asked for: "" stays as it is; undo puts back what was there before our
                  first write; leave and write write other fields; delete deletes its object; choose deletes it or writes
     leaves       what its ending writes (field → policy)
@@ -39,6 +40,7 @@ class LineSpec:
     after: tuple[str, ...] = ()
     has_key: bool = False
     has_target: bool = False
+    files: frozenset[str] = frozenset()
     each: bool = False
     ends: Literal["", "undo", "leave", "delete", "write", "choose"] = ""
     leaves: dict[str, WritePolicy] = field(default_factory=dict)
@@ -66,7 +68,7 @@ class Wanted:
     """One line that a record asks for.
 
     `key` is the element key ("" where there is none), unescaped. `target` is the natural key where the mapping gives one.
-    `values`: field → JSON value, Decimal, Ref or None (None clears what was sent before); fields to be left alone are
+    `values`: field → JSON value, Decimal, Ref, File or None (None clears what was sent before); fields to be left alone are
     absent. None: the line uses `main.id`, which was not given yet.
     """
 

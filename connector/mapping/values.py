@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import Any
 
-from connector.model import Ref
+from connector.model import File, Ref
 
 LARGEST_TEXT = 1_000_000
 """Characters that one value may have."""
@@ -29,6 +29,7 @@ _KINDS: dict[type, str] = {
     dict: "an object",
     type(None): "null",
     Ref: "a reference",
+    File: "a file",
 }
 
 _EXACT = 2**53
@@ -281,6 +282,15 @@ def ref(of: str, name: Any) -> Ref | None:
     """A remote object by name; null where the name is null or empty."""
     said = text(name)
     return Ref(of, said) if said else None
+
+
+def file(source: Any, types: tuple[str, ...], largest: int) -> File | None:
+    """A file by its URL or as base64; null where there is none."""
+    if source is None or source == "":
+        return None
+    if type(source) is not str:
+        raise Wrong("neither a URL nor base64", kinds=(kind(source),))
+    return File(source, types, largest)
 
 
 def need(value: Any) -> Any:

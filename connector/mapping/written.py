@@ -93,6 +93,8 @@ class Reader:
             return self._scalar(path, written, length)
         if "ref" in written or "choice" in written:
             return self._named(path, written)
+        if "file" in written:
+            return _of_kind("file")
         if "from" not in written:
             return ANYTHING
         if not isinstance(written.get("map"), dict):

@@ -10,9 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 _NUMBER = re.compile(r"/(?:\d[\w%.:-]*|500\w{12,15}|00[0-9aG]\w{12,15}|01g[\w-]+)(?=/|$)")
-_AFTER = re.compile(
-    r"(/(?:orders|custom_objects|custom-objects|sites|notes)/(?!v\d/)(?:(?:ReturnRequest|RefundRequest|Complaint|ComplaintMessage)/)?|__c/)[^/?]+"
-)
+_AFTER = re.compile(r"(/(?:orders|sites|notes)/(?!v\d/)|/custom[_-]objects/(?!v\d/)\w+/|__c/)[^/?]+")
 _MARKER = re.compile(r"\[([^\[\]\s]{6,})\]")
 _NAMED = re.compile(
     r"\b500[0-9A-Za-z]{15}\b|\b[a-z][a-z0-9-]*:[a-z0-9_-]+:[a-z0-9_:-]+|/(?:orders|custom[_-]objects/\w+)/(?!v\d/)[\w%.:-]+"
@@ -43,6 +41,7 @@ class Journal:
         self.keyless = 0
         self.notes: Counter[tuple[str, str]] = Counter()
         self.comments: Counter[tuple[str, str]] = Counter()
+        self.files: Counter[tuple[str, str]] = Counter()
         self.executed: Counter[str] = Counter()
         self.tokens: Counter[str] = Counter()
         self.rows: Counter[str] = Counter()
@@ -122,5 +121,6 @@ class Journal:
             "cases_updated": sum(self.updated.values()),
             "notes": sum(self.notes.values()),
             "comments": sum(self.comments.values()),
+            "files": sum(self.files.values()),
             "refunds_executed": sum(self.executed.values()),
         }

@@ -27,6 +27,10 @@ class Options:
     """ReturnRequest objects; None: one for every twenty orders."""
     complaints: int = 0
     """Complaint objects."""
+    claims: int = 0
+    """WarrantyClaim objects."""
+    disputes: int = 0
+    """Dispute objects, over two orders each."""
     days: float = 30.0
     """last_modified of the orders is spread over that many days before the start."""
     equal_run: int = 12
@@ -94,7 +98,9 @@ class Options:
     frozen_orders: frozenset[str] = frozenset()
     """Orders handed over to order management: their status can no longer be changed here."""
     shop_code: float = 0.5
-    """The shop's own code looks for refund requests that often; 0: only when told to."""
+    """The shop's own code looks for refund requests and notices to customers that often; 0: only when told to."""
+    customers: float = 0.0
+    """Customers who are asked for evidence look that often and answer; 0: nobody asks, and they answer when told to."""
 
     # Salesforce
     session_lifetime: float = 7200
@@ -114,6 +120,10 @@ class Options:
     """Fields (`Case.Site__c`) that nobody may write, whatever they were made for."""
     foreign_queues: frozenset[str] = frozenset()
     """Queues without Case among their objects."""
+    owner_tracking: bool = True
+    """False: field history tracks no owners of Cases."""
+    omni_channel: bool = False
+    """Omni-Channel is on: who accepts a Case from a queue leaves an AgentWork."""
     supplied_updatable: bool = True
     """False: Supplied* fields may be set on create only."""
 
@@ -147,10 +157,13 @@ class Options:
         for name in (
             "orders",
             "complaints",
+            "claims",
+            "disputes",
             "latency_ms",
             "index_lag",
             "index_jitter",
             "shop_code",
+            "customers",
             "traffic",
             "agent_delay",
         ):

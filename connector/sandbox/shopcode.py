@@ -1,4 +1,4 @@
-"""The shop's own code: executes refund requests exactly once a key, and records the executed key itself."""
+"""The shop's own code: executes refunds, credits and corrections exactly once a key, records the key itself, sends mails."""
 
 from __future__ import annotations
 
@@ -7,16 +7,33 @@ from typing import Any
 from connector.sandbox.gate import World
 from connector.sandbox.sfcc.shop import Shop
 
+_EXECUTES = {
+    "RefundRequest": ("c_returnId", "c_orderNo", "c_amount", "c_currency"),
+    "CreditRequest": ("c_kind", "c_recordId", "c_orderNo", "c_customerNo", "c_amount", "c_currency", "c_points"),
+    "AccountCorrection": ("c_recordId", "c_customerNo", "c_correction"),
+}
+"""What the shop carries out once a key, and what it goes by."""
+_NOTICE = ("c_kind", "c_orderNo", "c_subject", "c_text", "c_email", "c_caseNumber")
+
 
 class ShopCode:
-    """Looks for RefundRequest objects with status REQUESTED every so often, or when told to."""
+    """Looks every so often, or when told to, for what is REQUESTED and executes it, and for NEW CustomerNotices."""
 
     def __init__(self, world: World, shop: Shop) -> None:
         self.world = world
         self.shop = shop
-        self.executed: dict[str, dict[str, Any]] = {}
+        self.done: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in _EXECUTES}
         self.refused: list[str] = []
-        self._seen = 0
+        """Keys of refunds that came again; of credits and corrections: `again`."""
+        self.again: list[str] = []
+        self.mailed: dict[str, dict[str, Any]] = {}
+        self.mailed_before: list[str] = []
+        self._seen: dict[str, int] = {}
+
+    @property
+    def executed(self) -> dict[str, dict[str, Any]]:
+        """Refunds by key."""
+        return self.done["RefundRequest"]
 
     def start(self) -> None:
         if self.world.options.shop_code > 0:
@@ -27,22 +44,40 @@ class ShopCode:
         self.start()
 
     def run(self) -> int:
-        """Executes what is requested; returns how many. A key that was executed before is never executed again."""
-        docs = self.shop.objects.types.get("RefundRequest")
-        if docs is None or docs.writes == self._seen:
-            return 0
+        """Does what is wanted; returns how much. A key that was executed or sent before never is again."""
+        return sum(self._execute(kind) for kind in _EXECUTES) + self._mail()
+
+    def _execute(self, kind: str) -> int:
         done = 0
-        for request in self.shop.objects.shown("RefundRequest"):
-            if request.get("c_status") != "REQUESTED":
-                continue
+        for request in self._new(kind, "REQUESTED"):
             key, site = request["key_value_string"], request["site_id"]
-            if key in self.executed:
-                self.refused.append(key)
+            refund = kind == "RefundRequest"
+            if key in self.done[kind]:
+                (self.refused if refund else self.again).append(key)
             else:
-                self.executed[key] = {n: request.get(n) for n in ("c_returnId", "c_orderNo", "c_amount", "c_currency")}
-                self.world.journal.executed[key] += 1
+                self.done[kind][key] = {name: request.get(name) for name in _EXECUTES[kind]}
+                if refund:
+                    self.world.journal.executed[key] += 1
                 done += 1
-            executed = {"c_status": "EXECUTED", "c_executedKey": key}
-            self.shop.objects.patch(site, "RefundRequest", key, executed, "")
-        self._seen = docs.writes
+            self.shop.objects.patch(site, kind, key, {"c_status": "EXECUTED", "c_executedKey": key}, "")
         return done
+
+    def _mail(self) -> int:
+        sent = 0
+        for notice in self._new("CustomerNotice", "NEW"):
+            key, site = notice["key_value_string"], notice["site_id"]
+            if key in self.mailed:
+                self.mailed_before.append(key)
+            else:
+                self.mailed[key] = {name: notice.get(name) for name in _NOTICE}
+                sent += 1
+            self.shop.objects.patch(site, "CustomerNotice", key, {"c_status": "SENT"}, "")
+        return sent
+
+    def _new(self, kind: str, status: str) -> list[dict[str, Any]]:
+        """Objects of a type in this status; none where nothing was written since the last look."""
+        docs = self.shop.objects.types.get(kind)
+        if docs is None or docs.writes == self._seen.get(kind):
+            return []
+        self._seen[kind] = docs.writes
+        return [one for one in self.shop.objects.shown(kind) if one.get("c_status") == status]

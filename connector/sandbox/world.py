@@ -12,6 +12,7 @@ import orjson
 
 from connector.sandbox.agent import Agents
 from connector.sandbox.clock import Clock, iso
+from connector.sandbox.customers import Customers
 from connector.sandbox.data import complaints, returns
 from connector.sandbox.data.orders import OrderMaker
 from connector.sandbox.faults import Faults
@@ -60,6 +61,11 @@ class World:
             self.complaints += 1
             self.shop.objects.put(site, "Complaint", key, attributes, "", at=at)
         self.shop_code = ShopCode(self, self.shop)
+        self.customers = Customers(self)
+        for _ in range(0 if options.bare else options.claims):
+            self.customers.claim()
+        for _ in range(0 if options.bare else options.disputes):
+            self.customers.dispute()
         self.agents = Agents(self, self.org)
         self.traffic = Traffic(self)
         for rule in options.faults:
@@ -68,6 +74,7 @@ class World:
     def start(self) -> None:
         """Starts what happens by itself; called once the loop runs."""
         self.shop_code.start()
+        self.customers.start()
         if self.options.agents:
             self.agents.start()
         self.traffic.run(self.options.traffic)
@@ -169,14 +176,7 @@ class World:
 
     def complaint_message(self, key: str, text: str, sender: str = "customer", **more: Any) -> list[dict[str, Any]]:
         """Somebody adds to a complaint; returns the correspondence so far."""
-        found = next((one for one in self.shop.objects.shown("Complaint") if one["key_value_string"] == key), None)
-        if found is None:
-            raise KeyError(f"no complaint {key!r}")
-        so_far: list[dict[str, Any]] = orjson.loads(found.get("c_messages") or "[]")
-        said = {"id": f"m{len(so_far) + 1}", "at": iso(self.shop.clock.now()), "from": sender, "text": text, **more}
-        so_far.append(said)
-        self.shop.objects.patch(found["site_id"], "Complaint", key, {"c_messages": orjson.dumps(so_far).decode()}, "")
-        return so_far
+        return self.customers.say("Complaint", key, text, sender, **more)
 
     def _an_order(self, number: str | None) -> tuple[str, dict[str, Any]]:
         """Site and document of an order; any one of RefArch if none is named."""

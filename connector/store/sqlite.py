@@ -32,6 +32,8 @@ from connector.store.sqlite_lock import Locks
 from connector.store.sqlite_mend import Mending
 from connector.store.sqlite_numbers import NUMBERED, remember_numbers
 from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
+from connector.store.sqlite_sharing import SqliteSharing
+from connector.store.sqlite_stays import Stays
 from connector.store.sqlite_upkeep import Upkeep
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
 from connector.store.sqlite_watch import SqliteWatches
@@ -81,6 +83,8 @@ class SqliteStore(
     Forgetting,
     Copying,
     SqliteWatches,
+    SqliteSharing,
+    Stays,
     SqliteHolds,
 ):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
@@ -130,7 +134,7 @@ class SqliteStore(
         move: bool = True,
         flying: Collection[LeaseToken] = (),
         backfill: str | None = None,
-        number: str | None = None,
+        number: str | Sequence[str] | None = None,
     ) -> Ingested:
         at = now.timestamp()
         selection = None if fields is None else orjson.dumps(sorted(fields)).decode()
@@ -149,8 +153,8 @@ class SqliteStore(
         with self._write() as db:
             intake.seal = self._bodies.seal(db)
             done = ingest_page(self._words, db, intake, page.records)
-            if number is not None:
-                remember_numbers(self._words, db, owner, page.records, number)
+            for name in (number,) if isinstance(number, str) else number or ():
+                remember_numbers(self._words, db, owner, page.records, name)
             if backfill is not None:
                 move_backfill(db, owner, backfill, page)
             elif move and page.cursor is not None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector.adapter import Adapter
-from connector.errors import Changed, Gone
+from connector.errors import Changed, Gone, Unavailable
 from connector.model import Record, Result, Select, Write
 from connector.testing.adapter_hooks import AdapterHooks, keys
 
@@ -62,6 +63,14 @@ class CreateContract(AdapterHooks):
         assert results[0].target == first.target, "the engine goes on with the object that stands"
         assert again.key == first.target
         assert again.fields[self.names[0]] == "first 1"
+
+    def test_nothing_is_sent_once_its_time_is_over(self, adapter: Adapter) -> None:
+        """Its row may be somebody else's by then: whoever was stopped on the way must not go on as if nothing had been."""
+        late = Write("create", our_key(1), self.fields("late"), until=datetime(2000, 1, 1, tzinfo=UTC))
+        with pytest.raises(Unavailable) as raised:
+            adapter.write(self.stream, [late])
+        assert not raised.value.uncertain
+        assert adapter.fetch(self.stream, [our_key(1)], by="our_key", select=Select()) == {}
 
     def test_an_update_changes_what_it_sends_and_nothing_else(self, adapter: Adapter) -> None:
         (made,) = self.create(adapter, 1)

@@ -18,8 +18,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel
 
 from connector.adapter import Clock, Stream
-from connector.errors import Changed, Gone, RecordFault, RemoteError
-from connector.model import Cursor, Page, Record, Report, Result, Select, StreamUse, Write
+from connector.errors import Changed, Gone, RecordFault, RemoteError, Unavailable
+from connector.model import Cursor, Page, Record, Report, Result, Select, Stay, StreamUse, Write
 from connector.stamps import parse, stamp
 
 
@@ -47,6 +47,8 @@ class ScriptedAdapter:
 
     def __init__(self, clock: Clock, streams: Sequence[Stream], *, page: int = 200, site: str = "") -> None:
         self.clock, self.page, self.site = clock, page, site
+        self.here = clock
+        """The clock of our own machine; `clock` is the remote system's."""
         self.streams: Mapping[str, Stream] = {stream.name: stream for stream in streams}
         self.objects: dict[str, dict[str, Record]] = defaultdict(dict)
         self.appended: dict[str, dict[str, list[tuple[str, dict[str, Any]]]]] = defaultdict(lambda: defaultdict(list))
@@ -56,6 +58,10 @@ class ScriptedAdapter:
         self.deadline = 10.0
         self.hidden: set[str] = set()
         """Fields that no reader may see any more: a permission that was taken away."""
+        self.histories: dict[str, dict[str, list[Stay]]] = defaultdict(dict)
+        """By stream and key who had a record, where the system remembers it; without an entry it does not."""
+        self.activity: dict[str, dict[str, str]] = defaultdict(dict)
+        """By stream and key when somebody did something with a record, as a stamp."""
         self._scripts: list[_Script] = []
         self._during: list[Callable[[str, Sequence[Write]], None]] = []
         self._meanwhile: dict[tuple[int, bool], list[Callable[[], None]]] = defaultdict(list)
@@ -207,7 +213,11 @@ class ScriptedAdapter:
     def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:
         assert len({write.op for write in batch}) == 1, "a batch is of one kind"
         assert len(batch) <= self.streams[stream].batch, "the engine keeps to the stream's batch"
+        if batch[0].until is not None and self.here.now() > batch[0].until:
+            raise Unavailable(f"{stream}: the call's time was over before anything was sent")
         self._begin_call("write", stream, len(batch))
+        named = [write.target if write.op == "update" else write.key for write in batch]
+        assert len(set(named)) == len(named), f"{stream}: an object stands twice in one call, which real systems refuse"
         self._maybe_raise("write", committed=False)
         with self._lock:
             results = [self._row_fault(write) or self._commit(stream, write) for write in batch]
@@ -217,6 +227,26 @@ class ScriptedAdapter:
         self._people(after=True)
         self._maybe_raise("write", committed=True)
         return results
+
+    # -- who has a record (connector.adapter.Attended) -----------------------------------------------------------------
+
+    def owner(self, stream: str, record: Record) -> Stay:
+        """Who has claimed it, else the queue in `OwnerId`; the field `closed` ends its stay, `ours` says that we moved it."""
+        person, queue = record.claimed_by, record.fields.get("OwnerId")
+        name = str(person or getattr(queue, "name", queue) or "")
+        since = record.stamp or stamp(self.clock.now())
+        closed, ours = record.fields.get("closed"), bool(record.fields.get("ours"))
+        return Stay(name, name, bool(person), since, since if closed else None, ours)
+
+    def stays(self, stream: str, records: Sequence[Record]) -> Mapping[str, Sequence[Stay]]:
+        self._begin_call("stays", stream, len(records))
+        known = self.histories[stream]
+        return {record.key: known[record.key] for record in records if record.key in known}
+
+    def active(self, stream: str, records: Sequence[Record]) -> Mapping[str, str]:
+        self._begin_call("active", stream, len(records))
+        known = self.activity[stream]
+        return {record.key: known[record.key] for record in records if record.key in known}
 
     def calls(self) -> int:
         return len(self.log)

@@ -78,6 +78,7 @@ def _run(first: int, last: int, jobs: int) -> int:
         counts += counted
         if found:
             broken.append((seed, found[0]))
+            print(f"seed {seed} broke a promise: {found[0]}", flush=True)
         _progress(done, last + 1 - first, began, len(broken))
     print(table(counts, seeds=done, seconds=time.monotonic() - began, found=len(broken)))
     for seed, why in broken[:SHOWN]:

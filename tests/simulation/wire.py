@@ -62,16 +62,19 @@ class Wire:
 
     # -- one request -----------------------------------------------------------------------------------------------------
 
-    def _call(self, verb: str, effect: Callable[[float, str], Any], *, writing: bool = False) -> Any:
+    def _call(
+        self, verb: str, effect: Callable[[float, str], Any], *, writing: bool = False, until: datetime | None = None
+    ) -> Any:
         """`effect` is given when the request left and which fault it met. Raises what its sender sees."""
         world, scheduler = self.world, self.world.scheduler
         place = f"{self.system.name}.{verb}"
-        # whoever is stopped in the middle of a verb sends the rest of it when it goes on, and no lease can prevent that
-        share = 0.26 if verb.endswith((".look", ".append", ".put")) else 0.8
-        limit = share * SETTLE_AFTER[self.system.name] - DEADLINE
+        limit = 0.8 * SETTLE_AFTER[self.system.name] - DEADLINE
         kind_of = "write" if writing else "read"
         names = (place, f"{self.system.name} {kind_of}", kind_of)
         self.process.step(f"{place} before", limit=limit, names=[f"{name} before" for name in names])
+        if until is not None and world.time() + timedelta(seconds=self.process.skew) > until:
+            world.tell(self.process.name, f"{place} is not sent: its time is over")
+            raise Unavailable(f"{place}: the call's time was over before anything was sent")
         self._calls += 1
         world.history.counts[f"calls {self.system.name}"] += 1
         fault, sent = world.fault(*names), scheduler.now
@@ -273,21 +276,25 @@ class Wire:
                 results.append(result)
             return results
 
-        return self._call(verb, effect, writing=True)  # type: ignore[no-any-return]
+        return self._call(verb, effect, writing=True, until=batch[0].until)  # type: ignore[no-any-return]
 
     def _append(self, stream: str, batch: Sequence[Write]) -> list[Result]:
         """Look for our markers, but on objects made a moment ago; then append what is missing, in one call."""
         looking = [write for write in batch if not write.fresh]
         standing: set[tuple[str | None, str]] = set()
         if looking:
-            standing = self._call(f"{stream}.look", lambda sent, kind: self._commits.standing(stream, looking))
+            standing = self._call(
+                f"{stream}.look", lambda sent, kind: self._commits.standing(stream, looking), until=batch[0].until
+            )
         new = [write for write in batch if (write.target, write.key) not in standing]
         sent = iter(self._rows(f"{stream}.append", stream, new) if new else ())
         return [next(sent) if write in new else Result(write.key, existed=True) for write in batch]
 
     def _guarded(self, stream: str, write: Write) -> Result:
         """The object is read directly before; nothing is sent that is there already, or that may not follow."""
-        decided = self._call(f"{stream}.look", lambda sent, kind: self._commits.look_at(stream, write))
+        decided = self._call(
+            f"{stream}.look", lambda sent, kind: self._commits.look_at(stream, write), until=write.until
+        )
         if decided is not None:
             return decided  # type: ignore[no-any-return]
         [result] = self._rows(f"{stream}.put", stream, [write])

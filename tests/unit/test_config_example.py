@@ -42,10 +42,18 @@ def test_the_example_loads_without_a_fault() -> None:
         "orders-to-cases",
         "returns-to-cases",
         "complaints-to-cases",
+        "warranty-to-cases",
+        "reviews-to-cases",
+        "fulfilments-to-cases",
         "cases-to-orders",
+        "cases-to-reviews",
+        "cases-to-fulfilments",
         "cases-to-returns",
         "cases-to-complaints",
+        "cases-to-warranty",
         "comments-to-complaints",
+        "declined-payments-in-time",
+        "cases-in-time",
     ]
     assert config.flows["cases-to-orders"].start == datetime(2026, 11, 13, tzinfo=UTC)
 

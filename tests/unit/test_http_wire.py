@@ -224,6 +224,17 @@ def test_calls_of_a_block_share_one_deadline_and_send_nothing_after_it() -> None
         assert client.calls == 1
 
 
+def test_whoever_was_stopped_past_the_end_of_a_block_sends_nothing_of_it() -> None:
+    with Peer(reply()) as peer, http() as client:
+        ended = client.clock.now() - dt.timedelta(seconds=1)
+        with client.within(20, ended), pytest.raises(Unavailable, match="before anything was sent") as raised:
+            client.request("PATCH", peer.url, intent="update")
+        assert not raised.value.uncertain
+        with client.within(20, ended + dt.timedelta(seconds=10)):
+            assert client.request("PATCH", peer.url, intent="update").status == 200
+    assert len(peer.requests) == 1
+
+
 def test_closing_ends_the_wait_between_tries() -> None:
     busy = reply(b"", "503 Service Unavailable", "Retry-After: 5\r\n")
     with Peer(busy) as peer, http(Timeouts(read=5, total=60)) as client:
@@ -339,8 +350,9 @@ def test_a_vendors_read_is_tried_again() -> None:
         assert client.retrying(lambda: client.session().get(peer.url).json()) == {"ok": True}
 
 
-def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """A certificate for 127.0.0.1 that nobody has signed."""
+def certificate(folder: Path, *names: str) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for 127.0.0.1 (and for names) that nobody has signed."""
+    held: list[x509.GeneralName] = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, names)]
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sandbox")])
     now = dt.datetime.now(dt.UTC)
@@ -352,7 +364,7 @@ def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
         .serial_number(1)
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(held), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

@@ -52,6 +52,7 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
     "scrape: what waits longest": lambda store: store.oldest(),
     "selftest: what is in flight": lambda store: store.tries(FLOW),
     "scrape: new objects": lambda store: store.created(FLOW, NOW),
+    "a create: who shares it": lambda store: (store.sharing(FLOW, ["00001301"]), store.cut_off(FLOW, NOW)),
     "explain: what it watches": lambda store: store.watches([1, 2]),
     "a poll: what is watched": lambda store: store.watching(FLOW),
     "a poll: who looked at what changed": lambda store: store.wake(FLOW, "shop.orders", CHANGED, NOW, cursor="c"),

@@ -11,6 +11,7 @@ from connector.mapping.compile import load_mapping
 from tests.unit.mappings import compiled, faults, only_fault
 
 FIELDS = "fields: {A: 1}\n"
+FILE = 'file: "{{ u }}"'
 
 
 def also(line: str) -> str:
@@ -27,8 +28,8 @@ def also(line: str) -> str:
         ("summary: x", "1:1", "the mapping writes nothing", "add `fields` or `also`"),
         ("fields: {A: 1, A: 2}", "1:16", "key 'A' stands twice", "line 1"),
         ("fields: {A: {frm: x, from: 1}}", "1:14", "a field has no 'frm'", "did you mean 'from'?"),
-        ("fields: {A: {map: {a: b}}}", "1:10", "one of from, ref or choice", ""),
-        ("fields: {A: {from: 1, ref: queue, name: x}}", "1:10", "one of from, ref or choice", "keep one"),
+        ("fields: {A: {map: {a: b}}}", "1:10", "one of from, ref, choice or file", ""),
+        ("fields: {A: {from: 1, ref: queue, name: x}}", "1:10", "one of from, ref, choice or file", "keep one"),
         ("fields: {A: {ref: queue}}", "1:10", "ref needs 'name'", ""),
         ('fields: {A: {ref: "{{ x }}", name: y}}', "1:19", "without braces", ""),
         ("fields: {A: {from: 1, write: oncreate}}", "1:30", "unknown write policy 'oncreate'", "did you mean 'on-create'?"),
@@ -36,6 +37,17 @@ def also(line: str) -> str:
         ("fields: {A: {from: 1, otherwise: 2}}", "1:23", "'otherwise' needs 'map'", ""),
         ("fields: {A: {from: 1, map: {}}}", "1:28", "map is empty", ""),
         ('fields: {A: {from: 1, map: {a: "{{ b }}"}}}', "1:32", "without braces", ""),
+        (f"fields: {{A: {{{FILE}, types: [text/csv], largest: 1MB}}}}", "1:10", "a file is sent one time", "write: once"),
+        (f"fields: {{A: {{{FILE}, largest: 1MB, write: once}}}}", "1:10", "a file needs 'types'", "application/pdf"),
+        (f"fields: {{A: {{{FILE}, types: [text/csv], write: once}}}}", "1:10", "a file needs 'largest'", "10MB"),
+        (f"fields: {{A: {{{FILE}, types: [image/jpg], largest: 1MB, write: once}}}}", "1:39",
+         "unknown type of file 'image/jpg'", "did you mean 'image/jpeg'?"),
+        (f"fields: {{A: {{{FILE}, types: [text/html], largest: 1MB, write: once}}}}", "1:39", "unknown type of file", "known:"),
+        (f"fields: {{A: {{{FILE}, types: [text/csv], largest: 1GB, write: once}}}}", "1:59", "'1GB' is no size", "at most 100MB"),
+        (f"fields: {{A: {{{FILE}, types: [text/csv], largest: 101MB, write: once}}}}", "1:59", "'101MB' is no size", "100MB"),
+        (f"fields: {{A: {{{FILE}, types: [text/csv], largest: 0, write: once}}}}", "1:59", "'0' is no size", "500KB"),
+        ("fields: {A: {file: [x], types: [text/csv], largest: 1MB, write: once}}", "1:20", "a template that gives a URL", ""),
+        ("fields: {A: {from: x, types: [text/csv]}}", "1:23", "a field has no 'types'", ""),
         ("fields: {A: [1]}", "1:13", "not a list", ""),
         ("fields: {A: {from: 1, omit: x}}", "1:29", "omit needs one expression in braces", ""),
         ("fields: A", "1:9", "fields is an object, not text", ""),
@@ -93,7 +105,7 @@ def also(line: str) -> str:
         ('fields: {A: "{{ this.x }}"}', "1:17", "'this' is known in lines with `for` only", ""),
         (also('{id: a, to: destination.X, for: "{{ x }}", as: item, key: "{{ this.id }}", fields: {A: 1}}'),
          "3:67", "'this' is not known", "'item'"),
-        ('fields: {A: "{{ now }}"}', "1:17", "'now' is not supported yet", ""),
+        ('fields: {A: "{{ now }}"}', "1:17", "'now' is not known here", "once_per"),
         ('fields: {A: "{{ origin.this.x }}"}', "1:17", "'origin.this' is not supported yet", ""),
         ('fields: {A: "{{ origin }}"}', "1:17", "origin alone", "origin.key"),
         ('lookups: {o: {stream: source.x, key: "{{ route.a }}"}}\n' + FIELDS, "1:42", "'route' is not known here", ""),
@@ -112,19 +124,6 @@ def test_a_fault_says_what_where_and_the_way_out(text: str, place: str, says: st
     assert (fault.place.file, fault.place.line, fault.place.column) == ("m.yaml", line, column)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        'once_per: "{{ Id }}"\n' + FIELDS,
-        'fields: {A: {file: "{{ url }}"}}',
-    ],
-)
-def test_grammar_of_a_later_version_is_refused_and_never_ignored(text: str) -> None:
-    fault = only_fault(text)
-    assert "is not supported yet" in fault.message
-    assert fault.place.line > 0
-
-
 def test_all_faults_come_at_once_and_in_file_order() -> None:
     found = faults(
         'wen: 1\nfields:\n  A: "{{ x | lowr }} {{ y() }}"\n  B: {fro: 1}\nalso:\n  - {id: a, to: X, fields: {F: 1}}\n'
@@ -132,8 +131,8 @@ def test_all_faults_come_at_once_and_in_file_order() -> None:
     assert [fault.place.line for fault in found] == [1, 3, 3, 4, 4, 6]
     assert str(found[0]) == (
         "m.yaml:1:1  a mapping has no 'wen'\n"
-        "            did you mean 'when'? known: also, each, fields, gone, key, leave, lookups, refused, routes, summary, "
-        "target, tests, undo, when, while"
+        "            did you mean 'when'? known: also, each, fields, gone, key, leave, lookups, once_per, refused, routes, "
+        "summary, target, tests, undo, when, while"
     )
 
 

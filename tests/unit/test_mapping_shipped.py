@@ -14,13 +14,24 @@ from connector.model import Record
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "mappings").glob("*/*.yaml"))
-ANSWERING = {"case-to-order", "case-to-return", "case-to-complaint", "comment-to-complaint"}
+ANSWERING = {
+    "case-to-return", "case-to-complaint", "comment-to-complaint", "case-to-order-review", "case-to-fulfilment",
+    "case-to-warranty",
+}  # fmt: skip
 CASE = """
     Subject Description Type Status Origin Reason Priority OwnerId SuppliedName SuppliedEmail Order_No__c Order_Date__c
     Order_Modified__c Site__c Order_Status__c Payment_Status__c Shipping_Status__c Order_Total__c Currency__c Customer_No__c
     Payment_Method__c Risk_Score__c Fulfilment__c Ship_To__c Skus__c Tracking_No__c Return_No__c Resolution__c
-    Refund_Amount__c Resolution_Note__c
+    Refund_Amount__c Resolution_Note__c Risk_Indicators__c Customer_Group__c Warehouses__c Promised_Date__c
+    Claim_No__c Product__c Serial_No__c
 """
+TO_CASES = [
+    "order-exception-to-case",
+    "return-to-case",
+    "complaint-to-case",
+    "order-review-to-case",
+    "fulfilment-to-case",
+]
 LENGTHS = {"Subject": 255, "Description": 32_000, "SuppliedName": 80, "SuppliedEmail": 80, "subject": 53, "text": 4_000}
 
 
@@ -33,6 +44,12 @@ def test_orders_returns_and_complaints_are_shipped_both_ways() -> None:
         "complaint-to-case",
         "case-to-complaint",
         "comment-to-complaint",
+        "warranty-to-case",
+        "case-to-warranty",
+        "order-review-to-case",
+        "case-to-order-review",
+        "fulfilment-to-case",
+        "case-to-fulfilment",
     }
 
 
@@ -54,7 +71,7 @@ def test_a_shipped_mapping_names_the_flows_own_connections_only(path: Path) -> N
     assert {stream.partition(".")[0] for stream in streams} <= {"source", "destination"}
 
 
-@pytest.mark.parametrize("name", ["order-exception-to-case", "return-to-case", "complaint-to-case"])
+@pytest.mark.parametrize("name", TO_CASES)
 def test_what_an_agent_works_with_is_left_alone_once_claimed(name: str) -> None:
     main = load_mapping(str(ROOT / f"mappings/salesforce/{name}.yaml")).lines[0]
     assert set(main.policies) <= set(CASE.split())
@@ -85,9 +102,10 @@ def _order(**more: Any) -> Record:
     return Record("00001301", fields | more, "2026-11-20T10:02:00.000Z")
 
 
-def test_no_payment_detail_but_the_method_reaches_a_case() -> None:
-    mapping = load_mapping(str(ROOT / "mappings/salesforce/order-exception-to-case.yaml"))
-    values = mapping.map(_order()).lines[0].values
+@pytest.mark.parametrize("name", ["order-exception-to-case", "order-review-to-case"])
+def test_no_payment_detail_but_the_method_reaches_a_case(name: str) -> None:
+    mapping = load_mapping(str(ROOT / f"mappings/salesforce/{name}.yaml"))
+    values = mapping.map(_order(), entered=True).lines[0].values
     assert values is not None
     said = str(values)
     assert "CREDIT_CARD" in said
@@ -107,11 +125,12 @@ def test_a_very_long_order_still_fits_into_a_case() -> None:
 
 
 def test_a_case_opened_and_closed_again_is_another_decision_with_steps_and_a_note_of_its_own() -> None:
-    mapping = load_mapping(str(ROOT / "mappings/salesforce/case-to-order.yaml"), answers=True)
-    case = {"CaseNumber": "00001001", "IsClosed": True, "Resolution__c": "Hold", "Status": "Closed"}
+    mapping = load_mapping(str(ROOT / "mappings/salesforce/case-to-order.yaml"))
+    case = {"CaseNumber": "00001001", "IsClosed": True, "Resolution__c": "Hold", "Status": "Closed",
+            "Type": "Order Exception", "Order_No__c": "00001301"}  # fmt: skip
     keys = []
     for closed in ("2026-11-20T10:15:30.000+0000", "2026-11-21T10:15:30.000+0000"):
-        lines = mapping.map(Record("500", {**case, "ClosedDate": closed}), origin=Record("00001301", {})).lines
+        lines = mapping.map(Record("500", {**case, "ClosedDate": closed})).lines
         keys.append({line.spec.id: line.key for line in lines if line.key})
     assert keys == [dict.fromkeys(("confirm", "decision"), f"decided-2026-11-{day}T10:15:30.000Z") for day in (20, 21)]
 
@@ -120,7 +139,7 @@ def test_a_decision_is_shown_only_after_what_was_decided_is_done() -> None:
     mapping = load_mapping(str(ROOT / "mappings/salesforce/case-to-order.yaml"), answers=True)
     lines = {line.id: line for line in mapping.lines}
     guarded = {name for name, line in lines.items() if "status" in (line.to or "")}
-    assert guarded == {"reopen", "confirm", "cancel"}
+    assert guarded == {"reopen", "confirm", "verify", "cancel"}
     assert [set(lines[name].after) for name in ("shown", "decision")] == [guarded, guarded]
     assert all(lines[name].has_key for name in guarded)
 

@@ -14,6 +14,7 @@ import pytest
 from connector.cli.backfill import window
 from connector.cli.forget import belonging, unknown
 from connector.cli.status import SECTIONS, Told
+from connector.cli.story import story
 from connector.config import Config, load_config
 from connector.model import Record
 from connector.runner.assembly import Assembly
@@ -76,6 +77,31 @@ def test_another_records_answer_that_wrote_to_the_order_is_named_and_not_taken_a
     found = belonging(assembly, ["1"])
     assert {row.key for row in found.rows.values()} == {"1"}
     assert {row.key for row in world.store.naming(found.names)} >= {"a return's"}
+
+
+def test_a_case_that_others_share_is_not_forgotten_with_one_of_them(world: World, assembly: Assembly) -> None:
+    mapping = 'summary: s\nkey: "{{ order_no }}"\nfields: {Subject: {from: x, write: on-create}}'
+    world.flow("returns", "shop.returns", "desk.Case", mapping)
+    world.flow("decisions", "desk.Case", "shop.returns", "summary: s\nfields: {a: b}", answers="returns")
+    world.restart()
+    for key in ("a1", "a2"):
+        world.shop.put("returns", key, order_no="77")
+    world.tick("returns")
+    (case,) = (key for key, one in world.desk.objects["Case"].items() if (one.our_key or "").endswith(":77"))
+    read_back(world, "decisions", case, "returns:_ref_arch:77")
+    known = replace(
+        assembly, store=world.store, engine=world.engine, config=replace(assembly.config, flows=world.flows)
+    )
+
+    found = belonging(known, ["a1"])
+    assert {(row.flow, row.key) for row in found.rows.values()} == {("returns", "a1")}
+    assert not found.names & {case, "returns:_ref_arch:77"}
+    assert {(row.flow, row.key) for row in story(world.store, known.config, case)} == {
+        ("returns", "a1"), ("returns", "a2"), ("decisions", case)
+    }  # fmt: skip
+    both = belonging(known, ["a1", "a2"])
+    assert {row.flow for row in both.rows.values()} == {"returns", "decisions"}
+    assert both.names >= {case, "returns:_ref_arch:77"}
 
 
 def test_a_stored_record_that_names_it_is_found(world: World, assembly: Assembly) -> None:

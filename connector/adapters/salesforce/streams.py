@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 
 from connector.adapter import Stream
-from connector.adapters.salesforce import comments
+from connector.adapters.salesforce import comments, documents
+from connector.adapters.salesforce.ownership import ATTENDED
 from connector.adapters.salesforce.records import CLAIM_COLUMNS
 from connector.adapters.salesforce.settings import API_NAME, Settings
 from connector.model import Op
+from connector.states import FACTS, WORDS
 
 CASE_LENGTHS: Mapping[str, int] = {
     "Subject": 255,
@@ -26,7 +28,9 @@ CASE_LENGTHS: Mapping[str, int] = {
     "Comments": 4_000,
 }
 """Object Reference, "Case"."""
-READ_ONLY = frozenset({"CaseHistory", "ContentVersion", "EmailMessage", "FeedItem", "Group", "User"})
+READ_ONLY = frozenset(
+    {"CaseHistory", "ContentDocument", "ContentDocumentLink", "EmailMessage", "FeedItem", "Group", "User"}
+)
 """Objects that cannot carry a key field of ours, so that a second create could not be told from the first."""
 
 
@@ -55,6 +59,8 @@ class Streams(Mapping[str, Stream]):
         settings = self._settings
         if name == comments.STREAM:
             return comments.stream(settings)
+        if name == documents.STREAM:
+            return documents.stream(settings)
         keyed = name not in READ_ONLY
         needs = ["Id", "SystemModstamp", *([settings.key_field] if keyed else [])]
         writes: frozenset[Op] = frozenset({"create", "update"}) if keyed else frozenset()
@@ -72,4 +78,7 @@ class Streams(Mapping[str, Stream]):
             conditional="1s" if keyed else "none",
             lengths=CASE_LENGTHS if name == "Case" else {},
             number="CaseNumber" if name == "Case" else None,
+            states=frozenset(WORDS) if name == "Case" else frozenset(),
+            facts=frozenset(FACTS) if name == "Case" else frozenset(),
+            attended=ATTENDED if name == "Case" else (),
         )

@@ -29,6 +29,8 @@ PATIENT = 3.0
 """Seconds in which the request comes at which the daemon is to die; then it dies anyway."""
 STILL = 3.0
 """Seconds beyond the pause between two sweeps, without any change, after which everything is at rest."""
+ROUNDS = 3
+"""Times that what is parked after all was mended is tried again; what is parked then, is so for no reason."""
 STUCK, DAY_LIMIT = 120.0, 900.0
 """Seconds without any progress after which waiting ends; and how much longer where the day's calls were used up once."""
 
@@ -149,15 +151,28 @@ class Storm:
     def mend(self, sky: Sky, *, first: float = 30.0) -> None:
         """Come to rest, see what waits for a person, do what that person would do, and come to rest again."""
         self.rest(patience=first)  # a flow may be paused until an administrator acts
+        found = self._parked()
+        sky.mended()
+        for _ in range(
+            ROUNDS
+        ):  # a row whose refusal is told first parks only then, and that may be after a day's budget
+            if found:
+                self.stage.command("parked", "retry", "--all")
+            self.rest(patience=STUCK + (DAY_LIMIT if sky.struck[faults.BUDGET] else 0))
+            found = self._parked()
+            if not found:
+                return
+
+    def _parked(self) -> int:
+        """Rows that wait for an administrator; their reasons are noted."""
+        found = 0
         with self.stage.ledger() as store:
             for cause in store.causes("parked"):
                 if BY_A_PERSON not in cause.reason:
                     reason = cause.reason.replace(cause.field, "FIELD") if cause.field else cause.reason
                     self.course.parked[reason] = self.course.parked.get(reason, 0) + cause.rows
-        sky.mended()
-        if self.course.parked:
-            self.stage.command("parked", "retry", "--all")
-        self.rest(patience=STUCK + (DAY_LIMIT if sky.struck[faults.BUDGET] else 0))
+                    found += cause.rows
+        return found
 
     def rest(self, *, patience: float) -> bool:
         """Wait until nothing moves any more, on either side and in the ledger; False when it never came to rest."""

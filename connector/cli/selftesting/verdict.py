@@ -30,7 +30,7 @@ MOVED = {
 }
 """Decision about an order → what the order must show of it."""
 RETURNED = {"Refund": "APPROVED", "Exchange": "EXCHANGE", "Rejected": "REJECTED"}
-OUTCOME = {"Refund": "REFUND", "Exchange": "EXCHANGE", "Rejected": "REJECTED"}
+OUTCOME = {"Refund": "REFUND", "Exchange": "EXCHANGE", "Rejected": "REJECTED", "Credit": "CREDIT"}
 BY_A_PERSON = "deleted or merged by a person"
 
 
@@ -289,8 +289,7 @@ def _writers(evidence: Evidence) -> dict[str, set[int]]:
 def _needs_a_person(order: Document) -> bool:
     """As orders were made: what people decide about them moves their status, so it is not asked for."""
     unpaid = order["payment_status"] == "not_paid" and order["c_paymentError"]
-    late = order["c_fulfillmentStatus"] in ("PARTIAL", "DELAYED", "NO_CONFIRMATION")
-    return bool(unpaid or order["c_addressMismatch"] or late)
+    return bool(unpaid or order["c_addressMismatch"] or order["c_fulfillmentStatus"] == "PARTIAL")
 
 
 def _number(value: object) -> float | None:

@@ -10,6 +10,7 @@ import orjson
 
 from connector.sandbox.clock import iso
 from connector.sandbox.data.names import PAYMENT_ERRORS, PEOPLE, PLACES, PRODUCTS
+from connector.sandbox.data.troubles import detail
 from connector.sandbox.opaque import new_state
 from connector.sandbox.options import Options
 from connector.sandbox.sfcc.schema import SITES
@@ -121,6 +122,7 @@ class OrderMaker:
             order["shipping_status"] = "part_shipped"
         else:
             order["c_riskScore"] = 75 + int(self.random.random() * 26)
+        detail(order)
 
     def all(self, now: float) -> Iterator[Loaded]:
         """The shop's orders at the start: last_modified ascending per site, with runs of equal stamps."""

@@ -154,7 +154,7 @@ def test_a_sweep_that_was_cut_off_is_made_up_for_by_the_next_one(world: World) -
 def test_a_sweep_reckons_with_the_remote_system_s_clock(world: World, ahead: float) -> None:
     world.order("0001")
     world.tick()
-    world.engine.clock = FrozenClock(world.clock.now() + timedelta(minutes=ahead))
+    world.engine.clock = world.desk.here = FrozenClock(world.clock.now() + timedelta(minutes=ahead))
     surfaces(world, "late", 29)
 
     world.engine.sweep(ORDERS, width=1800)

@@ -82,6 +82,22 @@ def test_a_lost_update_beside_one_that_is_to_go_once_more_forgets_nothing(world:
     assert world.cases()["0001"]["Subject"] == "Order 0001 is sent off"
 
 
+def test_a_clearing_that_was_lost_while_an_older_value_may_still_arrive_goes_once_more(world: World) -> None:
+    opened(world)
+    world.order("0001", total=99)
+    world.desk.fail("write", Transient("no answer", uncertain=True))
+    world.tick()
+    world.tick(minutes=0.6)  # the same again, and answered; the first may still arrive
+    world.order("0001", total=None)
+    world.desk.fail("write", Transient("no answer", uncertain=True))
+    world.tick(minutes=0.2)
+    world.tick(minutes=0.6)
+    assert world.cases()["0001"]["Total"] is None
+    world.desk.put("Case", world.case_id("0001"), Total=99)
+    world.tick(minutes=2.1)
+    assert world.cases()["0001"]["Total"] is None
+
+
 def test_while_it_may_arrive_only_what_changed_is_sent(world: World) -> None:
     opened(world)
     lost(world, status="torn")

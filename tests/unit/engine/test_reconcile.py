@@ -249,3 +249,17 @@ def test_a_dry_run_passes_over_what_was_forgotten(settled: World) -> None:
     settled.store.forget([row.id], ["3"], settled.clock.now(), by="uid 7")
     dry = settled.engine.dry_run(FLOW)
     assert (dry.outcomes["filtered"], dry.reasons) == (1, {"it was forgotten (connector forget)": 1})
+
+
+def test_an_object_that_several_records_share_is_nobodys_orphan(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    mapping = 'summary: s\nkey: "{{ order_no }}"\nfields: {Subject: {from: x, write: on-create}}'
+    world.flow("returns", "shop.returns", "desk.Case", mapping)
+    world.restart()
+    for key in ("a", "b"):
+        world.shop.put("returns", key, order_no="77")
+    world.tick("returns")
+    world.tick("returns", minutes=60)
+    found = Reconciling(world.engine, "returns", None).run()
+    assert (kinds(found), found.same, found.objects) == ({}, 2, 1)
+    world.store.close()

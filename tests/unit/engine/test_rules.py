@@ -232,3 +232,21 @@ def test_a_record_that_was_sent_before_a_kill_and_is_left_out_now_stays_under_ca
     world.tick()
 
     assert world.cases()["0001"]["Subject"] == "Order 0001 is mended"
+
+
+def test_a_worker_that_is_stopped_past_its_lease_right_before_its_call_sends_nothing(world: World) -> None:
+    world.order("0001")
+    asked = world.desk.longest_call
+
+    def stopped() -> float:
+        """The last thing that is asked before a call goes out."""
+        world.desk.longest_call = asked  # type: ignore[method-assign]
+        world.clock.forward(seconds=world.flows["orders-to-cases"].lease + 1)
+        return asked()
+
+    world.desk.longest_call = stopped  # type: ignore[method-assign]
+    world.tick()
+    assert world.cases() == {}, "its row may be somebody else's by now"
+    world.tick(minutes=6)
+    assert list(world.cases()) == ["0001"]
+    assert max(world.desk.created.values()) == 1
