@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from connector.digests import NULL, name_digest
 from connector.engine.claims import ROUNDS, rounds
+from connector.engine.equal import same
 from connector.engine.places import Place
 from connector.engine.plan import DELETING, Step
 from connector.errors import Conflict, Gone, MappingFault
@@ -28,8 +29,21 @@ class Endings:
     def __init__(self, sender: Sender, token: LeaseToken) -> None:
         self._sender, self._shop, self._token = sender, sender.shop, token
 
-    def send(self, steps: Sequence[Step]) -> None:
-        """Raises Stopped."""
+    def wave(self, wave: Sequence[Step]) -> list[Step]:
+        """End what is to end; the rest, after noting which of it could not be ended if this process died: lines that nobody
+        would know of. Raises Stopped."""
+        self._send([step for step in wave if step.ending is not None])
+        rest = [step for step in wave if step.ending is None and step.state == "ready"]
+        new = [
+            (step.work.leased.row, *step.name, step.place.full, step.target)
+            for step in rest
+            if step.before is None and step.wanted.spec.ends not in ("", "undo")
+        ]
+        if new:
+            self._shop.store.intend(self._token, new)
+        return rest
+
+    def _send(self, steps: Sequence[Step]) -> None:
         places: dict[str, list[Step]] = {}
         for step in steps:
             places.setdefault(step.place.full, []).append(step)
@@ -110,9 +124,9 @@ class Endings:
             if one.original is ... or (keeper is not None and keeper.busy):
                 continue
             held, wanted = record.fields.get(one.field), one.original if keeper is None else keeper.wish
-            if self._sender.same(held, wanted):
+            if same(held, wanted):
                 continue
-            if self._shop.digester.value(held) in one.ours or self._sender.same(held, one.wish):
+            if self._shop.digester.value(held) in one.ours or same(held, one.wish):
                 step.sending[one.field] = wanted
             else:
                 notes.append(f"{one.field} was changed by somebody else, and is left as it is")
@@ -155,7 +169,7 @@ class Endings:
     def _holds(self, record: Record, wanted: Mapping[str, Any]) -> bool:
         def alike(held: Any, value: Any) -> bool:
             by_name = isinstance(value, Ref) and held == value.name
-            return by_name or self._sender.same(held, value)
+            return by_name or same(held, value)
 
         return all(alike(record.fields.get(name), value) for name, value in wanted.items())
 

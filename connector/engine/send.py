@@ -48,7 +48,7 @@ class Sender:
     def send(self, wave: Sequence[Step]) -> None:
         groups: dict[tuple[str, Op], list[Step]] = {}
         if self._shop.flow.mapping.ends:
-            wave = self._ended(wave)
+            wave = Endings(self, self._token).wave(wave)
         for step in self._braked(wave):
             op: Op = "append" if step.append else "create" if step.create else "update"
             groups.setdefault((step.place.full, op), []).append(step)
@@ -60,19 +60,6 @@ class Sender:
                 self._call_all(place, "append", self._settled_since(steps))
             else:
                 self._update(place, self._not_overtaken(place, steps) if place.stream.conditions else steps)
-
-    def _ended(self, wave: Sequence[Step]) -> list[Step]:
-        """End what is to end, and note what could not be ended if this process died: lines that nobody would know of."""
-        Endings(self, self._token).send([step for step in wave if step.ending is not None])
-        rest = [step for step in wave if step.ending is None and step.state == "ready"]
-        new = [
-            (step.work.leased.row, *step.name, step.place.full, step.target)
-            for step in rest
-            if step.before is None and step.wanted.spec.ends not in ("", "undo")
-        ]
-        if new:
-            self._shop.store.intend(self._token, new)
-        return rest
 
     # -- kinds ---------------------------------------------------------------------------------------------------------
 
@@ -248,11 +235,6 @@ class Sender:
         """Live objects with the fields that these steps write, and more. Raises Stopped."""
         names = {name for step in steps for name in step.wished} | set(more)
         return fetch_all(place, wanted, flow=self._shop.flow.id, health=self._shop.health, fields=names, by=by)
-
-    @staticmethod
-    def same(live: Any, wanted: Any) -> bool:
-        """As `same` of this module."""
-        return same(live, wanted)
 
     @property
     def digester(self) -> Digester:

@@ -108,7 +108,7 @@ BUGS: tuple[Planted, ...] = (
     _one("an unclear row is not doubted", "engine/send.py",
          "if isinstance(error, Transient) and error.uncertain:", "if False:"),
     _one("what is sent once is updated where it stands", "engine/send.py",
-         "if live is None and (standing := [step for step in steps if step.wanted.spec.once and step.makes]):",
+         "if live is None and (standing := [step for step in steps if _stands(step)]):",
          "if standing := list[Step]():"),
     _one("a decision is shown before it is carried out", "engine/deliver.py",
          'return not unfinished & {*spec.after, *(("main",)', 'return not unfinished & {*(("main",)'),
