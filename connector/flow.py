@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from connector.mapping.spec import LineSpec, Lookup, Mapped, Refusal, Wanted
+from connector.mapping.spec import Ending, LineSpec, Lookup, Mapped, Refusal, Wanted
 from connector.model import Record
 
 
@@ -62,6 +62,25 @@ class Mapping(Protocol):
 
     def element(self, line: str, record: Record, key: str, *, lookups: MappingOf[str, Any]) -> Any:
         """The element of this line's `for` that has this key; None: there is none any more. Raises MappingFault."""
+        ...
+
+    ends: bool
+    """Whether something is done about lines that are no longer asked for (`while`, `undo`, `gone`)."""
+    undoes: bool
+    """Whether a line puts back what was there before its first write."""
+
+    def ending(
+        self,
+        line: str,
+        key: str,
+        record: Record,
+        *,
+        lookups: MappingOf[str, Any] | None = None,
+        origin: Record | None = None,
+        main_id: str | None = None,
+    ) -> Ending | None:
+        """What is to be done about a line (by id and key) that this record no longer asks for; None: it stays as it is.
+        Raises MappingFault."""
         ...
 
     once_per: bool

@@ -27,13 +27,15 @@ not keep its value up, and cannot take turns with anybody."""
 @dataclass(frozen=True, slots=True)
 class _Writer:
     """`addresses`: it reaches objects that it did not create. `strangers`: only such as bear no key of ours. `later`: it writes
-    after the creation too. `place`: where its mapping writes the field, where that is known."""
+    after the creation too. `place`: where its mapping writes the field, where that is known. `holds`: it puts back what it finds,
+    and several that do so take turns."""
 
     flow: str
     addresses: bool
     strangers: bool
     later: bool
     place: Place | None
+    holds: bool = False
 
 
 def owner_faults(document: Document, flows: Mapping[str, Flow], adapters: Mapping[str, Adapter]) -> list[Fault]:
@@ -73,7 +75,7 @@ def _meetings(writers: list[_Writer]) -> Iterator[tuple[_Writer, _Writer]]:
             pair = (first.flow, second.flow)
             if first.flow == second.flow or pair in said or not _may_meet(first, second):
                 continue
-            if first.later and second.later:
+            if first.later and second.later and not (first.holds and second.holds):
                 said.add(pair)
                 yield first, second
 
@@ -97,11 +99,13 @@ def _writes(flow: Flow, adapters: Mapping[str, Adapter]) -> Iterator[tuple[tuple
             continue
         addresses = line.has_target or _origin(flow, line, facts.object)
         strangers = addresses and _strangers(flow, line, (connection, stream), facts)
-        for field, policy in line.policies.items():
+        for field, policy in {**line.leaves, **line.policies}.items():
             if field in facts.conditions:
                 continue
-            later = (addresses or policy not in ("on-create", "once")) and not (flow.by_state and policy in _WISHES)
-            writer = _Writer(flow.name, addresses, strangers, later, _place(flow, line, field))
+            later = addresses or policy not in ("on-create", "once") or field in line.leaves
+            later = later and not (flow.by_state and policy in _WISHES)
+            place = _place(flow, line, field)
+            writer = _Writer(flow.name, addresses, strangers, later, place, holds=line.ends == "undo")
             yield (connection, facts.object or stream, field), writer
 
 

@@ -46,6 +46,7 @@ def _one(settles: Sequence[Settle]) -> Settle:
         attempts=max(1, attempts) if parked and leading.state == "pending" else attempts,
         entered=any(each.entered for each in settles),
         lines=[line for each in settles for line in each.lines],
+        ended=[line for each in settles for line in each.ended],
         created=sum(each.created for each in settles),
         keep_record=any(each.keep_record for each in settles),
         whole=any(each.whole for each in settles),
