@@ -15,7 +15,22 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from connector.model import Attribute, Cursor, Op, Page, Record, Report, Result, Select, Setup, StreamUse, Usage, Write
+from connector.model import (
+    Attribute,
+    Cursor,
+    Op,
+    Page,
+    Problem,
+    Record,
+    Report,
+    Result,
+    Select,
+    Setup,
+    Stay,
+    StreamUse,
+    Usage,
+    Write,
+)
 
 Declared = Mapping[str, Mapping[str, Attribute]]
 """Stream → field → how it is declared in the remote system."""
@@ -51,6 +66,10 @@ class Stream:
     key_length     how long a key may be on the remote object
     variants       whether a field's name may carry one entry of a map in brackets (`online_flag[default@RefArch]`)
     lengths        longest text by field, where known without asking; `truncate` uses it
+    states         the words that `where:` of a flow by state may say here, translated by the adapter (`connector.states`)
+    facts          names that the engine adds to its records where a flow asks: who has them since when (`connector.states`);
+                   the adapter is then `Attended`
+    attended       fields that the adapter needs to see for these
     files          fields that take a file (`File`)
     """
 
@@ -72,6 +91,9 @@ class Stream:
     key_length: int = 255
     lengths: Mapping[str, int] = field(default_factory=dict)
     number: str | None = None
+    states: frozenset[str] = frozenset()
+    facts: frozenset[str] = frozenset()
+    attended: tuple[str, ...] = ()
     files: frozenset[str] = frozenset()
     variants: bool = False
 
@@ -80,6 +102,14 @@ class Stream:
         """Seconds since a request without an answer, after which what is not found was not made. An index shows what committed
         last later still."""
         return self.settle_after * (2 if self.fetch == "indexed" else 1)
+
+
+class NoStream(KeyError):
+    """A stream that this system cannot have, where it is worth saying why: `why`, and the way round in `remedy`."""
+
+    def __init__(self, name: str, why: str, remedy: str) -> None:
+        super().__init__(name)
+        self.why, self.remedy = why, remedy
 
 
 @runtime_checkable
@@ -143,11 +173,39 @@ class SetsUp(Protocol):
 
 
 @runtime_checkable
+class Limited(Protocol):
+    """What an adapter may have beside its verbs, where its system can do less than its streams let one think."""
+
+    def limits(self, uses: Sequence[StreamUse]) -> Sequence[Problem]:
+        """What of these uses can never work, by what is documented of the system. Touches no network; said with the faults of our
+        files, each with its place in them."""
+        ...
+
+
+@runtime_checkable
 class Gauged(Protocol):
     """What an adapter may have beside its verbs, where its system tells how many calls were used of how many."""
 
     def usage(self) -> Usage | None:
         """The server's last count; None before the first answer. Makes no call."""
+        ...
+
+
+@runtime_checkable
+class Attended(Protocol):
+    """What an adapter may have beside its verbs, where people and queues own records: who has them since when."""
+
+    def owner(self, stream: str, record: Record) -> Stay:
+        """Who has this record, from its fields alone (those in `Stream.attended` were read); makes no call."""
+        ...
+
+    def stays(self, stream: str, records: Sequence[Record]) -> Mapping[str, Sequence[Stay]]:
+        """By key, every stay of these records, the oldest first, as the system remembers it. Left out: it does not; then
+        the ledger goes by the difference between two reads."""
+        ...
+
+    def active(self, stream: str, records: Sequence[Record]) -> Mapping[str, str]:
+        """By key, when somebody other than we last did something with these records, as a stamp."""
         ...
 
 

@@ -53,6 +53,13 @@ class Mapping(Protocol):
         """
         ...
 
+    once_per: bool
+    """Whether it says how often a record is evaluated that a flow by state finds."""
+
+    def once(self, record: Record) -> str:
+        """What a record is evaluated once for (`once_per`). Raises MappingFault."""
+        ...
+
     told: LineSpec | None
     """What is told at the source when a line was refused for good; None: nothing."""
 
@@ -106,7 +113,10 @@ class Flow:
     enabled: bool = True
     answers: str | None = None
     moved_from: Sequence[str] = ()
+    by_state: bool = False
+    """It selects by what is so (`where`), not by what changed."""
     where: MappingOf[str, Any] = field(default_factory=dict)
+    """Durations in seconds."""
     sweep_every: float = 600.0
     sweep_width: float = 1800.0
     deep_sweep_width: float = 86400.0

@@ -72,6 +72,22 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Stay:
+    """A record's time with one owner: a queue where it waits, or a person who has claimed it.
+
+    `owner` is the owner's id, `name` what people call it. `since` and `until` are stamps; `until` None: still there, and the
+    record is open. `ours`: we gave it to this owner. Where a system keeps no history, `since` is the latest that it can be.
+    """
+
+    owner: str
+    name: str
+    person: bool
+    since: str
+    until: str | None = None
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Records of one call, oldest first, and the cursor that may be saved in the transaction that stores them.
 
@@ -154,6 +170,8 @@ class FieldUse:
     closed     nothing but `values` (and null) is ever written
     longest    most characters of a written text; None: no bound known
     refs       references and choices by name that may be written
+    selects    values of `where:` at the flows that read it
+    awaits     values that `when` compares it with to let a record in, where no `where:` at the flow names the field
     """
 
     name: str
@@ -165,6 +183,8 @@ class FieldUse:
     closed: bool = False
     longest: int | None = None
     refs: tuple[Ref, ...] = ()
+    selects: tuple[str | int | float | bool | None, ...] = ()
+    awaits: tuple[str | int | float | bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

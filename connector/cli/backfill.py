@@ -56,6 +56,8 @@ def command(session: Session, flow: str, begin: str, end: str, dry_run: bool) ->
     from connector.cli.sync import chosen_flows, stopped_by_signals
 
     chosen_flows(config.flows, [flow])
+    if config.flows[flow].by_state:
+        raise click.UsageError(f"{flow} is a flow by state: it reads all that is so at each poll, however old")
     with assembled(config, tell=session.tell(config, level="warning")) as assembly, stopped_by_signals(assembly.stop):
         refuse_lost_flows(assembly)
         if dry_run:

@@ -75,6 +75,8 @@ def command(
     begins, _ = window(begin, "now", SystemClock().now())
     config = session.load()
     chosen_flows(config.flows, [flow])
+    if config.flows[flow].by_state:
+        raise click.UsageError(f"{flow} is a flow by state: it acts once on what is so, and keeps nothing up")
     tell = session.tell(config, level="warning")
     with assembled(config, tell=tell) as assembly, stopped_by_signals(assembly.stop):
         with progress_bar(sys.stderr.isatty(), word="compared") as watch:

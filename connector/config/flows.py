@@ -12,6 +12,7 @@ from connector.adapter import Adapter, Clock, Stream
 from connector.config.files import file_faults
 from connector.config.owners import owner_faults
 from connector.config.schema import File, FlowPart
+from connector.config.states import not_by_state, state_of
 from connector.document import Document, did_you_mean, load
 from connector.errors import ConfigFault, Fault
 from connector.flow import Flow
@@ -90,6 +91,9 @@ def _flow(reading: _Reading, name: str, part: FlowPart, file: File, now: datetim
     defaults = file.defaults
     lease = part.lease or defaults.lease
     _limits(reading, path, part, lease, destination)
+    where = state_of(reading, path, part, source[1], compiled) if part.by == "state" else part.where
+    if part.by != "state":
+        not_by_state(reading, path, compiled)
     begin = (answered.start if answered else part.start) or defaults.start
     return Flow(
         name=name,
@@ -101,7 +105,8 @@ def _flow(reading: _Reading, name: str, part: FlowPart, file: File, now: datetim
         enabled=part.enabled,
         answers=part.answers,
         moved_from=tuple(part.moved_from),
-        where=part.where,
+        by_state=part.by == "state",
+        where=where,
         every=part.every or defaults.every,
         overlap=defaults.overlap if part.overlap is None else part.overlap,
         concurrency=part.concurrency or defaults.concurrency,

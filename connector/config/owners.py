@@ -16,6 +16,10 @@ from connector.errors import Fault
 from connector.flow import Flow
 from connector.mapping.spec import LineSpec
 
+_WISHES = ("until-claimed", "while-so")
+"""In a flow by state such a field goes once for each time that its state begins, and only to an object that is still so: it does
+not keep its value up, and cannot take turns with anybody."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
@@ -72,7 +76,7 @@ def _writes(flow: Flow, adapters: Mapping[str, Adapter]) -> Iterator[tuple[tuple
         for field, policy in line.policies.items():
             if field in facts.conditions:
                 continue
-            later = addresses or policy not in ("on-create", "once")
+            later = (addresses or policy not in ("on-create", "once")) and not (flow.by_state and policy in _WISHES)
             yield (connection, facts.object or stream, field), _Writer(flow.name, addresses, later)
 
 

@@ -95,7 +95,13 @@ class FlowPart(Part):
     )
     moved_from: list[FlowId] = Field(default=[], description="ids that this flow had before; never take one out")
     enabled: bool = Field(default=True, description="false: no poll; pending rows stay")
-    where: dict[str, Any] = Field(default={}, description="selects by what is so; translated by the adapter")
+    by: Literal["change", "state"] = Field(
+        default="change", description="change: reads what changed; state: at each poll what is so, as where says"
+    )
+    where: dict[str, Any] = Field(
+        default={},
+        description="selects by what is so: fields and their values; by state also open, claimed, waiting_longer_than, …",
+    )
     every: Interval | None = Field(default=None, description="time between two polls")
     start: StartValue | None = Field(
         default=None,

@@ -113,7 +113,8 @@ class _Collector:
         known = self._uses.streams.get(name) or StreamUse(name[1])
         merged = {fact: said or getattr(known, fact) for fact, said in facts.items()}
         self._uses.add(name, place, everything=known.everything or fields is None, **merged)
-        for each in sorted(fields or ()):
+        stream = self._stream(name)
+        for each in sorted((fields or frozenset()) - (stream.facts if stream else frozenset())):
             self._uses.add_field(name, FieldUse(each, reads=True), self._mapping.place_read(owner, each) or place)
 
     def _writes(self, line: LineSpec) -> None:

@@ -24,7 +24,7 @@ from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.health import Health, Tell
 from connector.engine.looking import Looking
 from connector.engine.places import Place, Places
-from connector.engine.pull import Presence, select_for, surfaced
+from connector.engine.pull import Presence, names_of, select_for, surfaced
 from connector.engine.remap import Remapping
 from connector.engine.report import Change, DryRun, PassReport, PlannedWrite, Preview, Progress, Tally
 from connector.engine.targets import Targets
@@ -59,7 +59,7 @@ class Engine:
         self.store, self.flows, self.clock, self._policy, self._tell = store, flows, clock, policy, tell
         self._stop = stop or threading.Event()
         self.crew: Crew = crew or Threads()
-        self.places = Places(connections)
+        self.places = Places(connections, store, clock)
         self.health = Health(store=store, clock=clock, policy=policy, tell=tell)
         self.budgets = Budgets(store=store, connections=connections, limits=limits or {}, clock=clock, tell=tell)
         self._digester = Digester(store.digest_key)
@@ -254,7 +254,7 @@ class _Pass:
         """Misconfigured when attributes that most records had are missing in a whole page, and also in records that had
         them: the client may no longer read them."""
         presence, place = self._engine.presence(self._flow), self._source
-        suspects = presence.suspects(page.records, select.fields)
+        suspects = presence.suspects(page.records, [each for each in select.fields if each not in place.stream.facts])
         if not suspects:
             return
         had = place.adapter.fetch(place.name, list(set(suspects.values())), by="key", select=select)
@@ -276,7 +276,7 @@ class _Pass:
         now = shop.clock.now()
         fields = frozenset(select.fields) if select.fields else None
         lease = flow.lease if deliver else None
-        number = None if flow.answers is None else self._source.stream.number
+        number = names_of(flow, self._source.stream)
         done = shop.store.ingest(flow.id, page, now, lease=lease, fields=fields, move=move, flying=self._flying(),
                                  backfill=self.backfill, number=number)  # fmt: skip
         self._tally.add(read=done.read, repeated=done.repeated, changed=done.changed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from connector import keys
@@ -11,11 +12,13 @@ from connector.engine.fetch import fetch_all
 from connector.engine.health import Health
 from connector.engine.places import Place, Places
 from connector.engine.plan import Work
+from connector.engine.states import stale
 from connector.errors import MappingFault
 from connector.flow import Flow
 from connector.mapping.spec import Lookup
 from connector.model import Record, Row
 from connector.stamps import stamp
+from connector.states import record_key
 from connector.store import Store, Watch
 
 SHORTEST_WAIT = timedelta(seconds=15)
@@ -34,6 +37,8 @@ class Enrichment:
 
     def run(self, works: Sequence[Work]) -> None:
         self._records(works)
+        if self._flow.by_state:
+            self._look_again(works)
         if self._answered is not None:
             self._origins(works)
         if self._flow.mapping.lookups:
@@ -58,6 +63,23 @@ class Enrichment:
             if work.record is not None and (work.record.own or work.record.deleted):
                 reason = "we wrote it ourselves" if work.record.own else "deleted at its source"
                 work.ends("filtered", reason, keep_record=False)
+
+    def _look_again(self, works: Sequence[Work]) -> None:
+        """What waited before anything of it was sent may be over: nothing is done then. The mapping sees the record under its own
+        key, not under that of its row."""
+        now = self._clock.now()
+        for work in works:
+            if work.record is not None:
+                work.record = replace(work.record, key=record_key(work.leased.key))
+        late = [work for work in works if work.settle is None and stale(self._flow, work.leased, now)]
+        if not late:
+            return
+        found = self._fetch(
+            self._places.source(self._flow), [work.leased.key for work in late], self._flow.mapping.fields
+        )
+        for work in late:
+            if work.leased.key not in found:
+                work.ends(work.leased.was or "filtered", "was no longer so when it could be acted on")
 
     @staticmethod
     def _gone(work: Work, reason: str, remedy: str) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
-from connector.adapter import Adapter, Stream
+from connector.adapter import Adapter, Clock, Stream
+from connector.engine.states import Attending, asks
 from connector.errors import Misconfigured
 from connector.flow import Flow
+from connector.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +30,10 @@ class Place:
 class Places:
     """Resolves stream names; what it found is kept, since facts of a stream do not change."""
 
-    def __init__(self, connections: Mapping[str, Adapter]) -> None:
-        self.connections = connections
+    def __init__(self, connections: Mapping[str, Adapter], store: Store, clock: Clock) -> None:
+        self.connections, self._store, self._clock = connections, store, clock
         self._known: dict[tuple[str, str], Place] = {}
+        self._sources: dict[str, Place] = {}
 
     def at(self, connection: str, name: str) -> Place:
         """Misconfigured when the system has no such stream."""
@@ -47,7 +51,15 @@ class Places:
         return known
 
     def source(self, flow: Flow) -> Place:
-        return self.at(*flow.source)
+        """What a flow reads; told who has its records where it asks for that."""
+        known = self._sources.get(flow.id)
+        if known is None:
+            known = self.at(*flow.source)
+            if asks(flow, known.stream):
+                attending = Attending(flow, known.adapter, known.stream, self._store, self._clock)
+                known = replace(known, adapter=cast("Adapter", attending))  # all of one but its settings
+            self._sources[flow.id] = known
+        return known
 
     def named(self, flow: Flow, text: str | None) -> Place:
         """A stream as a mapping of this flow writes it: `destination.Case`, `shop.orders.notes`; None: its destination."""

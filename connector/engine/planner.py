@@ -12,6 +12,7 @@ from connector.errors import MappingFault
 from connector.flow import Flow
 from connector.mapping.spec import Wanted
 from connector.model import Line
+from connector.states import record_key
 
 
 class Planner:
@@ -78,7 +79,7 @@ class Planner:
         source, place = self._places.source(self._flow), self.place(wanted.spec.to)
         own = place.connection == source.connection and place.stream.object == source.name
         if wanted.target is None and own:
-            wanted.target = work.leased.key
+            wanted.target = record_key(work.leased.key) if self._flow.by_state else work.leased.key
         return self._step(work, wanted)
 
     def _step(self, work: Work, wanted: Wanted) -> Step:

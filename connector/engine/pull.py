@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from connector import keys
+from connector.adapter import Stream
 from connector.engine.places import Place
 from connector.flow import Flow
 from connector.model import Record, Select
@@ -19,12 +20,18 @@ def select_for(flow: Flow, place: Place, answered: Flow | None, origin_fields: f
     used = flow.mapping.fields
     fields: tuple[str, ...] = ()
     if used is not None and origin_fields is not None:
-        number = {place.stream.number} if answered is not None and place.stream.number else set()
-        fields = tuple(sorted(used | origin_fields | set(place.stream.needs) | number))
+        fields = tuple(sorted({*used, *origin_fields, *place.stream.needs, *names_of(flow, place.stream)}))
     prefix = None
     if answered is not None:  # keys of several ids have no beginning in common: any key will do
         prefix = "" if answered.moved_from else keys.prefix(answered.id)
     return Select(fields=fields, key_prefix=prefix, where=flow.where)
+
+
+def names_of(flow: Flow, stream: Stream) -> tuple[str, ...]:
+    """Fields by which people name a record of this flow beside its key; flows that only create never pay for it."""
+    if flow.by_state:  # the key is that of an evaluation
+        return tuple(filter(None, (stream.key, stream.number)))
+    return (stream.number,) if flow.answers is not None and stream.number else ()
 
 
 class Presence:
@@ -44,7 +51,7 @@ class Presence:
         self._witness: dict[str, str] = {}
         self._records = 0
 
-    def suspects(self, page: Sequence[Record], fields: tuple[str, ...]) -> dict[str, str]:
+    def suspects(self, page: Sequence[Record], fields: Sequence[str]) -> dict[str, str]:
         """Attributes that most records had and this page lacks, each with the key of a record that had it."""
         sample = page[:: max(1, len(page) // self.SAMPLE)]
         here = Counter(name for record in sample for name in fields if record.fields.get(name) is not None)

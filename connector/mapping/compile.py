@@ -21,8 +21,21 @@ from connector.mapping.refusals import run, telling
 from connector.mapping.scope import RESERVED, Scope
 from connector.mapping.spec import Lookup
 
-_KEYS = ("summary", "each", "when", "lookups", "routes", "fields", "also", "key", "target", "refused", "tests")
-_LATER = ("while", "leave", "undo", "once_per", "gone")
+_KEYS = (
+    "summary",
+    "each",
+    "when",
+    "lookups",
+    "routes",
+    "fields",
+    "also",
+    "key",
+    "target",
+    "refused",
+    "once_per",
+    "tests",
+)
+_LATER = ("while", "leave", "undo", "gone")
 _LOOKUP = ("stream", "key", "keys", "missing", "watch")
 _THEN = ("park", "skip", "null")
 
@@ -75,6 +88,8 @@ def _in_order(draft: Draft) -> list[Any]:
 
 def _compile(draft: Draft, data: dict[str, Any]) -> CompiledMapping:
     scope = Scope(origin=draft.answers is not False)
+    once = _once(draft, data, scope)
+    scope = replace(scope, now="once_per" in data)
     lookups, asks = _lookups(draft, data.get("lookups"), scope)
     scope = replace(scope, lookups=frozenset(lookups))
     each = each_of(draft, data, scope)
@@ -91,13 +106,32 @@ def _compile(draft: Draft, data: dict[str, Any]) -> CompiledMapping:
     for name, path in names.items():
         if name not in draft.reads.routes:
             draft.fault(path, None, f"no field reads route.{name}", "use it, or take it away", key=True)
-    lint_tests(draft, data.get("tests"), [line.spec for line in lines], set(lookups), told.spec if told else None)
+    lint_tests(
+        draft,
+        data.get("tests"),
+        [line.spec for line in lines],
+        set(lookups),
+        told.spec if told else None,
+        once_per="once_per" in data,
+    )
     functions = _functions(draft)
     return replace(
         _mapping(draft, data, lookups, lines, functions, (when, asks, routes), alone),
         told=told.spec if told else None,
         _telling=run(told, functions),
+        once_per="once_per" in data,
+        _once=functions.get(once),
     )
+
+
+def _once(draft: Draft, data: dict[str, Any], scope: Scope) -> str:
+    """The function of `once_per`: what a record that a flow by state finds is evaluated once for."""
+    if "once_per" not in data:
+        return ""
+    never = "each poll would be another: name what the record is in, as queued_since"
+    emitter = draft.emitter(replace(scope, no_route="it sees the record alone", no_now=never))
+    value = emitter.value(draft.spot(("once_per",)), data["once_per"])
+    return draft.module.function(emitter, emitter.call("key_of", value, ast.Constant("once_per")))
 
 
 def _when(draft: Draft, data: dict[str, Any], scope: Scope, each: Each | None) -> tuple[str, bool]:

@@ -48,6 +48,8 @@ class CompiledMapping:
     _read_sites: MappingOf[tuple[str, str], int] = field(default_factory=dict, repr=False)
     told: LineSpec | None = None
     _telling: Telling | None = field(default=None, repr=False)
+    once_per: bool = False
+    _once: Work | None = field(default=None, repr=False)
 
     def lookup_keys(
         self, record: Record, *, origin: Record | None = None, entered: bool = True
@@ -83,6 +85,8 @@ class CompiledMapping:
         o, ok = (origin.fields, origin.key) if origin is not None else (_NOTHING, None)
         try:
             known: tuple[Any, ...] = (fields, record, looked_up, o, ok, _NOTHING, main_id)
+            if self._once is not None:
+                self.once(record)
             if self._when is not None and not entered and not self._when(*known, None, steps):
                 return Mapped([], "", "when")
             route, label = _NOTHING, ""
@@ -101,6 +105,14 @@ class CompiledMapping:
         except _FAILURES as error:
             raise self._fault(error) from error
         return Mapped(wanted, label, None)
+
+    def once(self, record: Record) -> str:
+        """What a record is evaluated once for; see `connector.flow.Mapping`. Raises MappingFault."""
+        assert self._once is not None, "only of a mapping that says `once_per`"
+        try:
+            return str(self._once(record.fields, record, _NOTHING, _NOTHING, None, _NOTHING, None, None, [MOST_STEPS]))
+        except _FAILURES as error:
+            raise self._fault(error) from error
 
     def tell(
         self,

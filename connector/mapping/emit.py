@@ -17,7 +17,7 @@ from jinja2 import nodes
 from connector.document import did_you_mean
 from connector.mapping.expressions import Template, Unparsable, has_braces, parse
 from connector.mapping.filters import FILTERS
-from connector.mapping.scope import RESERVED, Reads, Scope
+from connector.mapping.scope import NOW, RESERVED, Reads, Scope
 from connector.mapping.sites import Site, Spot, start, written
 
 MOST_PIECES = 8
@@ -362,6 +362,8 @@ class Emitter:
         problem = self.scope.problem(name, None)
         if problem is not None:
             return self._refuse(node, *problem)
+        if name == NOW:
+            return self._hoist("r", NOW)
         self.reads.whole = True  # `record` itself: scope lets no other word stand alone
         return self._load("r")
 

@@ -11,12 +11,13 @@ from connector.document import did_you_mean
 from connector.errors import Fault, MappingFault
 from connector.mapping.compiled import CompiledMapping
 from connector.mapping.draft import Draft, Path
+from connector.mapping.scope import NOW
 from connector.mapping.spec import LineSpec, Mapped, Refusal, Wanted
 from connector.model import File, Record, Ref
 
 _OUTCOMES = ("writes", "filtered", "parked", "told")
-_KEYS = ("name", "record", "lookups", "origin", "entered", "main_id", "route", "refused", *_OUTCOMES)
-_RECORD = ("key", "stamp", "site", "fields")
+_KEYS = ("name", "record", "lookups", "origin", "entered", "main_id", "route", "once_per", "refused", *_OUTCOMES)
+_RECORD = ("key", "stamp", "site", "now", "fields")
 _REFUSED = ("line", "key", "stream", "reason", "field", "remedy", "code")
 _WRITE = ("to", "line", "key", "target", "fields", "absent")
 
@@ -36,7 +37,13 @@ class TestOutcome:
 
 
 def lint_tests(
-    draft: Draft, given: Any, specs: Sequence[LineSpec], lookups: set[str], told: LineSpec | None = None
+    draft: Draft,
+    given: Any,
+    specs: Sequence[LineSpec],
+    lookups: set[str],
+    told: LineSpec | None = None,
+    *,
+    once_per: bool = False,
 ) -> None:
     """Faults in the tests themselves: unknown words, lines and fields that the mapping never writes."""
     names: set[str] = set()
@@ -61,6 +68,8 @@ def lint_tests(
         if sum(each in test for each in _OUTCOMES) != 1:
             message = "a test expects one of writes, filtered, parked or told"
             draft.fault(path, None, message, "writes: [] means none")
+        if "once_per" in test and not once_per:
+            draft.fault((*path, "once_per"), None, "this mapping has no `once_per`", "add it", key=True)
         if "refused" in test or "told" in test:
             _lint_told(draft, path, test, told)
         for number, write in enumerate(draft.sequence((*path, "writes"), test.get("writes"), "writes")):
@@ -130,7 +139,10 @@ def _record(given: dict[str, Any] | None) -> Record | None:
     if given is None:
         return None
     key, stamp = str(given.get("key", "test")), given.get("stamp")
-    return Record(key=key, fields=given.get("fields") or {}, stamp=stamp, site=str(given.get("site", "")))
+    fields = dict(given.get("fields") or {})
+    if "now" in given:
+        fields[NOW] = given["now"]
+    return Record(key=key, fields=fields, stamp=stamp, site=str(given.get("site", "")))
 
 
 def _run(mapping: CompiledMapping, path: Path, test: dict[str, Any]) -> TestOutcome:
@@ -149,7 +161,16 @@ def _run(mapping: CompiledMapping, path: Path, test: dict[str, Any]) -> TestOutc
         )
     except MappingFault as fault:
         return TestOutcome(str(test["name"]), tuple(_parked(mapping, path, test, fault)))
-    return TestOutcome(str(test["name"]), tuple(_compare(mapping, path, test, mapped)))
+    return TestOutcome(str(test["name"]), (*_once(mapping, path, test, record), *_compare(mapping, path, test, mapped)))
+
+
+def _once(mapping: CompiledMapping, path: Path, test: dict[str, Any], record: Record) -> list[Fault]:
+    """What it is evaluated once for, where the test says so."""
+    if "once_per" not in test or (got := mapping.once(record)) == str(test["once_per"]):
+        return []
+    return [
+        mapping.document.fault((*path, "once_per"), f"once_per: expected {_say(test['once_per'])}, got {_say(got)}")
+    ]
 
 
 def _told(mapping: CompiledMapping, path: Path, test: dict[str, Any], record: Record) -> list[Fault]:

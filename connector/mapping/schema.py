@@ -184,6 +184,7 @@ _RECORD: Schema = {
     "key": _ref("plain", "the record's key"),
     "stamp": _ref("plain", "when it was modified"),
     "site": _ref("plain", "its site"),
+    "now": _ref("plain", "in a flow by state: when it was found"),
     "fields": _named("the record's own fields, as the source shows them", {}),
 }
 _WRITE = _object(
@@ -206,6 +207,7 @@ _TEST = _object(
         "origin": _object("in a flow that answers: the record that is answered", _RECORD),
         "entered": {"description": "true: the record has entered before", "type": "boolean"},
         "main_id": _ref("plain", "the id of the main object, once it is made"),
+        "once_per": _ref("plain", "what it is evaluated once for"),
         "route": _ref("plain", "the route it must take: queue=Returns priority=High"),
         "writes": _list("the writes it must ask for, in order; [] means none", {"$ref": "#/$defs/write"}),
         "filtered": {"type": ["string", "boolean"], "description": "it must be left out: true, or by what"},
@@ -259,6 +261,7 @@ def mapping_schema() -> Schema:
         "key": _ref("scalar", "another key of the main object, which several records may share"),
         "target": _ref("scalar", "the natural key of a main object that we did not make"),
         "refused": _REFUSED,
+        "once_per": _ref("scalar", "in a flow by state: a record that is found is evaluated once for each value"),
         "tests": _list("what the mapping promises; connector test runs them", {"$ref": "#/$defs/test"}),
     }
     rules = {"anyOf": [{"required": ["fields"]}, {"required": ["also"]}]}

@@ -9,6 +9,9 @@ from connector.document import did_you_mean
 RESERVED = frozenset({"record", "route", "this", "main", "origin", "now", "loop"})
 """Words that never mean a field; `record.route` reads a field of that name."""
 
+NOW = "now"
+"""The instant of the poll: it stands with the record under this name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -27,6 +30,9 @@ class Scope:
     main: bool = False
     no_main: str = "main.id is known in fields and target of the lines under also"
     origin: bool = True
+    now: bool = False
+    """Whether the mapping is of a flow by state, whose records bear the instant of their poll."""
+    no_now: str = "only a flow by state has it: its mapping says `once_per`; elsewhere use record.stamp"
 
     def problem(self, word: str, name: str | None) -> tuple[str, str] | None:
         """Why `word.name` (or `word` alone) may not stand here, and the remedy; None if it may."""
@@ -62,8 +68,10 @@ class Scope:
                     f"here the element is called '{self.this}'" if self.this else "a field called this: record.this"
                 )
                 return "'this' is known in lines with `for` only" if not self.this else "'this' is not known", remedy
+            case "now", None:
+                return None if self.now else ("'now' is not known here", self.no_now)
             case "now", _:
-                return "'now' is not supported yet", "use record.stamp"
+                return "now has no parts", "write now"
             case _:
                 return f"'{word}' is not available", "loops have no counter; use first or join"
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints", "days",
           "equal_run", "longest_order", "bare", "clock_skew", "shop_skew",
-          "org_skew", "faults", "agents", "traffic"}  # fmt: skip
+          "omni_channel", "org_skew", "faults", "agents", "traffic"}  # fmt: skip
 
 
 class Control:

@@ -116,6 +116,10 @@ class Options:
     """Fields (`Case.Site__c`) that nobody may write, whatever they were made for."""
     foreign_queues: frozenset[str] = frozenset()
     """Queues without Case among their objects."""
+    owner_tracking: bool = True
+    """False: field history tracks no owners of Cases."""
+    omni_channel: bool = False
+    """Omni-Channel is on: who accepts a Case from a queue leaves an AgentWork."""
     supplied_updatable: bool = True
     """False: Supplied* fields may be set on create only."""
 

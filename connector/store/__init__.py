@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from connector.budget import Spent
-from connector.model import Attempt, Cursor, Page, Record, Row, RowState, Usage
+from connector.model import Attempt, Cursor, Page, Record, Row, RowState, Stay, Usage
 from connector.secret import RecordKeys
 from connector.store.nouns import (
     Books,
@@ -26,6 +26,7 @@ from connector.store.nouns import (
     Moved,
     Rekeyed,
     Settle,
+    Wait,
     Watch,
     Watching,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "Rekeyed",
     "Settle",
     "Store",
+    "Wait",
     "Watch",
     "Watching",
     "open_store",
@@ -93,13 +95,14 @@ class Store(Tools, Watches, Shared, Protocol):
         move: bool = True,
         flying: Collection[LeaseToken] = (),
         backfill: str | None = None,
-        number: str | None = None,
+        number: str | Sequence[str] | None = None,
     ) -> Ingested:
         """Store what really changed, raise its rev, and move the cursor, in one transaction; with `backfill` that of the
         backfill of this name, and the flow's stays. What was forgotten is counted as repeated.
 
         Equal stamp with other content is a new version, a lower stamp is refused (repeated), equal stamp and content is
-        repeated. `number` is the field by which people name a record: `rows` finds it by that. With `lease` (seconds) changed
+        repeated. `number` is the field by which people name a record, or
+        several: `rows` finds it by that. With `lease` (seconds) changed
         rows come back leased, unless another lease on them is alive. `flying`: leases of the caller's own under which something
         is being delivered: alive whatever the clock says.
         """
@@ -154,6 +157,19 @@ class Store(Tools, Watches, Shared, Protocol):
 
     def known(self, flow: str, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str | None]:
         """Stamps by (site, key), for the sweep: what is not there was never seen."""
+        ...
+
+    def stays(self, stream: str, keys: Sequence[str]) -> Mapping[str, tuple[str | None, Sequence[Stay]]]:
+        """By key who had these records of a stream (`connection.stream`), the oldest first, and the stamp at which they were last
+        looked at. Left out: never."""
+        ...
+
+    def note_stays(self, stream: str, seen: Mapping[str, tuple[str | None, Sequence[Stay]]]) -> None:
+        """Remember these instead of what is known of the same records."""
+        ...
+
+    def waits(self, begin: datetime, end: datetime) -> Iterator[Wait]:
+        """Stays in queues that began in this window, its end excluded, in order of time."""
         ...
 
     def replay(

@@ -182,6 +182,18 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """One stay in a queue: since when, until when (stamps; None: still), and how it ended. `returned`: it came back from a
+    person."""
+
+    queue: str
+    since: str
+    until: str | None
+    went: Literal["waiting", "claimed", "moved", "closed"]
+    returned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Extent:
     """How large a ledger is, in bytes: the whole, the part of it that is free for what comes, the log of what was written last.
 

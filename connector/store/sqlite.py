@@ -32,6 +32,7 @@ from connector.store.sqlite_mend import Mending
 from connector.store.sqlite_numbers import NUMBERED, remember_numbers
 from connector.store.sqlite_rows import lines_of, read_rows, settle_rows
 from connector.store.sqlite_sharing import SqliteSharing
+from connector.store.sqlite_stays import Stays
 from connector.store.sqlite_upkeep import Upkeep
 from connector.store.sqlite_values import at_time, bound, load, marks, shown
 from connector.store.sqlite_watch import SqliteWatches
@@ -82,6 +83,7 @@ class SqliteStore(
     Copying,
     SqliteWatches,
     SqliteSharing,
+    Stays,
 ):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
 
@@ -130,7 +132,7 @@ class SqliteStore(
         move: bool = True,
         flying: Collection[LeaseToken] = (),
         backfill: str | None = None,
-        number: str | None = None,
+        number: str | Sequence[str] | None = None,
     ) -> Ingested:
         at = now.timestamp()
         selection = None if fields is None else orjson.dumps(sorted(fields)).decode()
@@ -149,8 +151,8 @@ class SqliteStore(
         with self._write() as db:
             intake.seal = self._bodies.seal(db)
             done = ingest_page(self._words, db, intake, page.records)
-            if number is not None:
-                remember_numbers(self._words, db, owner, page.records, number)
+            for name in (number,) if isinstance(number, str) else number or ():
+                remember_numbers(self._words, db, owner, page.records, name)
             if backfill is not None:
                 move_backfill(db, owner, backfill, page)
             elif move and page.cursor is not None:

@@ -12,11 +12,13 @@ from datetime import datetime
 from functools import cache
 
 from connector.errors import Busy
+from connector.states import record_key
 from connector.store.sqlite_file import LedgerFile
 from connector.store.sqlite_hand import audited
 from connector.store.sqlite_ingest import add_to_books
 from connector.store.sqlite_mend import standing_alone
 from connector.store.sqlite_schema import DEAD, PENDING, STATES
+from connector.store.sqlite_stays import forget_stays
 from connector.store.sqlite_tombstones import any_forgotten, digest, forgotten_among
 from connector.store.sqlite_values import bound, dump, load, marks, shown
 from connector.store.tools import Forgotten, Name
@@ -39,6 +41,7 @@ class Forgetting(LedgerFile):
             digests += [digest(self.digest_key, "ours", name) for name in names]
             at = now.timestamp()
             db.executemany("INSERT OR IGNORE INTO forgotten VALUES (?,?)", [(each, at) for each in digests])
+            forget_stays(db, {*names, *(record_key(key) for _, _, _, key, *_ in found)})
             erased = _erase(db, found)
             db.executemany("DELETE FROM watch WHERE key=?", [(bound(name),) for name in names])
             texts, entries = _without(db, names), _without_in_audit(db, names)

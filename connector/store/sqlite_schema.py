@@ -198,5 +198,20 @@ def m013_shared(db: Database) -> None:
     db.conn.execute("CREATE INDEX line_shared ON line (key) WHERE id='main' AND key<>''")
 
 
+@ledger()
+def m014_stays(db: Database) -> None:
+    """Who had a record from when to when, in order (`n`), and at which stamp of it that was last looked at (`seen`). `went`:
+    how a stay ended; `returned`: it came back from a person. What is asked about queues is answered from an index."""
+    for statement in (
+        "CREATE TABLE stay (stream INTEGER NOT NULL, key TEXT NOT NULL, n INTEGER NOT NULL, seen TEXT, owner TEXT NOT NULL, "
+        "name TEXT NOT NULL, person INTEGER NOT NULL, since TEXT NOT NULL, until TEXT, ours INTEGER NOT NULL, "
+        "went INTEGER NOT NULL, returned INTEGER NOT NULL, PRIMARY KEY (stream, key, n)) WITHOUT ROWID",
+        "CREATE INDEX stay_key ON stay (key)",
+        "CREATE INDEX stay_waits ON stay (since, name, until, went, returned) WHERE person = 0",
+        "CREATE INDEX stay_until ON stay (until) WHERE until IS NOT NULL",
+    ):
+        db.conn.execute(statement)
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""

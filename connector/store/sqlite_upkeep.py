@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 
+from connector.stamps import stamp
 from connector.store import Extent, GoOn, Rekeyed
 from connector.store.sqlite_attempts import prune_attempts
 from connector.store.sqlite_file import LedgerFile
 from connector.store.sqlite_open import open_to_others
 from connector.store.sqlite_schema import DONE, DROPPED, FILTERED, FOREIGN, PARKED
+from connector.store.sqlite_stays import prune_stays
 
 _PART = 200
 _PATIENCE_MS = 200
@@ -54,8 +56,15 @@ class Upkeep(LedgerFile):
             pass
         while self._forget_attempts(at - parked) and on():
             pass
+        while self._forget_stays(at - audit) and on():
+            pass
         self._empty_log()
         return gone
+
+    def _forget_stays(self, before: float) -> bool:
+        """Stays of long ago that have ended; whether there may be more."""
+        with self._write() as db:
+            return prune_stays(db, stamp(datetime.fromtimestamp(max(before, 0.0), UTC)), _PART)
 
     def _forget_audit(self, before: float) -> bool:
         """The oldest entries; whether there may be more. They stand in the order of their time."""

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from connector.adapter import Clock, Stream
 from connector.errors import Changed, Gone, RecordFault, RemoteError, Unavailable
-from connector.model import Cursor, Page, Record, Report, Result, Select, StreamUse, Write
+from connector.model import Cursor, Page, Record, Report, Result, Select, Stay, StreamUse, Write
 from connector.stamps import parse, stamp
 
 
@@ -58,6 +58,10 @@ class ScriptedAdapter:
         self.deadline = 10.0
         self.hidden: set[str] = set()
         """Fields that no reader may see any more: a permission that was taken away."""
+        self.histories: dict[str, dict[str, list[Stay]]] = defaultdict(dict)
+        """By stream and key who had a record, where the system remembers it; without an entry it does not."""
+        self.activity: dict[str, dict[str, str]] = defaultdict(dict)
+        """By stream and key when somebody did something with a record, as a stamp."""
         self._scripts: list[_Script] = []
         self._during: list[Callable[[str, Sequence[Write]], None]] = []
         self._meanwhile: dict[tuple[int, bool], list[Callable[[], None]]] = defaultdict(list)
@@ -223,6 +227,26 @@ class ScriptedAdapter:
         self._people(after=True)
         self._maybe_raise("write", committed=True)
         return results
+
+    # -- who has a record (connector.adapter.Attended) -----------------------------------------------------------------
+
+    def owner(self, stream: str, record: Record) -> Stay:
+        """Who has claimed it, else the queue in `OwnerId`; the field `closed` ends its stay, `ours` says that we moved it."""
+        person, queue = record.claimed_by, record.fields.get("OwnerId")
+        name = str(person or getattr(queue, "name", queue) or "")
+        since = record.stamp or stamp(self.clock.now())
+        closed, ours = record.fields.get("closed"), bool(record.fields.get("ours"))
+        return Stay(name, name, bool(person), since, since if closed else None, ours)
+
+    def stays(self, stream: str, records: Sequence[Record]) -> Mapping[str, Sequence[Stay]]:
+        self._begin_call("stays", stream, len(records))
+        known = self.histories[stream]
+        return {record.key: known[record.key] for record in records if record.key in known}
+
+    def active(self, stream: str, records: Sequence[Record]) -> Mapping[str, str]:
+        self._begin_call("active", stream, len(records))
+        known = self.activity[stream]
+        return {record.key: known[record.key] for record in records if record.key in known}
 
     def calls(self) -> int:
         return len(self.log)

@@ -21,6 +21,7 @@ from connector.testing.store_lease import LeasePromises
 from connector.testing.store_processes import ProcessPromises
 from connector.testing.store_remap import RemapPromises
 from connector.testing.store_sharing import SharingPromises
+from connector.testing.store_stays import StaysPromises
 from connector.testing.store_tools import ToolsPromises
 from connector.testing.store_watch import WatchPromises
 
@@ -36,6 +37,7 @@ class StoreContract(
     RemapPromises,
     BudgetPromises,
     ToolsPromises,
+    StaysPromises,
     SharingPromises,
     WatchPromises,
     ProcessPromises,

@@ -115,7 +115,11 @@ def test_what_does_not_fit_a_field_is_said_with_field_value_and_way_out(
     ("ref", "message", "remedy"),
     [
         (Ref("queue", "Retuns"), "there is no queue 'Retuns'", "did you mean Returns? create the queue"),
-        (Ref("queue", "Everybody"), "there is no queue 'Everybody'", "Concierge, Orders, Payments, Returns"),
+        (
+            Ref("queue", "Everybody"),
+            "there is no queue 'Everybody'",
+            "Concierge, Escalation, Orders, Payments, Returns, Reviews",
+        ),
         (Ref("queue", "Concierge"), "does not take Case", "add Case to the supported objects"),
         (Ref("user", "left@acme.example"), "is not active", "Username"),
         (Ref("user", "Nobody At All"), "there is no user 'Nobody At All'", "Username"),

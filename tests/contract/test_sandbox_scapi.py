@@ -333,3 +333,17 @@ def test_the_journal_names_calls_without_their_keys(box: Sandbox, stranger: Stra
     asked = box.control.requests()["sfcc"]
     assert asked[f"GET {ORDERS}/{{}}"] == 1
     assert asked[f"PUT {ORDERS}/{{}}/confirmation-status"] == 1
+
+
+def test_a_product_is_read_and_patched_and_the_entries_of_its_maps_keep_their_names(
+    box: Sandbox, stranger: Stranger
+) -> None:
+    products = ORDERS.replace("checkout/orders", "product/products").removesuffix("orders") + "products"
+    number = box.run(lambda house: next(iter(house.world.shop.products.held)))
+    assert stranger("GET", f"{products}/{number}").status_code == 401, "another API, another scope"
+    stranger.sign_in(f"{TENANT} sfcc.products.rw")
+    assert stranger("GET", f"{products}/{number}").json()["onlineFlag"] == {"default": True}
+    shown = stranger("PATCH", f"{products}/{number}", {"onlineFlag": {"default@RefArch": False}}).json()
+    assert shown["onlineFlag"] == {"default": True, "default@RefArch": False}
+    assert stranger("PATCH", f"{products}/{number}", {"online": True}).status_code == 400
+    assert slug(stranger("GET", f"{products}/none")) == "not-found"

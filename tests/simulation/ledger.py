@@ -66,7 +66,8 @@ class SimulatedLedger(SqliteStore):
 
     def ingest(
         self, flow: str, page: Page, now: datetime, *, lease: float | None = None, fields: frozenset[str] | None = None,
-        move: bool = True, flying: Collection[LeaseToken] = (), backfill: str | None = None, number: str | None = None,
+        move: bool = True, flying: Collection[LeaseToken] = (), backfill: str | None = None,
+        number: str | Sequence[str] | None = None,
     ) -> Ingested:  # fmt: skip
         here = {(flow, record.key, record.stamp) for record in page.records}
         name = "ledger.ingest" if here <= self._process.world.taken_in else "ledger.ingest news"

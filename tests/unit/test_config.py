@@ -143,7 +143,7 @@ def test_an_unknown_key_points_at_the_key_and_says_which_was_meant(folder: Folde
     fault = folder.fault(CONFIG.replace("every: 30s", "evry: 30s"))
     assert folder.at(fault) == "config.yaml:10:77"
     assert fault.message == "unknown key 'evry'"
-    assert fault.remedy.startswith("did you mean 'every'? known: answers, brake, concurrency")
+    assert fault.remedy.startswith("did you mean 'every'? known: answers, brake, by, concurrency")
 
 
 def test_an_unknown_key_of_a_connection_lists_the_adapters_settings(folder: Folder) -> None:

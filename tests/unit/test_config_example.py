@@ -50,6 +50,8 @@ def test_the_example_loads_without_a_fault() -> None:
         "cases-to-returns",
         "cases-to-complaints",
         "comments-to-complaints",
+        "declined-payments-in-time",
+        "cases-in-time",
     ]
     assert config.flows["cases-to-orders"].start == datetime(2026, 11, 13, tzinfo=UTC)
 

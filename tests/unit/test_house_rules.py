@@ -29,18 +29,21 @@ MAY_KNOW: dict[str, set[str]] = {
     "digests": {"model"},
     "document": {"errors", "nearest"},
     "adapter": {"errors", "model"},
+    "states": {"model", "stamps"},
     "mapping.spec": set(),
     "flow": {"mapping.spec", "model"},
     "mapping": {"document", "errors", "files", "mapping", "model", "stamps"},
-    "store": {"budget", "digests", "errors", "model", "secret", "store"},
+    "store": {"budget", "digests", "errors", "model", "secret", "stamps", "states", "store"},
     "engine": {
         "adapter", "budget", "digests", "engine", "errors", "flow", "keys", "mapping.spec", "model", "retry", "stamps",
-        "store=",
+        "states", "store=",
     },
     "http": {"adapter", "errors", "files", "http*", "model", "secret"},
     "telemetry": {"secret", "visible"},
     "visible": set(),
-    "config": {"adapter", "budget", "config", "document", "errors", "flow", "mapping", "model", "retry", "secret", "stamps"},
+    "config": {
+        "adapter", "budget", "config", "document", "errors", "flow", "mapping", "model", "retry", "secret", "stamps", "states",
+    },
     "metrics": {"adapter", "budget", "engine.report", "errors", "flow", "metrics", "store=", "telemetry"},
     "web": {"config.values", "errors", "telemetry", "web"},
     "runner": {
@@ -58,7 +61,7 @@ MAY_KNOW: dict[str, set[str]] = {
 """Part of the package → parts that it may import. `store=` is the seam alone, not what implements it; `http*` are
 the modules whose names begin so; "" is the package's public names. An adapter may know what ADAPTERS says, and its own folder."""
 
-ADAPTERS = {"", "adapter", "errors", "files", "http*", "keys", "model", "nearest", "secret", "stamps"}
+ADAPTERS = {"", "adapter", "errors", "files", "http*", "keys", "model", "nearest", "secret", "stamps", "states"}
 
 LIVES_IN: dict[str, tuple[str, ...]] = {
     "apscheduler": ("runner",),

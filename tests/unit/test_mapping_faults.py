@@ -105,7 +105,7 @@ def also(line: str) -> str:
         ('fields: {A: "{{ this.x }}"}', "1:17", "'this' is known in lines with `for` only", ""),
         (also('{id: a, to: destination.X, for: "{{ x }}", as: item, key: "{{ this.id }}", fields: {A: 1}}'),
          "3:67", "'this' is not known", "'item'"),
-        ('fields: {A: "{{ now }}"}', "1:17", "'now' is not supported yet", ""),
+        ('fields: {A: "{{ now }}"}', "1:17", "'now' is not known here", "once_per"),
         ('fields: {A: "{{ origin.this.x }}"}', "1:17", "'origin.this' is not supported yet", ""),
         ('fields: {A: "{{ origin }}"}', "1:17", "origin alone", "origin.key"),
         ('lookups: {o: {stream: source.x, key: "{{ route.a }}"}}\n' + FIELDS, "1:42", "'route' is not known here", ""),
@@ -130,7 +130,6 @@ def test_a_fault_says_what_where_and_the_way_out(text: str, place: str, says: st
         'while: "{{ x }}"\n' + FIELDS,
         "leave: {A: 1}\n" + FIELDS,
         "undo: restore\n" + FIELDS,
-        'once_per: "{{ Id }}"\n' + FIELDS,
         also("{id: a, to: destination.X, gone: delete, fields: {A: 1}}"),
     ],
 )
@@ -147,7 +146,8 @@ def test_all_faults_come_at_once_and_in_file_order() -> None:
     assert [fault.place.line for fault in found] == [1, 3, 3, 4, 4, 6]
     assert str(found[0]) == (
         "m.yaml:1:1  a mapping has no 'wen'\n"
-        "            did you mean 'when'? known: also, each, fields, key, lookups, refused, routes, summary, target, tests, when"
+        "            did you mean 'when'? known: also, each, fields, key, lookups, once_per, refused, routes, summary, target, "
+        "tests, when"
     )
 
 

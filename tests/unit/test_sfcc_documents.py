@@ -130,7 +130,7 @@ def test_streams_answer_for_types_that_they_do_not_list() -> None:
         "shipping_status",
         "external_status",
     ]
-    assert list(streams) == ["orders", "orders.notes", *(f"orders.{name}" for name in statuses)]
+    assert list(streams) == ["orders", "orders.notes", "products", *(f"orders.{name}" for name in statuses)]
     assert {streams[f"orders.{name}"].object for name in statuses} == {"orders"}
     assert streams["custom_objects/ReturnRequest"].writes == {"create", "update"}
     assert streams["orders.notes"].object == "orders"
@@ -181,7 +181,11 @@ def test_wrong_settings_are_said_with_a_way_out(tmp_path: Path) -> None:
     assert "write https://shop.example.org" in faults(url="http://shop.example.org")
     assert "https://" in faults(auth_url="account.demandware.com")
     assert "client_id" in faults(url="https://user:pw@shop.example.org")
-    assert "scapi comes later" in faults(api="scapi")
+    assert "organization: f_ecom_" in faults(api="scapi")
+    assert "remove it" in faults(api="scapi", organization="f_ecom_zzte_053", shop_version="v24_5")
+    assert "remove it" in faults(organization="f_ecom_zzte_053")
+    assert "{nothing}" in faults(api="scapi", organization="f_ecom_zzte_053", object_path="{type}/{nothing}")
+    assert "{type}" in faults(api="scapi", organization="f_ecom_zzte_053", object_search="search")
     assert "extra" in faults(clientid="x").lower()
     assert "deep_paging" in faults(deep_paging=100)
     assert "shop_version" in faults(shop_version="24.5")

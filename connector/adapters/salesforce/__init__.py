@@ -20,7 +20,7 @@ from connector.adapters.salesforce.signin import SignIn
 from connector.adapters.salesforce.streams import Streams
 from connector.errors import Misconfigured
 from connector.http import Http
-from connector.model import Cursor, Page, Record, Report, Result, Select, Setup, StreamUse, Usage, Write
+from connector.model import Cursor, Page, Record, Report, Result, Select, Setup, Stay, StreamUse, Usage, Write
 
 if TYPE_CHECKING:
     from connector.adapters.salesforce.parts import Parts
@@ -73,6 +73,18 @@ class Salesforce:
             if op == "append":
                 return self._parts.comments.append(target, batch)
             return self._parts.writer.write(target, batch, op)
+
+    def owner(self, stream: str, record: Record) -> Stay:
+        """Who has a case, by its own fields. Makes no call."""
+        return self._parts.ownership.owner(record)
+
+    def stays(self, stream: str, records: Sequence[Record]) -> Mapping[str, Sequence[Stay]]:
+        """Who had these cases since when: one query of CaseHistory for 200 of them; of AgentWork where that says nothing."""
+        return self._parts.ownership.stays(records)
+
+    def active(self, stream: str, records: Sequence[Record]) -> Mapping[str, str]:
+        """When somebody last did something with these cases: two queries for 200 of them."""
+        return self._parts.ownership.active(records)
 
     def setup(self, uses: Sequence[StreamUse], declared: Declared) -> Setup:
         """Fields, queues and permission sets in source format, and a page with the steps that remain."""

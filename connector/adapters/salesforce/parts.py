@@ -11,6 +11,7 @@ from connector.adapters.salesforce.client import Client
 from connector.adapters.salesforce.comments import Comments
 from connector.adapters.salesforce.conditional import Guarded
 from connector.adapters.salesforce.describing import Describer
+from connector.adapters.salesforce.ownership import Ownership
 from connector.adapters.salesforce.reading import Reader
 from connector.adapters.salesforce.references import References
 from connector.adapters.salesforce.settings import Settings
@@ -34,6 +35,7 @@ class Parts:
         self.client = Client(http, http.session(gauge.hear), sign_in, url=settings.url, version=settings.version)
         describe = Describer(self.client)
         self.reader = Reader(self.client, settings, clock, sign_in, describe)
+        self.ownership = Ownership(self.client.rows, settings, sign_in, clock, self.reader.nobody)
         references = References(self.client.rows)
         self.writer = Writer(
             self.client,

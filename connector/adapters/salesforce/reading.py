@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from connector import stamps
 from connector.adapter import Clock, Stream
-from connector.adapters.salesforce import comments, cursor, soql
+from connector.adapters.salesforce import comments, cursor, selecting, soql
 from connector.adapters.salesforce.client import Client
 from connector.adapters.salesforce.conditional import guard
 from connector.adapters.salesforce.cursor import Position
@@ -61,7 +61,7 @@ class Reader:
             at = reached or at
             to_save = cursor.to_save((cap or reached) if ended else reached, cap, saved)
             saved = to_save or saved
-            yield Page(self._records(stream, rows, names), to_save.text() if to_save else None, began)
+            yield Page(self._records(stream, rows, names), to_save.text() if to_save else None, answer.date or began)
             if ended:
                 return
 
@@ -129,7 +129,10 @@ class Reader:
         return soql.columns([*stream.needs, *asked])
 
     def _conditions(self, stream: Stream, select: Select) -> list[str]:
-        out = soql.conditions(select.where)
+        out = [
+            *selecting.conditions(select.where if stream.states else {}, self.nobody()),
+            *soql.conditions(selecting.fields(select.where) if stream.states else select.where),
+        ]
         if select.key_prefix is not None:
             key_field = self._key_path(stream)
             out.append(
@@ -138,7 +141,7 @@ class Reader:
         return out
 
     def _records(self, stream: Stream, rows: list[dict[str, Any]], names: Sequence[str]) -> list[Record]:
-        relations, nobody = nested(names), self._nobody()
+        relations, nobody = nested(names), self.nobody()
         key_field, claims = self._settings.key_field, stream.claims
         records = [
             to_record(row, key_field=key_field, relations=relations, nobody=nobody, claims=claims) for row in rows
@@ -148,7 +151,7 @@ class Reader:
         ours = nobody if self._sign_in.user else None
         return [comments.comment(record, key_field, ours) for record in records]
 
-    def _nobody(self) -> frozenset[str]:
+    def nobody(self) -> frozenset[str]:
         """Owners that are no person: those configured, and the user that we work as."""
         named = [*self._settings.unclaimed_owners, *([self._sign_in.user] if self._sign_in.user else [])]
         return frozenset(same_id(name) if RECORD_ID.match(name) else name for name in named)

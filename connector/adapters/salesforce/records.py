@@ -59,11 +59,16 @@ def to_record(
     )
 
 
+def is_person(owner_id: str, name: str | None, nobody: Collection[str]) -> bool:
+    """Whether an owner is a person who has taken the case: no queue, and no user who counts as nobody."""
+    return owner_id.startswith(_USER) and same_id(owner_id) not in nobody and name not in nobody
+
+
 def claimed_by(row: Mapping[str, Any], nobody: Collection[str]) -> str | None:
     """Who has taken the case: the name of the user who owns it, else the id, or CLOSED. None when it is open and a queue owns
     it, or a user who counts as nobody."""
     owner_id: str = row.get("OwnerId") or ""
     name: str | None = (row.get("Owner") or {}).get("Name")
-    if owner_id.startswith(_USER) and same_id(owner_id) not in nobody and name not in nobody:
+    if is_person(owner_id, name, nobody):
         return name or owner_id
     return CLOSED if row.get("IsClosed") else None

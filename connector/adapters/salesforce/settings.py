@@ -60,6 +60,13 @@ class Settings(_Part):
     margin: Seconds = Field(default=5, description="the saved cursor stays so far behind the server's clock")
     timeouts: Timeouts = Field(default=Timeouts(), description="of a call")
     ca_file: str | None = Field(default=None, description="PEM file of the authority of a proxy or test org")
+    owner_history: Literal["auto", "on", "off"] = Field(
+        default="auto", description="whether CaseHistory tracks Owner; auto: if it has a row about one"
+    )
+    agent_work: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="whether Omni-Channel's AgentWork is asked where history says nothing; auto: if it is there",
+    )
     unclaimed_owners: list[str] = Field(default=[], description="names or Ids of further users who count as nobody")
 
     @field_validator("url", "auth_url")

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 
 from connector.adapter import Stream
 from connector.adapters.salesforce import comments
+from connector.adapters.salesforce.ownership import ATTENDED
 from connector.adapters.salesforce.records import CLAIM_COLUMNS
 from connector.adapters.salesforce.settings import API_NAME, Settings
 from connector.model import Op
+from connector.states import FACTS, WORDS
 
 CASE_LENGTHS: Mapping[str, int] = {
     "Subject": 255,
@@ -72,4 +74,7 @@ class Streams(Mapping[str, Stream]):
             conditional="1s" if keyed else "none",
             lengths=CASE_LENGTHS if name == "Case" else {},
             number="CaseNumber" if name == "Case" else None,
+            states=frozenset(WORDS) if name == "Case" else frozenset(),
+            facts=frozenset(FACTS) if name == "Case" else frozenset(),
+            attended=ATTENDED if name == "Case" else (),
         )

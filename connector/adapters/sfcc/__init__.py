@@ -1,147 +1,73 @@
-"""Salesforce B2C Commerce over OCAPI: orders, their statuses, notes on them, custom objects, and products.
+"""Salesforce B2C Commerce, over either of its APIs: `ocapi.py` speaks OCAPI, `scapi/` the Commerce API (SCAPI).
 
-`reading.py` reads what has changed, `orders.py`, `statuses.py`, `notes.py`, `objects.py` and `products.py` hold the streams,
-`client.py` makes the calls, `faults.py` is the table of what a refusal means. docs/adapters/sfcc.md says what a shop must set up.
+Records come in one vocabulary, OCAPI's, and writes go by it, so that a mapping works with both where the API can do it; what
+SCAPI cannot, `check` says. docs/adapters/sfcc.md says what a shop must set up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel
 
 from connector.adapter import Clock, Declared, Stream
-from connector.adapters.sfcc.checking import Checker
-from connector.adapters.sfcc.client import Client
-from connector.adapters.sfcc.notes import Notes
-from connector.adapters.sfcc.objects import Objects
-from connector.adapters.sfcc.orders import Orders
-from connector.adapters.sfcc.products import Products
+from connector.adapters.sfcc.ocapi import Ocapi
+from connector.adapters.sfcc.scapi import Scapi
 from connector.adapters.sfcc.settings import SfccSettings
-from connector.adapters.sfcc.statuses import Statuses
-from connector.adapters.sfcc.streams import NOTES, ORDERS, PRODUCTS, STATUSES, Streams, object_type
-from connector.errors import ConnectionFault, Misconfigured, RemoteError, Transient
-from connector.model import Cursor, Page, Record, Report, Result, Select, Setup, StreamUse, Write
+from connector.model import Cursor, Page, Problem, Record, Report, Result, Select, Setup, StreamUse, Write
 
 __all__ = ["Sfcc", "SfccSettings"]
 
 
 class Sfcc:
-    """One site of one instance."""
+    """One site of one instance, over the API that its settings name."""
 
     Settings: ClassVar[type[BaseModel]] = SfccSettings
     streams: Mapping[str, Stream]
 
     def __init__(self, name: str, settings: SfccSettings, *, clock: Clock) -> None:
         self.name, self.settings, self.clock = name, settings, clock
-        self.streams = Streams(settings.settle_after)
-        self._client = Client(name, settings, clock)
-        self._orders = Orders(self._client, self.streams[ORDERS], clock)
-        self._notes = Notes(self._client)
+        self._api: Ocapi | Scapi = (Scapi if settings.api == "scapi" else Ocapi)(name, settings, clock=clock)
+        self.streams = self._api.streams
 
     def check(self, uses: Sequence[StreamUse] = ()) -> Report:
-        """One search for one order. For `uses`: may we, and does the instance have what the flows read and write?
+        """One cheap call. For `uses`: may we, and does the instance have what the flows read and write?
 
         Raises ConnectionFault.
         """
-        known = [use for use in uses if self.streams[use.stream]]
-        problems = Checker(self._client, self._orders, self._notes, self._objects).run(known)
-        lifetime = self._client.tokens.lifetime
-        facts = {
-            "token": f"{lifetime:.0f} s" if lifetime is not None else "unknown",
-            "site": self.settings.site,
-            "api": f"ocapi shop {self.settings.shop_version}, data {self.settings.data_version}",
-        }
-        return Report(facts, tuple(problems))
+        return self._api.check(uses)
+
+    def limits(self, uses: Sequence[StreamUse]) -> Sequence[Problem]:
+        """What of these uses the configured API can never do."""
+        return self._api.limits(uses)
 
     def read(
         self, stream: str, since: Cursor | datetime | None, *, select: Select, overlap: float = 60.0
     ) -> Iterator[Page]:
-        """Changed records, oldest first, from the cursor less `overlap`; one page is one call."""
-        if stream == ORDERS:
-            if select.key_prefix is not None:
-                raise Misconfigured(
-                    "orders bear no key of ours, so a flow that reads them cannot answer another",
-                    remedy="answer from the system in which the flow creates its objects",
-                )
-            return self._orders.read(since, select, overlap)
-        return self._of_type(stream, "read").read(since, select, overlap)
+        """Changed records, oldest first, from the cursor less `overlap`."""
+        return self._api.read(stream, since, select=select, overlap=overlap)
 
     def fetch(
         self, stream: str, keys: Sequence[str], *, by: Literal["key", "our_key"] = "key", select: Select
     ) -> Mapping[str, Record]:
         """Records by key. Orders bear none of our keys; a custom object that we made stands under ours."""
-        unique = list(dict.fromkeys(keys))
-        if stream in STATUSES:
-            return {} if by == "our_key" else Statuses(self._client, STATUSES[stream]).fetch(unique)
-        if stream == ORDERS:
-            return {} if by == "our_key" else self._orders.fetch(unique, select)
-        if stream == PRODUCTS:
-            return {} if by == "our_key" else Products(self._client).fetch(unique)
-        return self._of_type(stream, "fetched").fetch(unique, select)
+        return self._api.fetch(stream, keys, by=by, select=select)
 
     def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:
         """One call, or a look and a call, for each Write; within `longest_call` seconds together."""
-        send = [self._sender(stream, write) for write in batch]
-        results: list[Result] = []
-        with self._client.http.within(self.longest_call(), batch[0].until if batch else None):
-            for write, sender in zip(batch, send, strict=True):
-                try:
-                    results.append(sender(write))
-                except (ConnectionFault, Misconfigured, Transient) as error:
-                    if not results:
-                        raise
-                    results.append(Result(error=_as_record(error)))  # the writes before it have happened: say so
-        return results
+        return self._api.write(stream, batch)
 
     def setup(self, uses: Sequence[StreamUse], declared: Declared) -> Setup:
-        """Attributes and object types to import, OCAPI permissions to paste, and a page that says where."""
-        from connector.adapters.sfcc.setup import setup
-
-        return setup(self.settings, uses, declared)
+        """Attributes and object types to import, what the API client must be given, and a page that says where."""
+        return self._api.setup(uses, declared)
 
     def calls(self) -> int:
-        return self._client.http.calls
+        return self._api.calls()
 
     def longest_call(self) -> float:
         return self.settings.timeouts.total
 
     def close(self) -> None:
-        self._client.http.close()
-
-    def _sender(self, stream: str, write: Write) -> Callable[[Write], Result]:
-        declared = self.streams[stream]
-        if write.op not in declared.writes:
-            raise Misconfigured(
-                f"{stream} takes no {write.op}", remedy=f"it takes: {', '.join(sorted(declared.writes))}"
-            )
-        if stream == ORDERS:
-            return self._orders.update
-        if stream == NOTES:
-            return self._notes.append
-        if stream in STATUSES:
-            return Statuses(self._client, STATUSES[stream]).update
-        if stream == PRODUCTS:
-            return Products(self._client).update
-        objects = self._of_type(stream, "written")
-        return objects.create if write.op == "create" else objects.update
-
-    def _of_type(self, stream: str, verb: str) -> Objects:
-        kind = object_type(stream)
-        if kind is None:
-            raise Misconfigured(
-                f"{self.name}.{stream} cannot be {verb}",
-                remedy="streams: orders, custom_objects/<Type>; products, notes and statuses of orders are not polled",
-            )
-        return self._objects(kind)
-
-    def _objects(self, kind: str) -> Objects:
-        return Objects(self._client, kind, self.streams[f"custom_objects/{kind}"], self.clock)
-
-
-def _as_record(error: RemoteError) -> Transient:
-    """A fault of the call, as the fault of one row of a batch whose other rows were answered."""
-    uncertain = bool(getattr(error, "uncertain", False))
-    return Transient(str(error), uncertain=uncertain, code=error.code, remedy=error.remedy)
+        self._api.close()

@@ -17,20 +17,11 @@ from connector.adapters.sfcc.documents import OBJECT_FIELDS, ORDER_FIELDS
 from connector.adapters.sfcc.notes import Notes
 from connector.adapters.sfcc.objects import Objects
 from connector.adapters.sfcc.orders import Orders
-from connector.adapters.sfcc.products import SHOWN, TAKES, misnamed, parts
-from connector.adapters.sfcc.statuses import wish_of
-from connector.adapters.sfcc.streams import (
-    EXTERNAL,
-    NOTES,
-    ONLY_FROM,
-    OR_ALREADY,
-    ORDERS,
-    PRODUCTS,
-    STATUSES,
-    Status,
-    object_type,
-)
-from connector.errors import AuthFailed, ConnectionFault, Misconfigured, Rejected
+from connector.adapters.sfcc.product_fields import product_problems
+from connector.adapters.sfcc.products import parts
+from connector.adapters.sfcc.status_fields import status_problems
+from connector.adapters.sfcc.streams import NOTES, ORDERS, PRODUCTS, STATUSES, Status, object_type
+from connector.errors import AuthFailed, ConnectionFault, Misconfigured
 from connector.http import clock_problems
 from connector.model import FieldUse, Problem, Record, StreamUse
 from connector.nearest import meant
@@ -109,25 +100,7 @@ class Checker:
         self._may(use.stream, "Shop", resources.ORDER, "GET", f"/orders/{NOBODY}")
         if use.writes:
             self._may(use.stream, "Data", resource, "PUT", path)
-        for field in use.fields.values():
-            self._status_field(use, field, status)
-
-    def _status_field(self, use: StreamUse, field: FieldUse, status: Status) -> None:
-        if field.name not in (status.name, ONLY_FROM, OR_ALREADY):
-            known = (status.name, ONLY_FROM, OR_ALREADY)
-            near = meant(field.name, known)
-            self._problem(
-                use, field.name, f"{use.stream} has no field {field.name}", f"{near}it has {', '.join(known)}"
-            )
-            return
-        for value in field.values:
-            wish = {field.name: value} if field.name == status.name else {**_any(status), field.name: value}
-            refused = wish_of(wish, status, may_export=self._client.settings.may_export)
-            if isinstance(refused, Rejected):
-                self.problems.append(Problem(f"{refused}: {value!r}", refused.remedy, use.stream, field.name, value))
-        if field.name == status.name and not status.takes and (field.longest or 0) > EXTERNAL:
-            message = f"{field.name} may become {field.longest} characters long; the shop takes {EXTERNAL}"
-            self._problem(use, field.name, message, "cut it with the filter truncate")
+        self.problems += status_problems(use, status, may_export=self._client.settings.may_export)
 
     def _object(self, use: StreamUse, kind: str) -> None:
         before = len(self.problems)
@@ -153,23 +126,7 @@ class Checker:
         self._may(use.stream, "Data", resources.PRODUCT, "GET", path)
         if use.writes:
             self._may(use.stream, "Data", resources.PRODUCT, "PATCH", path)
-        for name, field in use.fields.items():
-            base, writes = parts(name)[0], field.creates or field.updates
-            if writes and (wrong := misnamed(name)) is not None:
-                self._problem(use, name, *wrong)
-            elif not base.startswith("c_") and base not in SHOWN:
-                near = meant(base, SHOWN)
-                self._problem(
-                    use, name, f"a product has no field {base}", f"{near}attributes of the shop's own begin with c_"
-                )
-            elif writes and (other := sorted(field.kinds - TAKES.get(base, field.kinds))):
-                takes = " or ".join(sorted(TAKES[base]))
-                self._problem(
-                    use,
-                    name,
-                    f"{name} takes {takes}, and a mapping writes {' and '.join(other)}",
-                    "correct the mapping",
-                )
+        self.problems += product_problems(use)
         custom = [field for name, field in use.fields.items() if name.startswith("c_")]
         found = self._well(use.stream, lambda: self._definitions.of(PRODUCT)) if custom else None
         for field in custom if found is not None else ():
@@ -262,11 +219,6 @@ class Checker:
 
     def _problem(self, use: StreamUse, field: str, message: str, remedy: str) -> None:
         self.problems.append(Problem(message, remedy, use.stream, field))
-
-
-def _any(status: Status) -> dict[str, str]:
-    """Some value that this status takes, so that its conditions can be judged alone."""
-    return {status.name: status.takes[0] if status.takes else "x"}
 
 
 def _created(use: StreamUse) -> frozenset[str]:

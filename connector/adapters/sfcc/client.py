@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import threading
 from collections.abc import Mapping
 from decimal import Decimal
@@ -14,12 +13,10 @@ import orjson
 from connector.adapter import Clock
 from connector.adapters.sfcc.faults import Resource, fault_of, translate
 from connector.adapters.sfcc.settings import SfccSettings
+from connector.adapters.sfcc.signing import sign_in
 from connector.errors import AuthFailed, Misconfigured, Rejected, RemoteError
 from connector.http import Http, Intent, Response, SingleFlightToken
 from connector.model import Ref
-
-_UNSAID_LIFETIME = 1800.0
-"""Seconds that a token lives when the answer does not say; the vendor's own tool assumes the same."""
 
 
 class Client:
@@ -105,38 +102,7 @@ class Client:
         )
 
     def _sign_in(self) -> tuple[str, float | None]:
-        """Client credentials at Account Manager. Source: the vendor's own command line tool."""
-        settings = self.settings
-        basic = base64.b64encode(f"{settings.client_id}:{settings.client_secret.reveal()}".encode()).decode()
-        response = self.http.request(
-            "POST",
-            f"{settings.auth_url}/dwsso/oauth2/access_token",
-            intent="read",
-            body=b"grant_type=client_credentials",
-            headers={"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"},
-        )
-        if response.status != 200:
-            raise self._no_token(response)
-        answer = response.json()
-        token = answer.get("access_token") if isinstance(answer, Mapping) else None
-        if not isinstance(token, str) or not token:
-            raise AuthFailed(f"{response.where}: the answer holds no token", remedy="check auth_url")
-        lifetime = answer.get("expires_in")
-        return token, float(lifetime) if isinstance(lifetime, int | float) else _UNSAID_LIFETIME
-
-    def _no_token(self, response: Response) -> RemoteError:
-        if response.status >= 500 or response.status in (408, 429):
-            return response.fault()
-        try:
-            answer = orjson.loads(response.content)
-        except orjson.JSONDecodeError:
-            answer = None
-        code = answer.get("error") if isinstance(answer, Mapping) else None
-        code = code if isinstance(code, str) else str(response.status)
-        remedy = "check client_id and client_secret, and that the client is enabled in Account Manager"
-        if code not in ("invalid_client", "unauthorized_client", "401"):
-            remedy = "check auth_url, and that the API client may use client credentials"
-        return AuthFailed(f"{response.where}: sign-in refused: {code[:60]}", code=code[:60], remedy=remedy)
+        return sign_in(self.http, self.settings)
 
 
 def segment(text: str) -> str:

@@ -36,7 +36,7 @@ class Statuses:
     """One status of the orders of the connection's site."""
 
     def __init__(self, client: Client, status: Status) -> None:
-        self._client, self._status = client, status
+        self._client, self._status, self._settings = client, status, client.settings
         self._stream = f"{client.http.name}.{ORDERS}.{status.name}"
         self.resource = resources.status_of(status.name)
 
@@ -45,7 +45,7 @@ class Statuses:
         number = write.target or ""
         if not addressable(number):
             return Result(error=unaddressable(number))
-        wish = wish_of(write.fields, self._status, may_export=self._client.settings.may_export)
+        wish = wish_of(write.fields, self._status, may_export=self._settings.may_export)
         if isinstance(wish, Rejected):
             return Result(error=wish)
         now = self._look(number)
@@ -58,7 +58,7 @@ class Statuses:
         response = self.put(number, wish.value)
         if response.status in (200, 204):
             return Result(target=number)
-        error = self._client.fault(response, "Data", self.resource, "PUT", writing=True)
+        error = self._fault(response, "PUT")
         if isinstance(error, Rejected):
             return self._refused(number, wish, error) if response.status == 409 else Result(error=error)
         return Result(error=_as_record(error))
@@ -69,11 +69,11 @@ class Statuses:
         for key in keys:
             response = self._read(key) if addressable(key) else None
             if response is not None and response.status == 200:
-                found = order_record(response.json(), self._client.settings.site)
+                found = order_record(self._document(response), self._settings.site)
                 fields = {self._status.name: found.fields.get(self._status.shown)}
                 records[key] = Record(found.key, fields, found.stamp, found.site)
-            elif response is not None and fault_of(response).type not in (*MISSING, MALFORMED):
-                raise self._client.fault(response, "Shop", resources.ORDER, "GET")
+            elif response is not None and not self._missing(response):
+                raise self._fault(response, "GET", writing=False)
         return records
 
     def put(self, number: str, value: str) -> Response:
@@ -84,12 +84,25 @@ class Statuses:
     def _read(self, number: str) -> Response:
         return self._client.shop("GET", resources.ORDER, f"/orders/{segment(number)}", intent="read")
 
+    def _document(self, response: Response) -> dict[str, Any]:
+        """The order that was answered, in the words of the stream."""
+        document: dict[str, Any] = response.json()
+        return document
+
+    def _missing(self, response: Response) -> bool:
+        """Whether the answer proves that there is no such order."""
+        return fault_of(response).type in (*MISSING, MALFORMED)
+
+    def _fault(self, response: Response, method: str, *, writing: bool = True) -> RemoteError:
+        api, resource = ("Shop", resources.ORDER) if method == "GET" else ("Data", self.resource)
+        return self._client.fault(response, api, resource, method, writing=writing)
+
     def _look(self, number: str) -> str | RecordFault:
         """What the order shows now; "" for an external status that was never set. Raises Misconfigured."""
         response = self._read(number)
         if response.status != 200:
-            return _as_record(self._client.fault(response, "Shop", resources.ORDER, "GET", writing=True))
-        now = response.json().get(self._status.shown)
+            return _as_record(self._fault(response, "GET"))
+        now = self._document(response).get(self._status.shown)
         if now is None and self._status.takes:
             raise Misconfigured(
                 f"{self._stream}: the shop does not show {self._status.shown} of orders",

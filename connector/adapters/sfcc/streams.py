@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from connector.adapter import Stream
+from connector.adapter import NoStream, Stream
 
 ORDERS = "orders"
 NOTES = "orders.notes"
+EVENTS = "orders.events"
 OBJECTS = "custom_objects/"
 PRODUCTS = "products"
 
@@ -120,6 +121,10 @@ class Streams(Mapping[str, Stream]):
     def __getitem__(self, name: str) -> Stream:
         if name in self._fixed:
             return self._fixed[name]
+        if name == EVENTS:
+            raise NoStream(
+                name, "OCAPI takes no order events", "leave the line out (`without:` of the flow), or use api: scapi"
+            )
         if object_type(name) is None:
             raise KeyError(name)
         return Stream(

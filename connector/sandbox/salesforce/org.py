@@ -23,7 +23,7 @@ from connector.sandbox.salesforce.problem import Problem, not_found
 from connector.sandbox.salesforce.queries import Queries
 from connector.sandbox.salesforce.replication import replicated
 from connector.sandbox.salesforce.rows import Rows
-from connector.sandbox.salesforce.schema import KEY_FIELD, OBJECTS, fresh_case
+from connector.sandbox.salesforce.schema import KEY_FIELD, OBJECTS, WORK, fresh_case
 from connector.sandbox.salesforce.sessions import Session, Sessions
 from connector.sandbox.salesforce.table import Row, Table
 from connector.sandbox.salesforce.writes import Transaction
@@ -92,6 +92,9 @@ class Org:
             **({"Case": fresh_case()} if self.world.options.bare else {}),
         }
         self.tables = {name: Table(shape) for name, shape in shapes.items()}
+        if self.world.options.omni_channel:
+            self.tables["AgentWork"] = Table(WORK)
+        self.queued: dict[str, str] = {}
         self.cases, self.comments = self.tables["Case"], self.tables["CaseComment"]
         self._numbers = count(1001)
         self.on_case: list[Callable[[Row], None]] = []

@@ -174,6 +174,24 @@ HISTORY = Object(
     parent="CaseId",
 )
 
+WORK = Object(
+    "AgentWork",
+    "0Bz",
+    (
+        *_STAMPS,
+        _system("UserId", "reference", length=18, refers=("User",)),
+        _system("WorkItemId", "reference", length=18, refers=("Case",)),
+        _system("OriginalQueueId", "reference", length=18, refers=("Group",)),
+        _system("Status", "picklist", length=255),
+        _system("RequestDateTime"),
+        _system("AssignedDateTime"),
+        _system("AcceptDateTime"),
+        _system("CloseDateTime"),
+    ),
+    relations={"User": "UserId", "WorkItem": "WorkItemId", "OriginalQueue": "OriginalQueueId"},
+    parent="WorkItemId",
+)
+
 USER = Object(
     "User",
     "005",
@@ -227,6 +245,6 @@ CASE_STATUS = Object(
 )
 
 OBJECTS = (CASE, COMMENT, HISTORY, USER, GROUP, QUEUE_SOBJECT, CASE_STATUS)
-QUEUES = ("Orders", "Payments", "Returns", "Concierge", "Reviews")
+QUEUES = ("Orders", "Payments", "Returns", "Concierge", "Reviews", "Escalation")
 AGENTS = ("Ines Agent", "Omar O'Neil", "Noël Dupré")
 CLOSED = frozenset({"Closed"})

@@ -14,6 +14,7 @@ from connector.engine import Engine, PassReport
 from connector.flow import Flow
 from connector.mapping.compile import compile_mapping
 from connector.retry import Policy
+from connector.states import FACTS, WORDS
 from connector.store import Store, open_store
 from connector.testing import FrozenClock, ScriptedAdapter
 
@@ -105,6 +106,9 @@ class World:
                     create="exclusive",
                     claims=True,
                     conditional=conditional,
+                    states=frozenset(WORDS),
+                    facts=frozenset(FACTS),
+                    attended=("OwnerId", "closed", "ours"),
                 ),
                 Stream("Remark", "Id", writes=frozenset({"append"}), batch=200, object="Case", names_object="ParentId"),
                 Stream("Comment", "Id", writes=frozenset({"create", "update"}), batch=200, create="exclusive"),

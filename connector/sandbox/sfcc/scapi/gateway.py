@@ -18,13 +18,16 @@ from connector.sandbox.sfcc.fault import Fault
 from connector.sandbox.sfcc.scapi.objects import Objects
 from connector.sandbox.sfcc.scapi.orders import Orders
 from connector.sandbox.sfcc.scapi.problem import Problem, of_fault
+from connector.sandbox.sfcc.scapi.products import Products
 from connector.sandbox.sfcc.schema import SITES
 
 if TYPE_CHECKING:
     from connector.sandbox.sfcc.shop import Shop
 
-_PATH = re.compile(r"/(?:checkout/orders|custom-object/custom-objects)/v1/organizations/([^/]+)(/.*)\Z")
-_SCOPES = {"checkout": "sfcc.orders", "custom-object": "sfcc.custom-objects"}
+_PATH = re.compile(
+    r"/(?:checkout/orders|custom-object/custom-objects|product/products)/v1/organizations/([^/]+)(/.*)\Z"
+)
+_SCOPES = {"checkout": "sfcc.orders", "custom-object": "sfcc.custom-objects", "product": "sfcc.products"}
 _WARN, _THROTTLE, _FULL = 80, 90, 100
 """Percent of load from which every answer warns, says that it throttles, and is refused."""
 
@@ -75,6 +78,7 @@ class Gateway:
     def start(self) -> None:
         self.orders = Orders(self.shop)
         self.objects = Objects(self.shop)
+        self.products = Products(self.shop)
 
     @staticmethod
     def takes(path: str) -> bool:
@@ -110,8 +114,10 @@ class Gateway:
         if unquote(found[1]) != self.shop.world.options.organization:
             raise Problem(404, "not-found", f"There is no organization '{unquote(found[1])}'.")
         call = Call(request, [unquote(part) for part in found[2].strip("/").split("/")], client)
-        handler: Handler = self.orders.handle if family == "checkout" else self.objects.handle
-        return handler(call)
+        handlers: Mapping[str, Handler] = {
+            "checkout": self.orders.handle, "custom-object": self.objects.handle, "product": self.products.handle,
+        }  # fmt: skip
+        return handlers[family](call)
 
     def _client(self, request: Request, family: str) -> str:
         """Whose token it is. Both scopes are needed: the tenant's and the API's."""

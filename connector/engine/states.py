@@ -1,0 +1,183 @@
+"""Flows by state, and whoever asks who has a record since when: the source of such a flow is read through this.
+
+It keeps what it learns in the ledger, asks the system only about records that changed since, and adds the facts to the
+records. Of a flow by state it lets pass what is so and was not evaluated yet. The engine reads through it as through any
+adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from connector import states
+from connector.adapter import Adapter, Attended, Clock, Stream
+from connector.errors import MappingFault, Misconfigured
+from connector.flow import Flow
+from connector.model import Cursor, Page, Record, Report, Result, Select, Stay, StreamUse, Write
+from connector.stamps import stamp
+from connector.store import Leased, Store
+
+
+def stale(flow: Flow, leased: Leased, now: datetime) -> bool:
+    """Whether what a flow by state found is so long ago, and nothing of it sent, that it must be looked at again first."""
+    sent = any(line.state == "sent" or line.uncertain is not None for line in leased.lines.values())
+    if sent or leased.uncertain is not None:
+        return False
+    return leased.was != "" or leased.attempts > 0 or (now - leased.last_seen).total_seconds() > flow.every
+
+
+def asks(flow: Flow, stream: Stream) -> bool:
+    """Whether a flow reads its source through this."""
+    return flow.by_state or bool(stream.facts & (flow.mapping.fields or frozenset()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A record with its stays."""
+
+    record: Record
+    stays: Sequence[Stay]
+
+
+class Attending:
+    """An adapter whose records tell who has them since when. Satisfies connector.adapter.Adapter."""
+
+    def __init__(self, flow: Flow, adapter: Adapter, stream: Stream, store: Store, clock: Clock) -> None:
+        if not isinstance(adapter, Attended):
+            raise Misconfigured(
+                f"{'.'.join(flow.source)} does not tell who has its records", remedy="read another stream by state"
+            )
+        self._flow, self._adapter, self._attended = flow, adapter, adapter
+        self._stream, self._store, self._clock = stream, store, clock
+        self._full = ".".join(flow.source)
+        self.streams = adapter.streams
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def read(
+        self, stream: str, since: Cursor | datetime | None, *, select: Select, overlap: float = 60.0
+    ) -> Iterator[Page]:
+        """What changed; of a flow by state all that is so and new to it, whatever `since` says."""
+        if select.keys_only:
+            yield from self._adapter.read(stream, since, select=select, overlap=overlap)
+            return
+        begin = None if self._flow.by_state else since
+        for page in self._adapter.read(stream, begin, select=self._asked(select), overlap=overlap):
+            seen = self._seen(page.records)
+            if not self._flow.by_state:
+                yield replace(page, records=[one.record for one in seen])
+                continue
+            hits = self._new(self._hits(seen, page.read_at))
+            yield Page(hits, None, page.read_at)
+
+    def fetch(
+        self, stream: str, keys: Sequence[str], *, by: Literal["key", "our_key"] = "key", select: Select
+    ) -> Mapping[str, Record]:
+        """By key. Of a flow by state by the key of a row, as long as what it was evaluated for is still so; or by the record's
+        own key, as it would be evaluated now."""
+        if not self._flow.by_state or by == "our_key":
+            found = self._adapter.fetch(stream, keys, by=by, select=self._asked(select))
+            seen = self._seen(list(found.values()))
+            return {key: one.record for key, one in zip(found, seen, strict=True)}
+        own = {key: states.record_key(key) for key in keys}
+        found = self._adapter.fetch(stream, list(dict.fromkeys(own.values())), select=self._asked(select))
+        hits = self._hits(self._seen(list(found.values())), self._clock.now())
+        named = {states.record_key(hit.key): hit for hit in hits}
+        return {
+            key: named[name] for key, name in own.items() if name in named and (key == name or named[name].key == key)
+        }
+
+    def _asked(self, select: Select) -> Select:
+        """The fields of the source itself: facts are ours to add."""
+        if not select.fields:
+            return select
+        wanted = {*select.fields, *self._stream.attended} - self._stream.facts - {states.NOW}
+        fields = {name for name in self._flow.where if name not in states.WORDS} if self._flow.by_state else set()
+        return replace(select, fields=tuple(sorted(wanted | fields)))
+
+    # -- who has it since when -----------------------------------------------------------------------------------------
+
+    def _seen(self, records: Sequence[Record]) -> list[_Seen]:
+        """Records with their stays: of those that changed since they were last seen, as the system remembers, else by what
+        differs from then. What is new is noted in the ledger, also of records that nothing becomes of."""
+        known = self._store.stays(self._full, [record.key for record in records])
+        owners = {record.key: self._attended.owner(self._stream.name, record) for record in records}
+        changed = [record for record in records if self._is_news(record, owners[record.key], known.get(record.key))]
+        noted: dict[str, tuple[str | None, Sequence[Stay]]] = {}
+        if changed:
+            told = self._attended.stays(self._stream.name, changed)
+            for record in changed:
+                before = known[record.key][1] if record.key in known else ()
+                found = told.get(record.key) or states.by_difference(before, owners[record.key])
+                noted[record.key] = (record.stamp, found)
+            self._store.note_stays(self._full, noted)
+        seen = []
+        for record in records:
+            stays = (noted.get(record.key) or known[record.key])[1]
+            seen.append(_Seen(_with(record, states.facts(stays)), stays))
+        return seen
+
+    @staticmethod
+    def _is_news(record: Record, owner: Stay, known: tuple[str | None, Sequence[Stay]] | None) -> bool:
+        if known is None:
+            return True
+        seen, stays = known
+        if record.stamp is not None and seen is not None and record.stamp != seen:
+            return record.stamp > seen  # an older version that surfaced late says nothing new
+        return not stays or (stays[-1].owner, stays[-1].until) != (owner.owner, owner.until)
+
+    # -- flows by state ------------------------------------------------------------------------------------------------
+
+    def _hits(self, seen: Sequence[_Seen], at: datetime) -> list[Record]:
+        """Those of which all of `where` is so, each under the key of its evaluation. What somebody did last is asked only of
+        those of which the rest is so."""
+        where = dict(self._flow.where)
+        idle = where.pop("idle_longer_than", None)
+        left = [one for one in seen if states.so(where, one.stays, one.record.fields, at)]
+        if idle is not None and left:
+            early = {"claimed_longer_than": idle}
+            left = [one for one in left if states.so(early, one.stays, one.record.fields, at)]
+            active = self._attended.active(self._stream.name, [one.record for one in left]) if left else {}
+            left = [
+                replace(one, record=_with(one.record, states.facts(one.stays, active.get(one.record.key))))
+                for one in left
+            ]
+            left = [one for one in left if states.so(self._flow.where, one.stays, one.record.fields, at)]
+        return [self._evaluated(one.record, at) for one in left]
+
+    def _evaluated(self, record: Record, at: datetime) -> Record:
+        stored = _with(record, {states.NOW: stamp(at)})
+        try:
+            once = self._flow.mapping.once(stored)
+        except MappingFault:  # its row parks when it is mapped
+            once = record.key
+        return replace(stored, key=states.row_key(record.key, once))
+
+    def _new(self, hits: Sequence[Record]) -> list[Record]:
+        """Those that were not evaluated before."""
+        known = self._store.known(self._flow.id, [(hit.site, hit.key) for hit in hits])
+        return [hit for hit in hits if (hit.site, hit.key) not in known]
+
+    # -- everything else goes by ---------------------------------------------------------------------------------------
+
+    def check(self, uses: Sequence[StreamUse] = ()) -> Report:
+        return self._adapter.check(uses)
+
+    def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:
+        return self._adapter.write(stream, batch)
+
+    def calls(self) -> int:
+        return self._adapter.calls()
+
+    def longest_call(self) -> float:
+        return self._adapter.longest_call()
+
+    def close(self) -> None:
+        self._adapter.close()
+
+
+def _with(record: Record, more: Mapping[str, Any]) -> Record:
+    return replace(record, fields={**record.fields, **more})

@@ -1,0 +1,116 @@
+"""The real command on cases that wait, are taken and given back: escalated in time, once, and never out of a person's hand."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.stage import ROOT, Stage, stage
+
+IN_TIME = """\
+  in-time:
+    from: service.Case
+    to: service.Case
+    every: 60s
+    by: state
+    where: {{open: true, claimed: false, waiting_longer_than: 15m, Reason: Payment}}
+    mapping: {mappings}/waiting-case-to-escalation.yaml
+"""
+MINUTES = 60.0
+
+
+def add_flows(where: Stage, flows: str) -> None:
+    config = where.folder / "config.yaml"
+    added = flows.format(mappings=ROOT / "mappings/salesforce")
+    config.write_text(config.read_text().replace("defaults: {", f"{added}defaults: {{", 1))
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Iterator[Stage]:
+    """A shop with one declined payment, whose case waits in the queue Payments."""
+    with stage(tmp_path, orders=0, returns=0) as made:
+        add_flows(made, IN_TIME)
+        made.box.control.place_order(
+            exception=False, status="new", payment_status="not_paid", c_paymentError="declined"
+        )
+        made.settle()
+        yield made
+
+
+def case(where: Stage) -> dict[str, Any]:
+    found: list[dict[str, Any]] = where.box.control.cases()
+    return found[0]
+
+
+def owner(where: Stage) -> str:
+    """The last name in the history of the case's owner; that of its first queue before any."""
+    names = [
+        row["NewValue"]
+        for row in where.box.control.history(case(where)["Id"])
+        if row["Field"].startswith("owner") or row["Field"] == "Owner"
+    ]
+    return str(names[-2]) if names else "Payments"
+
+
+def test_a_declined_payment_that_nobody_takes_in_15_minutes_is_escalated_once_for_each_stay(where: Stage) -> None:
+    where.box.control.advance(14 * MINUTES)
+    where.settle()
+    assert (owner(where), case(where)["LastModifiedDate"]) == ("Payments", case(where)["CreatedDate"])
+    where.box.control.advance(2 * MINUTES)
+    where.settle()
+    assert (owner(where), case(where)["Priority"]) == ("Escalation", "High")
+    where.box.control.advance(60 * MINUTES)
+    where.settle()
+    modified = case(where)["LastModifiedDate"]
+    where.settle()
+    assert case(where)["LastModifiedDate"] == modified, "our own change of owner began no other stay"
+    assert where.books()["in-time"].rows == 1
+
+    where.box.control.agent_take(case(where)["Id"])
+    where.box.control.advance(60 * MINUTES)
+    where.settle()
+    assert owner(where) == "Ines Agent"
+    where.box.control.agent_return_to_queue(case(where)["Id"], queue="Payments")
+    where.box.control.advance(14 * MINUTES)
+    where.settle()
+    assert owner(where) == "Payments"
+    where.box.control.advance(2 * MINUTES)
+    where.settle()
+    assert owner(where) == "Escalation"
+    assert where.books()["in-time"].rows == 2
+    explained = where.run("explain", case(where)["CaseNumber"]).out
+    assert f"in-time: {case(where)['Id']}:" in explained
+    where.assert_nothing_twice()
+
+
+@pytest.mark.parametrize("commit", [False, True], ids=["before the write", "after the write"])
+def test_a_kill_escalates_once_and_takes_nothing_from_who_claimed_it_meanwhile(where: Stage, commit: bool) -> None:
+    where.box.control.advance(16 * MINUTES)
+    process = where.start("sync", "in-time")
+    where.box.control.fault(
+        kind="kill", pid=process.pid, commit=commit, system="salesforce", method="POST", path="composite$", times=1
+    )
+    ended = where.finish(process)
+    assert ended.code == -signal.SIGKILL, ended.err
+    assert owner(where) == ("Escalation" if commit else "Payments")
+    where.box.control.agent_take(case(where)["Id"])
+    where.settle()
+    assert owner(where) == "Ines Agent"
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "status", "html200"])
+def test_faults_of_the_org_escalate_late_and_once(where: Stage, kind: str) -> None:
+    where.box.control.advance(16 * MINUTES)
+    more = {"status": 503} if kind == "status" else {}
+    where.box.control.fault(kind=kind, system="salesforce", times=6, probability=0.6, **more)
+    where.settle()
+    for _ in range(5):
+        if owner(where) == "Escalation":
+            break
+        where.settle()
+    rows = [row for row in where.box.control.history(case(where)["Id"]) if row["Field"] == "Owner"]
+    assert (owner(where), len(rows)) == ("Escalation", 2)

@@ -1,0 +1,247 @@
+"""Flows by state: each hit is evaluated once, decided by what is so at the poll, and never over a person's hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.errors import Rejected, Unavailable
+from connector.model import Ref, Stay
+from connector.stamps import stamp
+from tests.unit.engine.world import World
+
+ESCALATE = """
+summary: a case that nobody has claimed for 15 minutes
+target: "{{ record.key }}"
+once_per: "{{ record.key }}:{{ queued_since }}"
+fields:
+  Priority: {from: High, write: until-claimed}
+  OwnerId: {ref: queue, name: Escalation, write: until-claimed}
+  Waited_Until: {from: "{{ now }}", write: until-claimed}
+"""
+WAITS = {"open": True, "claimed": False, "waiting_longer_than": 900.0}
+FLOW = "escalate"
+
+
+class Desk(World):
+    """A desk whose cases wait in queues."""
+
+    def __init__(self, folder: Path, mapping: str = ESCALATE, **where: Any) -> None:
+        super().__init__(folder)
+        self.flow(FLOW, "desk.Case", "desk.Case", mapping, by_state=True, where=where or WAITS)
+        self.restart()
+
+    def case(self, key: str = "C1", **fields: Any) -> None:
+        self.desk.put("Case", key, Id=key, **{"OwnerId": "Returns", "Priority": "Low", "ours": False, **fields})
+
+    def poll(self, minutes: float = 1) -> None:
+        self.clock.forward(minutes=minutes)
+        self.engine.run_pass(FLOW)
+
+    def fields(self, key: str = "C1") -> dict[str, object]:
+        return self.desk.objects["Case"][key].fields
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_a_case_that_waits_too_long_is_escalated_once_for_each_stay_in_the_queue(desk: Desk) -> None:
+    desk.case()
+    desk.poll(0)
+    desk.poll(14)
+    assert desk.fields()["Priority"] == "Low"
+    desk.poll(1)
+    assert desk.fields()["Priority"] == "High"
+    assert desk.fields()["OwnerId"] == Ref("queue", "Escalation")
+    desk.case(Priority="Medium", OwnerId="Returns", claimed_by="Ines")  # she takes it, and gives it back an hour later
+    desk.poll(60)
+    desk.case(OwnerId="Returns", Priority="Medium", claimed_by=None)
+    for _ in range(14):
+        desk.poll()
+        assert desk.fields()["Priority"] == "Medium"
+    desk.poll()
+    assert desk.fields()["Priority"] == "High"
+    assert len(list(desk.store.rows(flow=FLOW))) == 2
+
+
+def test_our_own_change_of_owner_does_not_begin_another_stay(desk: Desk) -> None:
+    desk.case()
+    desk.poll(0)
+    desk.poll(15)
+    desk.case(OwnerId="Escalation", Priority="Medium", ours=True)  # as the system shows what we have just done
+    for _ in range(4):
+        desk.poll(15)
+    assert desk.fields()["Priority"] == "Medium"
+    assert len(list(desk.store.rows(flow=FLOW))) == 1
+
+
+def test_a_person_who_moves_a_case_to_another_queue_begins_another_stay(desk: Desk) -> None:
+    desk.case()
+    desk.poll(0)
+    desk.case(OwnerId="Payments")
+    desk.poll(14)
+    assert desk.fields()["Priority"] == "Low"
+    desk.poll(1)  # by difference: it has been there at most since that poll
+    desk.poll(14)
+    assert desk.fields()["Priority"] == "High"
+
+
+def test_a_history_tells_more_exactly_than_two_reads(desk: Desk) -> None:
+    came, moved = stamp(desk.clock.now()), desk.clock.now()
+    desk.clock.forward(minutes=30)
+    desk.desk.histories["Case"]["C1"] = [
+        Stay("q1", "Returns", False, came, stamp(moved)),
+        Stay("q2", "Escalation", False, stamp(moved), None, ours=True),
+    ]
+    desk.case()
+    desk.poll(0)
+    assert desk.fields()["Priority"] == "High", "it has waited since before it was moved by us"
+
+
+def test_now_is_the_instant_of_the_poll_whenever_the_mapping_is_run(desk: Desk) -> None:
+    desk.case()
+    desk.poll(0)
+    desk.desk.fail("write", Unavailable("down"), times=1)
+    desk.poll(15)
+    polled = stamp(desk.clock.now())
+    desk.clock.forward(minutes=5)
+    desk.engine.run_pass(FLOW)
+    assert desk.fields()["Waited_Until"] == polled
+
+
+def test_what_was_over_before_it_could_be_acted_on_is_left_alone(desk: Desk) -> None:
+    desk.case()
+    desk.poll(0)
+    desk.desk.fail("write", Unavailable("down"), times=1)
+    desk.desk.fail("fetch", Unavailable("down"), times=1)
+    desk.poll(15)
+    desk.case(claimed_by="Ines")
+    desk.poll(30)
+    (row,) = desk.store.rows(flow=FLOW)
+    assert (row.state, row.reason) == ("filtered", "was no longer so when it could be acted on")
+    assert desk.fields()["Priority"] == "Low"
+
+
+def test_who_claims_it_between_poll_and_write_keeps_it(desk: Desk) -> None:
+    desk.case()
+    desk.poll(0)
+    desk.clock.forward(minutes=15)
+    desk.desk.meanwhile(lambda: desk.case(claimed_by="Ines"), call=2, after=True)
+    desk.engine.run_pass(FLOW)
+    assert (desk.fields()["Priority"], desk.fields()["claimed_by"]) == ("Low", "Ines")
+
+
+@pytest.mark.parametrize("verb", ["ingest", "settle"])
+def test_a_kill_anywhere_escalates_once(desk: Desk, verb: str) -> None:
+    desk.case()
+    desk.poll(0)
+    desk.clock.forward(minutes=15)
+    desk.killed_pass(FLOW, at=verb)
+    desk.poll(0)
+    desk.poll(1)
+    desk.poll(5)  # the doubt about what was not answered has ended
+    assert desk.fields()["Priority"] == "High"
+    (row,) = desk.store.rows(flow=FLOW)
+    assert row.state == "done"
+
+
+def test_an_idle_poll_is_one_call(desk: Desk) -> None:
+    for number in range(20):
+        desk.case(f"C{number}")
+    desk.poll(0)
+    desk.poll(15)
+    before = desk.desk.calls()
+    desk.poll()
+    desk.poll()
+    assert desk.desk.calls() - before <= 2 + 1, "what we changed ourselves is asked about once"
+
+
+def test_one_that_cannot_say_what_it_is_evaluated_for_parks_and_the_others_pass(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, ESCALATE.replace("{{ record.key }}:{{ queued_since }}", "{{ Shift }}"))
+    desk.case("C1")
+    desk.case("C2", Shift="night")
+    desk.poll(0)
+    desk.poll(15)
+    assert {row.key: row.state for row in desk.store.rows(flow=FLOW)} == {"C1": "parked", "C2:night": "done"}
+
+
+def test_a_value_of_once_per_that_comes_back_is_not_evaluated_again(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, ESCALATE.replace("{{ queued_since }}", "{{ Shift }}"))
+    for shift in ("day", "night", "day"):
+        desk.case(Shift=shift, Priority="Low", OwnerId="Returns")
+        desk.poll(0)
+        desk.poll(15)
+    assert [row.key for row in desk.store.rows(flow=FLOW)] == ["C1:night", "C1:day"]
+    assert desk.fields()["Priority"] == "Low"
+
+
+def test_a_refused_one_parks_alone_and_a_retry_sends_it(desk: Desk) -> None:
+    desk.case("C1")
+    desk.case("C2")
+    desk.poll(0)
+    desk.desk.fail("write", Rejected("no such queue"), when=lambda write: write.target == "C1")
+    desk.poll(15)
+    assert {row.key.split(":")[0]: row.state for row in desk.store.rows(flow=FLOW)} == {"C1": "parked", "C2": "done"}
+    desk.store.replay(desk.clock.now())
+    desk.poll()
+    assert desk.fields("C1")["Priority"] == "High"
+
+
+def test_the_books_balance_and_the_cursor_stays(desk: Desk) -> None:
+    desk.case()
+    for _ in range(3):
+        desk.poll(15)
+    (books,) = [books for books in desk.store.counts() if books.flow == FLOW]
+    assert books.balanced
+    assert desk.store.cursor(FLOW) is None
+    assert desk.engine.sweep(FLOW, width=1800).read == 0
+
+
+def test_a_case_without_one_of_the_wanted_values_is_no_hit(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, open=True, claimed=False, waiting_longer_than=60.0, Origin=["Web", "Phone"])
+    desk.case("C1", Origin="Web")
+    desk.case("C2", Origin="Email")
+    desk.case("C3", Origin="Phone", closed=True)
+    desk.poll(0)
+    desk.poll(2)
+    assert [row.key.split(":")[0] for row in desk.store.rows(flow=FLOW)] == ["C1"]
+
+
+def test_a_changed_record_tells_who_has_it_since_when(tmp_path: Path) -> None:
+    mapping = """
+summary: the order knows that its case is worked on
+fields: {c_by: "{{ claimed_by }}", c_since: "{{ claimed_since }}", c_from: "{{ claimed_from }}"}
+"""
+    desk = Desk(tmp_path)
+    desk.flow("mirror", "desk.Case", "shop.orders", mapping, answers="orders-to-cases")
+    desk.restart()
+    desk.shop.put("orders", "1", order_no="1", status="new", needs_care=True)
+    desk.engine.run_pass("orders-to-cases")
+    (case,) = desk.desk.by_our_key("Case").values()
+    desk.engine.run_pass("mirror")
+    assert desk.shop.objects["orders"]["1"].fields.get("c_by") is None
+    desk.clock.forward(minutes=5)
+    desk.case(case.key, claimed_by="Ines")
+    taken = stamp(desk.clock.now())
+    desk.clock.forward(minutes=5)
+    desk.engine.run_pass("mirror")
+    desk.case(case.key, Comment="working on it")
+    desk.clock.forward(minutes=5)
+    desk.engine.run_pass("mirror")
+    seen = desk.shop.objects["orders"]["1"].fields
+    assert (seen["c_by"], seen["c_since"], seen["c_from"]) == ("Ines", taken, "Orders")
+    desk.case(case.key, claimed_by=None)
+    desk.engine.run_pass("mirror")
+    assert desk.shop.objects["orders"]["1"].fields["c_by"] is None
+
+
+def test_what_is_learnt_outlives_the_process(desk: Desk) -> None:
+    desk.case()
+    desk.poll(0)
+    desk.restart()
+    desk.poll(15)
+    assert desk.fields()["Priority"] == "High"
