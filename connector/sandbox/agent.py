@@ -19,6 +19,8 @@ DECISIONS = {
     "Return": (("Refund", 0.6), ("Exchange", 0.2), ("Rejected", 0.2)),
     "Complaint": (("Refund", 0.4), ("Exchange", 0.2), ("Rejected", 0.4)),
     "Fraud Review": (("Verify", 0.2), ("Approve", 0.5), ("Reject", 0.3)),
+    "Checkout Problem": (("Contact", 0.4), ("Retry", 0.4), ("No action", 0.2)),
+    "Order Change": (("Accept", 0.7), ("Refuse", 0.3)),
     "Fulfilment Exception": (("Reship", 0.4), ("Wait", 0.3), ("Refund", 0.1), ("Cancel", 0.2)),
 }
 """Type of a Case → how the automatic agents decide, with shares."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connector.sandbox.desk import OrderDesk
 from connector.sandbox.gate import World
 from connector.sandbox.sfcc.shop import Shop
 
@@ -17,6 +18,7 @@ class ShopCode:
     def __init__(self, world: World, shop: Shop) -> None:
         self.world = world
         self.shop = shop
+        self.desk = OrderDesk(world, shop)
         self.executed: dict[str, dict[str, Any]] = {}
         self.refused: list[str] = []
         self.mailed: dict[str, dict[str, Any]] = {}
@@ -33,20 +35,20 @@ class ShopCode:
 
     def run(self) -> int:
         """Does what is wanted; returns how much. A key that was executed or sent before never is again."""
-        return self._refund() + self._mail()
+        return self._refund() + self._mail() + self.desk.change()
 
     def _refund(self) -> int:
         done = 0
         for request in self._new("RefundRequest", "REQUESTED"):
             key, site = request["key_value_string"], request["site_id"]
+            answer = {"c_status": "EXECUTED", "c_executedKey": key}
             if key in self.executed:
                 self.refused.append(key)
-            else:
+            elif (answer := self.desk.refund(key, request))["c_status"] == "EXECUTED":
                 self.executed[key] = {n: request.get(n) for n in ("c_returnId", "c_orderNo", "c_amount", "c_currency")}
                 self.world.journal.executed[key] += 1
                 done += 1
-            executed = {"c_status": "EXECUTED", "c_executedKey": key}
-            self.shop.objects.patch(site, "RefundRequest", key, executed, "")
+            self.shop.objects.patch(site, "RefundRequest", key, answer, "")
         return done
 
     def _mail(self) -> int:
