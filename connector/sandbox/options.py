@@ -31,6 +31,10 @@ class Options:
     """CheckoutProblem objects."""
     changes: int = 0
     """OrderChange objects."""
+    claims: int = 0
+    """WarrantyClaim objects."""
+    disputes: int = 0
+    """Dispute objects, over two orders each."""
     days: float = 30.0
     """last_modified of the orders is spread over that many days before the start."""
     equal_run: int = 12
@@ -159,6 +163,8 @@ class Options:
             "complaints",
             "checkouts",
             "changes",
+            "claims",
+            "disputes",
             "latency_ms",
             "index_lag",
             "index_jitter",

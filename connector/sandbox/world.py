@@ -65,6 +65,10 @@ class World:
         self.customers = Customers(self)
         self.buyers = Buyers(self)
         self.buyers.fill()
+        for _ in range(0 if options.bare else options.claims):
+            self.customers.claim()
+        for _ in range(0 if options.bare else options.disputes):
+            self.customers.dispute()
         self.agents = Agents(self, self.org)
         self.traffic = Traffic(self)
         for rule in options.faults:

@@ -17,6 +17,7 @@ SHIPPED = sorted((ROOT / "mappings").glob("*/*.yaml"))
 ANSWERING = {
     "case-to-return", "case-to-complaint", "comment-to-complaint", "case-to-order-review", "case-to-fulfilment",
     "case-to-checkout-problem", "case-to-order-change",
+    "case-to-warranty",
 }  # fmt: skip
 CASE = """
     Subject Description Type Status Origin Reason Priority OwnerId SuppliedName SuppliedEmail Order_No__c Order_Date__c
@@ -24,6 +25,7 @@ CASE = """
     Payment_Method__c Risk_Score__c Fulfilment__c Ship_To__c Skus__c Tracking_No__c Return_No__c Resolution__c
     Refund_Amount__c Resolution_Note__c Risk_Indicators__c Customer_Group__c Warehouses__c Promised_Date__c
     SuppliedPhone Response_Target__c Checkout_No__c Change_No__c
+    Claim_No__c Product__c Serial_No__c
 """
 TO_CASES = [
     "order-exception-to-case",
@@ -46,6 +48,8 @@ def test_orders_returns_and_complaints_are_shipped_both_ways() -> None:
         "complaint-to-case",
         "case-to-complaint",
         "comment-to-complaint",
+        "warranty-to-case",
+        "case-to-warranty",
         "order-review-to-case",
         "case-to-order-review",
         "fulfilment-to-case",

@@ -126,6 +126,7 @@ def test_people_edit_what_the_flows_only_read(folder: Path) -> None:
         "Resolution__c",
         "Resolution_Note__c",
         "Refund_Amount__c",
+        "Credit_Amount__c",
         "Document_Links__c",
         "Refund_Kind__c",
         "Refund_Lines__c",
