@@ -21,9 +21,9 @@ from connector.sandbox.sfcc.tokens import check_settings, read_settings
 if TYPE_CHECKING:
     from connector.sandbox.world import World
 
-_FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints",
-          "checkouts", "changes", "days", "equal_run", "longest_order", "bare", "clock_skew", "shop_skew", "claims",
-          "disputes", "omni_channel", "org_skew", "faults", "agents", "traffic"}  # fmt: skip
+_FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints", "checkouts",
+          "changes", "days", "equal_run", "longest_order", "bare", "clock_skew", "shop_skew", "claims", "disputes",
+          "omni_channel", "org_skew", "faults", "agents", "traffic"}  # fmt: skip
 
 
 class Control:
@@ -117,9 +117,8 @@ class Control:
             for r in self.world.org.cases
             if r.values.get(KEY_FIELD) and not r.values["IsDeleted"]
         )
-        refunds = Counter(
-            str(r.get("c_returnId") or r.get("c_caseId")) for r in self.world.shop.objects.shown("RefundRequest")
-        )
+        shown = self.world.shop.objects.shown
+        refunds = Counter(str(r.get("c_returnId") or r.get("c_caseId")) for r in shown("RefundRequest"))
         return {
             "cases": {k: n for k, n in keys.items() if n > 1},
             "created": {k: n for k, n in journal.created.items() if n > 1},
@@ -220,8 +219,7 @@ class Control:
 
     def change_object(self, kind: str, key: str, **changes: Any) -> None:
         """The storefront or the shop's own code changes attributes of a custom object; null removes one."""
-        found = next(one for one in self.objects(kind) if one["key_value_string"] == key)
-        self.world.shop.objects.patch(found["site_id"], kind, key, changes, "")
+        self.world.buyers.save(kind, key, changes)
 
     def place_claim(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
         """A customer claims warranty for a product of an order."""

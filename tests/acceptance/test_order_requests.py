@@ -225,12 +225,22 @@ def test_kills_right_after_money_was_asked_for_or_a_result_was_told_double_nothi
         control = where.box.control
 
         def settle() -> None:
-            for method, path, body in tuple(writes):
+            """Processes that die at the first of these writes that they come to, until one comes to none."""
+            code = -signal.SIGKILL
+            while code == -signal.SIGKILL:
                 process = where.start("sync")
-                more = {"body": body} if body else {}
-                control.fault(kind="kill", pid=process.pid, commit=True, path=path, method=method, times=1, **more)
-                if where.finish(process).code == -signal.SIGKILL:
-                    writes.remove((method, path, body))
+                kill = {"kind": "kill", "pid": process.pid, "commit": True, "times": 1}
+                rules = {
+                    control.fault(**kill, method=method, path=path, **({"body": body} if body else {})): (
+                        method,
+                        path,
+                        body,
+                    )
+                    for method, path, body in writes
+                }
+                code = where.finish(process).code
+                fired = {one["id"] for one in control.faults() if one["fired"]}
+                writes[:] = [write for rule, write in rules.items() if rule not in fired]
                 control.clear_faults()
             where.settle()
 
