@@ -41,6 +41,13 @@ class Buyers:
         key, attributes = buying.change(self.random, self.changes, order)
         return self._put("OrderChange", site, key, attributes, changes)
 
+    def save(self, kind: str, key: str, changes: dict[str, Any]) -> None:
+        """Somebody in the shop changes a custom object."""
+        found = next((one for one in self.world.shop.objects.shown(kind) if one["key_value_string"] == key), None)
+        if found is None:
+            raise KeyError(f"no {kind} {key!r}")
+        self.world.shop.objects.patch(found["site_id"], kind, key, changes, "")
+
     def _put(
         self, kind: str, site: str, key: str, attributes: dict[str, Any], changes: dict[str, Any]
     ) -> dict[str, Any]:
