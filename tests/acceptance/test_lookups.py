@@ -56,7 +56,8 @@ def shop(tmp_path: Path) -> Iterator[Stage]:
 
 
 def order(shop: Stage, number: str) -> dict[str, Any]:
-    return shop.box.control.order(number)
+    found: dict[str, Any] = shop.box.control.order(number)
+    return found
 
 
 def test_a_case_opened_by_hand_shows_its_order_and_answers_it_whatever_dies(shop: Stage) -> None:
