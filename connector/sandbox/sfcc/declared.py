@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from connector.sandbox.sfcc.after_sales import AFTER_SALES
+from connector.sandbox.sfcc.buying import BUYING
 from connector.sandbox.sfcc.schema import (
     CUSTOMER_ATTRIBUTES,
     KEY_PROPERTY,
@@ -30,5 +31,5 @@ class Declared:
         self.orders: dict[str, Attribute] = {} if bare else dict(ORDER_ATTRIBUTES)
         self.products: dict[str, Attribute] = {} if bare else dict(PRODUCT_ATTRIBUTES)
         self.customers: dict[str, Attribute] = {} if bare else dict(CUSTOMER_ATTRIBUTES)
-        sample = {} if bare else OBJECT_TYPES | AFTER_SALES
+        sample = {} if bare else OBJECT_TYPES | BUYING | AFTER_SALES
         self.types = {name: ObjectType(dict(attributes)) for name, attributes in sample.items()}
