@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
+from connector.sandbox.clock import iso
+from connector.sandbox.desk import OrderDesk
 from connector.sandbox.gate import World
+from connector.sandbox.sfcc.objects import SEPARATOR
 from connector.sandbox.sfcc.shop import Shop
 
 _EXECUTES = {
@@ -22,6 +27,7 @@ class ShopCode:
     def __init__(self, world: World, shop: Shop) -> None:
         self.world = world
         self.shop = shop
+        self.desk = OrderDesk(world, shop)
         self.done: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in _EXECUTES}
         self.refused: list[str] = []
         """Keys of refunds that came again; of credits and corrections: `again`."""
@@ -45,22 +51,44 @@ class ShopCode:
 
     def run(self) -> int:
         """Does what is wanted; returns how much. A key that was executed or sent before never is again."""
-        return sum(self._execute(kind) for kind in _EXECUTES) + self._mail()
+        return sum(self._execute(kind) for kind in _EXECUTES) + self._mail() + self.desk.change()
 
     def _execute(self, kind: str) -> int:
         done = 0
         for request in self._new(kind, "REQUESTED"):
             key, site = request["key_value_string"], request["site_id"]
             refund = kind == "RefundRequest"
+            answer = {"c_status": "EXECUTED", "c_executedKey": key}
             if key in self.done[kind]:
                 (self.refused if refund else self.again).append(key)
-            else:
+                self.shop.objects.patch(site, kind, key, answer, "")
+                continue
+            if refund:
+                answer = self.desk.refund(key, request)
+            if answer["c_status"] == "EXECUTED":
                 self.done[kind][key] = {name: request.get(name) for name in _EXECUTES[kind]}
+                self._tell(kind, site, request)
                 if refund:
                     self.world.journal.executed[key] += 1
                 done += 1
-            self.shop.objects.patch(site, kind, key, {"c_status": "EXECUTED", "c_executedKey": key}, "")
+            self.shop.objects.patch(site, kind, key, answer, "")
         return done
+
+    def _tell(self, kind: str, site: str, request: dict[str, Any]) -> None:
+        """A dispute shows what was carried out for it."""
+        key = str(request.get("c_recordId"))
+        docs = self.shop.objects.types.get("Dispute", None)
+        doc = docs.get(key + SEPARATOR + site) if docs else None
+        if doc is None:
+            return
+        so_far = orjson.loads(doc.document().get("c_events") or "[]")
+        gave = [f"{request['c_amount']} {request.get('c_currency')}"] if request.get("c_amount") else []
+        gave += [f"{request['c_points']:g} points"] if request.get("c_points") else []
+        text = (
+            f"corrected: {request['c_correction']}" if kind == "AccountCorrection" else f"credited {' and '.join(gave)}"
+        )
+        so_far.append({"id": f"e{len(so_far) + 1}", "at": iso(self.shop.clock.now()), "text": text})
+        self.shop.objects.patch(site, "Dispute", key, {"c_events": orjson.dumps(so_far).decode()}, "")
 
     def _mail(self) -> int:
         sent = 0
