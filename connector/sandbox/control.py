@@ -341,6 +341,14 @@ class Control:
         """The document of this file, with all its versions."""
         self.world.agents.delete_file(version, **more)
 
+    def agent_recall(self, products: list[str], notice: str = "", **more: Any) -> str:
+        """A recall of these products, with any fields of its case beside; returns its Id."""
+        return self.world.agents.recall(products, notice, **more)
+
+    def agent_lift(self, case: str, **more: Any) -> dict[str, Any]:
+        """The recall is over."""
+        return self.world.agents.lift(case, **more)
+
     def agent_create(self, fields: dict[str, Any], **more: Any) -> str:
         """A case opened by hand."""
         return self.world.agents.create(fields, **more)

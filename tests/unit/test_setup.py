@@ -129,6 +129,9 @@ def test_people_edit_what_the_flows_only_read(folder: Path) -> None:
         "Credit_Amount__c",
         "Credit_Points__c",
         "Correction__c",
+        "Product_Ids__c",
+        "Notice__c",
+        "Recall_Lifted__c",
         "Document_Links__c",
     }
     assert people.keys() == {path.split("/")[-1].split(".")[0] for path in written(folder) if path.startswith(FIELDS)}
