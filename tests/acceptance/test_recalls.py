@@ -1,4 +1,4 @@
-"""Recalls on the real daemon: products go off with a notice and come back as they were, whatever breaks and who else holds them."""
+"""Recalls on the real daemon: products go off with a notice and come back as they were, whatever breaks."""
 
 from __future__ import annotations
 
