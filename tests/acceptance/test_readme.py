@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from connector.document import load
 from connector.sandbox.client import Process
 from tests.written_docs import ROOT, commands
 
@@ -114,7 +115,8 @@ def test_every_command_that_a_page_shows_is_there_with_its_options(page: str, li
 
 def test_the_second_step_needs_no_network_and_finds_no_fault(tmp_path: Path) -> None:
     told = Shell(tmp_path).run(step(2)[0])
-    assert "7 flows, 2 connections, no faults" in told
+    flows = len(load(str(ROOT / "config.example.yaml")).data["flows"])
+    assert f"{flows} flows, 2 connections, no faults" in told
     assert "none failed" in told
     assert "service: setup/service: " in told
 
@@ -186,12 +188,13 @@ def test_the_five_steps_work_on_systems_that_nobody_has_prepared(tmp_path: Path,
 
     shell.run(exports + "connector sync")
     for case in ask.cases():
-        back = case["Type"] == "Return"
-        ask.agent_decide(case=case["Id"], resolution="Refund" if back else "Release", **({"amount": 1} if back else {}))
+        resolution = {"Return": "Refund", "Fraud Review": "Approve"}.get(case["Type"], "Release")
+        ask.agent_decide(case=case["Id"], resolution=resolution, **({"amount": 1} if resolution == "Refund" else {}))
     told = shell.run(exports + "connector sync\n" + step(5)[1])
     assert "nothing is parked" in told
     assert "orders-to-cases: 00001301" in told
-    assert len(ask.notes()) == len(ask.cases()) == 2
+    assert {case["Type"] for case in ask.cases()} >= {"Order Exception", "Return"}
+    assert len(ask.notes()) == len(ask.cases())
     assert ask.objects(kind="RefundRequest")
 
 
@@ -199,6 +202,8 @@ def test_the_files_allow_what_the_adapter_calls_and_no_more() -> None:
     code = "".join(path.read_text() for path in (ROOT / "connector" / "adapters" / "sfcc").glob("*.py"))
     called = set(re.findall(r'"(/order_search|/[a-z_/*]+\*|/orders/\*/notes)"', code))
     shipped = "".join(path.read_text() for path in (ROOT / "mappings" / "salesforce").glob("*.yaml"))
+    if ".customers" not in shipped:  # the adapter can look customers up; no shipped flow does
+        called.discard("/customer_lists/*/customers/*")
     called |= {f"/sites/*/orders/*/{name}" for name in re.findall(r"to: destination\.orders\.(\w*status)", shipped)}
     allowed = {each["resource_id"] for each in permissions()}
     assert {each for each in allowed if "definitions" not in each} == {
