@@ -151,6 +151,8 @@ class ScriptedAdapter:
                     if (record.stamp or "") >= begin
                     and (record.stamp or "", record.key) > place
                     and (select.key_prefix is None or (record.our_key or "").startswith(select.key_prefix))
+                    and select.where.get("open") in (None, not record.fields.get("closed"))
+                    and select.where.get("claimed") in (None, bool(record.claimed_by))
                 )
                 here = found[: self.page]
                 records = [self._shown(self.objects[stream][key], select) for _, key in here]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +246,33 @@ def test_what_is_learnt_outlives_the_process(desk: Desk) -> None:
     desk.restart()
     desk.poll(15)
     assert desk.fields()["Priority"] == "High"
+
+
+def went(desk: Desk) -> dict[str, int]:
+    """How the stays in queues that the ledger knows ended."""
+    now = desk.clock.now()
+    found = desk.store.dwell(now - timedelta(days=1), now, now)
+    ends = {name: sum(getattr(one, name) for one in found) for name in ("claimed", "closed", "waiting", "moved")}
+    return {name: count for name, count in ends.items() if count}
+
+
+def test_where_a_case_went_that_is_out_of_sight_is_looked_up_once(desk: Desk) -> None:
+    desk.case("C1")
+    desk.case("C2")
+    desk.poll(0)
+    desk.case("C1", claimed_by="Ines")
+    desk.desk.remove("Case", "C2")
+    desk.poll(5)
+    assert went(desk) == {"claimed": 1, "closed": 1}
+    before = desk.desk.calls()
+    desk.poll(5)
+    assert desk.desk.calls() - before == 1
+
+
+def test_where_a_case_went_is_looked_up_after_a_restart_too(desk: Desk) -> None:
+    desk.case()
+    desk.poll(0)
+    desk.case(claimed_by="Ines")
+    desk.restart()
+    desk.poll(5)
+    assert went(desk) == {"claimed": 1}
