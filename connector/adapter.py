@@ -60,6 +60,7 @@ class Stream:
     conditional    whether an update can be made to depend on the object being unchanged (`Write.unless_changed`): none; 1s, by
                    a stamp of whole seconds, so that a record just changed has no guard; exact, by a version or tag
     object         for a guarded or append stream: the stream whose records it writes to (`orders` for `orders.notes`)
+    part_of        for a stream that makes objects of its own: the stream to whose records they belong (`Case` for its files)
     conditions     fields that say when an update may go (`only_from` of `orders.status`): they go with each update, alone
                    they are none, and what was sent of them is not remembered
     names_object   for an append stream: the field that names the object to a line without `target:` (`ParentId`)
@@ -95,7 +96,13 @@ class Stream:
     facts: frozenset[str] = frozenset()
     attended: tuple[str, ...] = ()
     files: frozenset[str] = frozenset()
+    part_of: str | None = None
     variants: bool = False
+
+    @property
+    def belongs_to(self) -> str | None:
+        """The stream whose records its records belong to: comments and files belong to cases."""
+        return self.object or self.part_of
 
     @property
     def proof_after(self) -> float:

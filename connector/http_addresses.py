@@ -75,6 +75,9 @@ class _Pinned:
             except OSError as error:
                 sock.close()
                 problem = error
+            except BaseException:
+                sock.close()
+                raise
             else:
                 return sock
         raise NewConnectionError(self, str(problem or "no address")) from problem  # type: ignore[arg-type]

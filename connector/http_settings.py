@@ -61,6 +61,11 @@ class FileSettings(BaseModel):
     )
     timeouts: Timeouts = Field(default=Timeouts(total=45), description="of one file")
 
+    def within(self, seconds: float) -> FileSettings:
+        """The same, no file taking longer than this: a call that writes it must end in its own time."""
+        total = min(self.timeouts.total, seconds)
+        return self.model_copy(update={"timeouts": self.timeouts.model_copy(update={"total": total})})
+
     @field_validator("hosts", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:

@@ -189,7 +189,7 @@ def _belongs_to(reading: _Reading, source: str, destination: str) -> bool:
     if adapter is None:  # its settings are faulty, so nobody knows
         return True
     try:
-        return adapter.streams[name].object == object_
+        return adapter.streams[name].belongs_to == object_
     except KeyError:  # said where the flow's streams are read
         return False
 

@@ -96,7 +96,9 @@ class Enrichment:
         assert self._answered is not None
         wanted: dict[int, list[Work]] = {}
         missing: list[tuple[Work, str, str]] = []
-        own = self._places.source(self._flow).stream.object is None  # the object that bears our key, not one beneath it
+        own = (
+            self._places.source(self._flow).stream.belongs_to is None
+        )  # the object that bears our key, not one beneath it
         for work in works:
             if work.settle is not None or work.record is None:
                 continue

@@ -6,6 +6,7 @@ In a process: `box.control.fault(kind="drop_after", …)`. Over HTTP: POST {cont
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import fields
@@ -20,8 +21,8 @@ from connector.sandbox.sfcc.tokens import check_settings, read_settings
 if TYPE_CHECKING:
     from connector.sandbox.world import World
 
-_FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints", "days",
-          "equal_run", "longest_order", "bare", "clock_skew", "shop_skew",
+_FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints", "claims",
+          "disputes", "days", "equal_run", "longest_order", "bare", "clock_skew", "shop_skew",
           "omni_channel", "org_skew", "faults", "agents", "traffic"}  # fmt: skip
 
 
@@ -84,7 +85,7 @@ class Control:
 
     # what happened
     def journal(self) -> dict[str, Any]:
-        """Requests by path family, faults, tokens given, rows, cases, notes, comments, refunds."""
+        """Requests by path family, faults, tokens given, rows, cases, notes, comments, files, refunds."""
         return self.world.journal.shown()
 
     def requests(self) -> dict[str, dict[str, int]]:
@@ -109,7 +110,7 @@ class Control:
         return dict(self.world.journal.unanswered)
 
     def duplicates(self) -> dict[str, dict[str, int]]:
-        """What exists more than once and must not: cases by key, notes and comments by marker, refunds by return."""
+        """What exists more than once and must not: cases and files by key, notes and comments by marker, refunds by return."""
         journal = self.world.journal
         keys = Counter(
             r.values[KEY_FIELD].lower()
@@ -122,8 +123,15 @@ class Control:
             "created": {k: n for k, n in journal.created.items() if n > 1},
             "notes": {f"{no} {mark}": n for (no, mark), n in journal.notes.items() if n > 1},
             "comments": {f"{case} {text}": n for (case, text), n in journal.comments.items() if n > 1},
+            "files": {key: n for key, n in self._file_keys().items() if n > 1},
             "refunds": {k: n for k, n in refunds.items() if n > 1},
         }
+
+    def _file_keys(self) -> Counter[str]:
+        versions = self.world.org.tables["ContentVersion"]
+        return Counter(
+            r.values[KEY_FIELD].lower() for r in versions if r.values.get(KEY_FIELD) and not r.values["IsDeleted"]
+        )
 
     # the shop
     def orders(self, site: str | None = None) -> list[dict[str, Any]]:
@@ -200,6 +208,14 @@ class Control:
         """The customer adds to a complaint; returns the correspondence so far."""
         return self.world.complaint_message(key, text, **more)
 
+    def place_claim(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
+        """A customer claims warranty for a product of an order."""
+        return self.world.customers.claim(number, **changes)
+
+    def place_dispute(self, numbers: list[str] | None = None, **changes: Any) -> dict[str, Any]:
+        """A customer disputes orders (`numbers`; two of any): charged twice, points missing, wrong profile."""
+        return self.world.customers.dispute(numbers, **changes)
+
     def customer_says(self, kind: str, key: str, text: str, **more: Any) -> list[dict[str, Any]]:
         """The customer adds to a request of this `kind` (ReturnRequest …); returns the correspondence so far."""
         return self.world.customers.say(kind, key, text, **more)
@@ -230,6 +246,12 @@ class Control:
         """What the shop's own code has executed by key, and keys that came again and were refused."""
         return {"executed": self.world.shop_code.executed, "refused": self.world.shop_code.refused}
 
+    def credits(self) -> dict[str, Any]:
+        """What the shop's own code has credited and corrected by key, and keys that came again and were refused."""
+        done = self.world.shop_code.done
+        given = {**done["CreditRequest"], **done["AccountCorrection"]}
+        return {"executed": given, "refused": self.world.shop_code.again}
+
     def mails(self) -> dict[str, Any]:
         """What the shop's mailer has sent by key of its notice, and keys that came again and were not sent again."""
         return {"sent": self.world.shop_code.mailed, "refused": self.world.shop_code.mailed_before}
@@ -247,6 +269,14 @@ class Control:
         """CaseComments of one case or of all."""
         wanted = None if case is None else self.world.agents.find(case).values["Id"]
         return [dict(r.values) for r in self.world.org.comments if wanted in (None, r.values["ParentId"])]
+
+    def files(self, case: str | None = None) -> list[dict[str, Any]]:
+        """Files (ContentVersion) linked to one case, or all of them."""
+        return self.world.agents.files(case)
+
+    def file_data(self, version: str) -> str:
+        """What a file holds, as base64."""
+        return b64encode(self.world.org.contents.blobs[version]).decode()
 
     def history(self, case: str) -> list[dict[str, Any]]:
         """CaseHistory rows of a case."""
@@ -302,6 +332,14 @@ class Control:
     def agent_comment(self, case: str, text: str, **more: Any) -> str:
         """A comment; `public` publishes it."""
         return self.world.agents.comment(case, text, **more)
+
+    def agent_attach(self, case: str, name: str, **more: Any) -> str:
+        """A file `name` on a case; `text` is its content, `document` the Id of a document of which it is a new version."""
+        return self.world.agents.attach(case, name, **more)
+
+    def agent_delete_file(self, version: str, **more: Any) -> None:
+        """The document of this file, with all its versions."""
+        self.world.agents.delete_file(version, **more)
 
     def agent_create(self, fields: dict[str, Any], **more: Any) -> str:
         """A case opened by hand."""

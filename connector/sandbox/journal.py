@@ -41,6 +41,7 @@ class Journal:
         self.keyless = 0
         self.notes: Counter[tuple[str, str]] = Counter()
         self.comments: Counter[tuple[str, str]] = Counter()
+        self.files: Counter[tuple[str, str]] = Counter()
         self.executed: Counter[str] = Counter()
         self.tokens: Counter[str] = Counter()
         self.rows: Counter[str] = Counter()
@@ -120,5 +121,6 @@ class Journal:
             "cases_updated": sum(self.updated.values()),
             "notes": sum(self.notes.values()),
             "comments": sum(self.comments.values()),
+            "files": sum(self.files.values()),
             "refunds_executed": sum(self.executed.values()),
         }

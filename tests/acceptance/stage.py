@@ -37,6 +37,7 @@ connections:
     key_field: Commerce_Key__c
     batch: 10
     settle_after: 300ms
+    files: {{hosts: ["{host}"], loopback: true}}
     timeouts: {{connect: 2, read: {read}, total: {total}}}
 store: sqlite:///ledger.db
 flows:
@@ -74,7 +75,8 @@ class Stage:
         self.box, self.folder = box, folder
         folder.mkdir(parents=True, exist_ok=True)
         text = CONFIG.format(
-            sfcc=box.sfcc_url, salesforce=box.salesforce_url, mappings=ROOT / "mappings/salesforce",
+            sfcc=box.sfcc_url, host=box.sfcc_url.rpartition("/")[2],
+            salesforce=box.salesforce_url, mappings=ROOT / "mappings/salesforce",
             read=read, total=total, lease=lease,
         )  # fmt: skip
         (folder / "config.yaml").write_text(text)
@@ -163,7 +165,9 @@ class Stage:
         }
 
     def assert_nothing_twice(self) -> None:
-        assert self.box.control.duplicates() == {"cases": {}, "created": {}, "notes": {}, "comments": {}, "refunds": {}}
+        twice = self.box.control.duplicates()
+        assert {"cases", "created", "notes", "comments", "files", "refunds"} <= twice.keys()
+        assert not any(twice.values()), twice
 
 
 @contextmanager

@@ -7,7 +7,7 @@ Here every call of the library, `query` and `restful` included, passes `_call_sa
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -41,7 +41,7 @@ class Client(simple_salesforce.Salesforce):  # type: ignore[misc]  # ships no ty
         path: str,
         *,
         intent: Intent,
-        body: bytes | None = None,
+        body: bytes | Iterable[bytes] | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         expect: Container[int] = (),

@@ -16,8 +16,10 @@ from connector.adapters.salesforce.reading import Reader
 from connector.adapters.salesforce.references import References
 from connector.adapters.salesforce.settings import Settings
 from connector.adapters.salesforce.signin import SignIn
+from connector.adapters.salesforce.uploads import Uploads
 from connector.adapters.salesforce.writing import Writer
 from connector.http import Http
+from connector.http_files import Files
 
 
 class Parts:
@@ -46,6 +48,13 @@ class Parts:
             batch=settings.batch,
             ids_by_key=self.reader.ids_by_key,
             buried=self.reader.buried,
+            uploads=Uploads(
+                self.client,
+                references,
+                Files(http.name, settings.files.within(settings.timeouts.total), ca_file=settings.ca_file),
+                key_field=settings.key_field,
+                ids_by_key=self.reader.ids_by_key,
+            ),
         )
         self.comments = Comments(self.writer.write, self.client.rows)
         self.checker = Checker(self.client, settings, streams, gauge, sign_in, describe)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from connector import stamps
 from connector.adapter import Clock, Stream
-from connector.adapters.salesforce import comments, cursor, selecting, soql
+from connector.adapters.salesforce import comments, cursor, documents, selecting, soql
 from connector.adapters.salesforce.client import Client
 from connector.adapters.salesforce.conditional import guard
 from connector.adapters.salesforce.cursor import Position
@@ -61,7 +61,8 @@ class Reader:
             at = reached or at
             to_save = cursor.to_save((cap or reached) if ended else reached, cap, saved)
             saved = to_save or saved
-            yield Page(self._records(stream, rows, names), to_save.text() if to_save else None, answer.date or began)
+            records = self._selected(stream, rows, names, select)
+            yield Page(records, to_save.text() if to_save else None, answer.date or began)
             if ended:
                 return
 
@@ -126,14 +127,25 @@ class Reader:
         asked = select.fields or tuple(
             field["name"] for field in self._describe(stream.name)["fields"] if field.get("type") != "base64"
         )
+        if stream.name == documents.STREAM:
+            asked = tuple(name for name in asked if name not in documents.NOT_SELECTED)
         return soql.columns([*stream.needs, *asked])
+
+    def _selected(
+        self, stream: Stream, rows: list[dict[str, Any]], names: Sequence[str], select: Select
+    ) -> list[Record]:
+        """The records of a page. Whose case a file belongs to is no condition of its query, so it is looked at here."""
+        records, prefix = self._records(stream, rows, names), select.key_prefix
+        if stream.name != documents.STREAM or prefix is None:
+            return records
+        return [record for record in records if (record.our_key or "").startswith(prefix) and record.our_key]
 
     def _conditions(self, stream: Stream, select: Select) -> list[str]:
         out = [
             *selecting.conditions(select.where if stream.states else {}, self.nobody()),
             *soql.conditions(selecting.fields(select.where) if stream.states else select.where),
         ]
-        if select.key_prefix is not None:
+        if select.key_prefix is not None and stream.name != documents.STREAM:
             key_field = self._key_path(stream)
             out.append(
                 f"{key_field} LIKE {soql.prefix(select.key_prefix)}" if select.key_prefix else f"{key_field} != null"
@@ -146,6 +158,8 @@ class Reader:
         records = [
             to_record(row, key_field=key_field, relations=relations, nobody=nobody, claims=claims) for row in rows
         ]
+        if stream.name == documents.STREAM:
+            return documents.attached(records, self._client.rows, key_field)
         if stream.object is None:
             return records
         ours = nobody if self._sign_in.user else None

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from connector.http import Seconds, Timeouts, check_url
+from connector.http_settings import FileSettings
 from connector.secret import Secret
 
 API_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
@@ -60,6 +61,9 @@ class Settings(_Part):
     margin: Seconds = Field(default=5, description="the saved cursor stays so far behind the server's clock")
     timeouts: Timeouts = Field(default=Timeouts(), description="of a call")
     ca_file: str | None = Field(default=None, description="PEM file of the authority of a proxy or test org")
+    files: FileSettings = Field(
+        default=FileSettings(), description="hosts that files are fetched from: docs/configuration.md"
+    )
     owner_history: Literal["auto", "on", "off"] = Field(
         default="auto", description="whether CaseHistory tracks Owner; auto: if it has a row about one"
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import orjson
 
 from connector.adapter import Declared
+from connector.adapters.salesforce.documents import STREAM as FILES
 from connector.adapters.salesforce.guide import written
 from connector.adapters.salesforce.metadata import FOLDER, Unknown, field, permission_set, queue
 from connector.adapters.salesforce.settings import Settings
@@ -26,7 +27,20 @@ SECURED = frozenset({
 and a permission set that names one is refused."""
 PICKLISTS = ("Status", "Origin", "Reason", "Type", "Priority")
 """Standard picklists of Case. Their values are not deployed: a StandardValueSet deactivates the values that it does not name."""
-_CASE_SHARES = frozenset({"CaseComment", "CaseHistory", "EmailMessage", "FeedItem", "Group", "QueueSobject", "User"})
+_CASE_SHARES = frozenset(
+    {
+        "CaseComment",
+        "CaseHistory",
+        "ContentDocument",
+        "ContentDocumentLink",
+        "ContentVersion",
+        "EmailMessage",
+        "FeedItem",
+        "Group",
+        "QueueSobject",
+        "User",
+    }
+)
 """Objects that no object permission of a permission set is about: they follow their case, or everybody reads them."""
 _KEY = Attribute(
     "Text(255)", "", "Key of the commerce record behind this record, written by the connector. Never edit it."
@@ -76,7 +90,7 @@ class _Package:
         """What the flows do with each field, the one that carries our key among them."""
         key = self._settings.key_field
         made = {name: each for name, each in use.fields.items() if "." not in name}
-        if use.stream not in _CASE_SHARES and ("create" in use.writes or use.keyed):
+        if (use.stream not in _CASE_SHARES or use.stream == FILES) and ("create" in use.writes or use.keyed):
             made[key] = FieldUse(key, reads=True, creates="create" in use.writes, kinds=frozenset({"text"}))
         return dict(sorted(made.items()))
 

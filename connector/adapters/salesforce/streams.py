@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from connector.adapter import Stream
-from connector.adapters.salesforce import comments
+from connector.adapters.salesforce import comments, documents
 from connector.adapters.salesforce.ownership import ATTENDED
 from connector.adapters.salesforce.records import CLAIM_COLUMNS
 from connector.adapters.salesforce.settings import API_NAME, Settings
@@ -28,7 +28,9 @@ CASE_LENGTHS: Mapping[str, int] = {
     "Comments": 4_000,
 }
 """Object Reference, "Case"."""
-READ_ONLY = frozenset({"CaseHistory", "ContentVersion", "EmailMessage", "FeedItem", "Group", "User"})
+READ_ONLY = frozenset(
+    {"CaseHistory", "ContentDocument", "ContentDocumentLink", "EmailMessage", "FeedItem", "Group", "User"}
+)
 """Objects that cannot carry a key field of ours, so that a second create could not be told from the first."""
 
 
@@ -57,6 +59,8 @@ class Streams(Mapping[str, Stream]):
         settings = self._settings
         if name == comments.STREAM:
             return comments.stream(settings)
+        if name == documents.STREAM:
+            return documents.stream(settings)
         keyed = name not in READ_ONLY
         needs = ["Id", "SystemModstamp", *([settings.key_field] if keyed else [])]
         writes: frozenset[Op] = frozenset({"create", "update"}) if keyed else frozenset()

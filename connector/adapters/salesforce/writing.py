@@ -29,6 +29,7 @@ from connector.adapters.salesforce.faults import (
 )
 from connector.adapters.salesforce.records import same_id
 from connector.adapters.salesforce.references import References
+from connector.adapters.salesforce.uploads import Uploads
 from connector.errors import (
     Conflict,
     ConnectionFault,
@@ -62,8 +63,9 @@ class Writer:
         batch: int,
         ids_by_key: Callable[[Stream, Sequence[str]], dict[str, str]],
         buried: Callable[[Stream, Mapping[str, Collection[str]]], dict[str, str]],
+        uploads: Uploads,
     ) -> None:
-        self._guarded = guarded
+        self._guarded, self._uploads = guarded, uploads
         self._client, self._references, self._clock = client, references, clock
         self._key_field, self._batch, self._ids_by_key, self._buried = key_field, batch, ids_by_key, buried
 
@@ -137,6 +139,8 @@ class Writer:
 
     def _send(self, stream: Stream, rows: Sequence[Write], op: Op) -> list[Result]:
         """One call."""
+        if stream.files:
+            return self._uploads.send(stream, rows)
         try:
             if rows[0].unless_changed is not None:
                 return self._guarded.send(stream.name, rows)

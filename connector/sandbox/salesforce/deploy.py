@@ -27,8 +27,10 @@ _OLDEST, _NEWEST, _HIERARCHY = 31.0, 68.0, 67.0
 _ALWAYS_THERE = {"Id", "CaseNumber", "Status", "OwnerId", "IsClosed", "IsDeleted", "CreatedDate", "CreatedById",
                  "LastModifiedDate", "LastModifiedById", "SystemModstamp"}  # fmt: skip
 """Fields of Case without field-level security."""
-_FIXED = {"CaseComment", "CaseHistory", "CaseStatus", "Group", "QueueSobject"}
+_FIXED = {"CaseComment", "ContentDocument", "ContentDocumentLink", "CaseHistory", "CaseStatus", "Group", "QueueSobject"}
 """Objects that take no custom fields."""
+_WITHOUT_PERMISSIONS = {"CaseComment", "CaseHistory", "ContentVersion", "ContentDocument", "ContentDocumentLink", "Group", "User",
+                        "QueueSobject", "CaseStatus"}  # fmt: skip
 _NEEDS = {"allowCreate": "allowRead", "allowEdit": "allowRead", "allowDelete": "allowEdit", "viewAllRecords": "allowRead",
           "modifyAllRecords": "allowDelete"}  # fmt: skip
 _VERBS = {"allowCreate": "Create", "allowEdit": "Edit", "allowRead": "Read", "allowDelete": "Delete",
@@ -158,7 +160,7 @@ class _Package:
         return editable
 
     def _objects(self, kind: str, each: dict[str, Any]) -> None:
-        if kind in ("CaseComment", "CaseHistory", "Group", "User", "QueueSobject", "CaseStatus"):
+        if kind in _WITHOUT_PERMISSIONS:
             raise Wrong(f"Object {kind} has no object permissions")
         if kind not in self.org.tables:
             raise Wrong(f"In field: field - no CustomObject named {kind} found")

@@ -164,10 +164,20 @@ def stamp(at: float) -> str:
     return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
 
 
+def _blob(f: Field) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if type(value) is not str and type(value) is not bytes:  # bytes: the part of a multipart body
+            raise unreadable(f.name, "base64Binary", value)
+        return value or None
+
+    return check
+
+
 _CHECKS: dict[str, Callable[[Field], Callable[[Any], Any]]] = {
     "email": _email,
     "picklist": _picklist,
     "double": _number,
     "boolean": _boolean,
     "datetime": _datetime,
+    "base64": _blob,
 }

@@ -18,12 +18,13 @@ from connector.sandbox.salesforce import describe, people
 from connector.sandbox.salesforce.access import Access
 from connector.sandbox.salesforce.collections import Collections
 from connector.sandbox.salesforce.composite import Composite
+from connector.sandbox.salesforce.content import Contents
 from connector.sandbox.salesforce.ids import full
 from connector.sandbox.salesforce.problem import Problem, not_found
 from connector.sandbox.salesforce.queries import Queries
 from connector.sandbox.salesforce.replication import replicated
 from connector.sandbox.salesforce.rows import Rows
-from connector.sandbox.salesforce.schema import KEY_FIELD, OBJECTS, WORK, fresh_case
+from connector.sandbox.salesforce.schema import KEY_FIELD, OBJECTS, WORK, fresh
 from connector.sandbox.salesforce.sessions import Session, Sessions
 from connector.sandbox.salesforce.table import Row, Table
 from connector.sandbox.salesforce.writes import Transaction
@@ -87,10 +88,8 @@ class Org:
 
     def start(self) -> None:
         """An empty org with its people and queues; sessions live on."""
-        shapes = {
-            **{shape.name: shape for shape in OBJECTS},
-            **({"Case": fresh_case()} if self.world.options.bare else {}),
-        }
+        bare = self.world.options.bare
+        shapes = {shape.name: fresh(shape) if bare else shape for shape in OBJECTS}
         self.tables = {name: Table(shape) for name, shape in shapes.items()}
         if self.world.options.omni_channel:
             self.tables["AgentWork"] = Table(WORK)
@@ -107,6 +106,7 @@ class Org:
         self.integration = self.user_named(people.INTEGRATION) or ""
         self.default_owner = self.integration
         self.access = Access(self)
+        self.contents = Contents(self)
         self.rows = Rows(self)
         self.collections = Collections(self)
         self.queries = Queries(self)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from connector.sandbox.gate import json_reply
 from connector.sandbox.salesforce import soql
 from connector.sandbox.salesforce.conditions import Filter, related, resolve
+from connector.sandbox.salesforce.content import refuse_unfiltered
 from connector.sandbox.salesforce.ids import suffix
 from connector.sandbox.salesforce.problem import Problem
 from connector.sandbox.salesforce.soql import Query
@@ -55,6 +56,7 @@ class Queries:
             raise Problem("INVALID_TYPE", f"sObject type '{query.kind}' is not supported.")
         for path in query.fields:
             resolve(self.org, table, path)
+        refuse_unfiltered(table.shape.name, query.where)
         found = self._found(table, query, call.now, deleted)
         if query.count is not None:
             return self._counted(query, len(found))
@@ -186,4 +188,4 @@ def _sort_key(value: Any, flip: bool) -> tuple[bool, Any]:
 
 
 def _is_id(value: str) -> bool:
-    return len(value) in (15, 18) and value[:3] in ("500", "005", "00G", "00a", "017")
+    return len(value) in (15, 18) and value[:3] in ("500", "005", "00G", "00a", "017", "068", "069", "06A")

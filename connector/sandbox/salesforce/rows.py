@@ -8,6 +8,7 @@ from email.utils import formatdate, parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from connector.sandbox.gate import json_reply
+from connector.sandbox.salesforce import content
 from connector.sandbox.salesforce.describe import describe
 from connector.sandbox.salesforce.ids import full
 from connector.sandbox.salesforce.problem import Problem, not_found
@@ -42,6 +43,9 @@ class Rows:
                 return self._update(call, table, self._by_id(call, table, given))
             case ("DELETE", [given]):
                 return self._delete(call, table, self._by_id(call, table, given))
+            case ("GET", [given, content.BLOB]) if table.shape.name == content.VERSION:
+                row = self._by_id(call, table, given)
+                return Reply(200, self.org.contents.blob(row), kind=b"application/octet-stream")
             case ("GET", [field, value]):
                 found = self._by_key(call, table, field, value)
                 return self._several(call, table, found) or self._read(call, table, found[0])
@@ -82,7 +86,9 @@ class Rows:
         return json_reply(300, [call.attributes(table, r.values["Id"])["url"] for r in found])
 
     # the verbs
-    def _record(self, call: Call) -> dict[str, Any]:
+    def _record(self, call: Call, table: Table) -> dict[str, Any]:
+        if table.shape.name == content.VERSION and content.is_multipart(call):
+            return content.multipart(call)
         body = call.body()
         if not isinstance(body, dict):
             raise Problem("JSON_PARSER_ERROR", "The HTTP entity body must be an object")
@@ -94,7 +100,7 @@ class Rows:
                 raise Problem(*rule.row_error())
 
     def _create(self, call: Call, table: Table) -> Reply:
-        record = self._record(call)
+        record = self._record(call, table)
         self._faults(str(record.get(KEY_FIELD) or record.get("ParentId") or ""))
         transaction = call.transaction()
         made = transaction.commit(transaction.create(table, record))
@@ -112,7 +118,7 @@ class Rows:
 
     def _update(self, call: Call, table: Table, row: Row) -> Reply:
         self._unmodified(call, row)
-        record = self._record(call)
+        record = self._record(call, table)
         self._faults(str(row.values.get(KEY_FIELD) or row.values["Id"]))
         transaction = call.transaction()
         transaction.commit(transaction.update(table, row, record))
@@ -133,7 +139,7 @@ class Rows:
             )
 
     def _upsert(self, call: Call, table: Table, field: str, value: str) -> Reply:
-        record = self._record(call)
+        record = self._record(call, table)
         if "Id" in record or "id" in record or field in record:
             raise Problem("INVALID_FIELD", f"The {field} field should not be specified in the sobject data.", [field])
         held = self._holders(table, field, value)

@@ -75,9 +75,11 @@ CASE = Object(
         Field(name="Priority", kind="picklist", length=255, values=("High", "Medium", "Low"), restricted=True,
               default="Medium"),
         Field(name="Type", kind="picklist", length=255, values=(
-            "Order Exception", "Return", "Complaint", "Fraud Review", "Fulfilment Exception")),
+            "Order Exception", "Return", "Complaint", "Warranty Claim", "Dispute", "Recall", "Fraud Review",
+            "Fulfilment Exception")),
         Field(name="Reason", kind="picklist", length=255, values=(
-            "Payment", "Fraud", "Address", "Late", "Damaged", "Other", "Partial fulfilment", "Late delivery")),
+            "Payment", "Fraud", "Address", "Late", "Damaged", "Other", "Partial fulfilment", "Late delivery",
+            "Dissatisfied", "Defect", "Duplicate charge", "Missing points", "Profile")),
         Field(name="SuppliedName", length=80),
         Field(name="SuppliedEmail", kind="email", length=80),
         Field(name="SuppliedPhone", kind="phone", length=40),
@@ -109,9 +111,17 @@ CASE = Object(
         _custom("Tracking_No__c"),
         _custom("Return_No__c"),
         _custom("Resolution__c", "picklist", restricted=True, values=(
-            "Release", "Hold", "Cancel", "Refund", "Exchange", "Rejected", "More evidence", "Approve", "Reject", "Verify",
-            "Reship", "Wait")),
+            "Release", "Hold", "Cancel", "Refund", "Exchange", "Rejected", "More evidence", "Credit", "Repair", "Correct",
+            "Approve", "Reject", "Verify", "Reship", "Wait")),
         _custom("Refund_Amount__c", "double"),
+        _custom("Credit_Amount__c", "double"),
+        _custom("Credit_Points__c", "double"),
+        _custom("Correction__c", "textarea", 32768, filterable=False),
+        _custom("Claim_No__c"),
+        _custom("Product__c"),
+        _custom("Serial_No__c"),
+        _custom("Points__c", "double"),
+        _custom("Disputed_Amount__c", "double"),
         _custom("Resolution_Note__c", "textarea", 32768, filterable=False),
         _custom("Document_Links__c", "textarea", 32768, filterable=False),
     ),
@@ -137,10 +147,12 @@ _FRESH: Mapping[str, tuple[str, ...]] = {
 """Standard picklists as a new org has them."""
 
 
-def fresh_case() -> Object:
-    """Case in an org that nobody has prepared."""
-    fields = tuple(replace(f, values=_FRESH.get(f.name, f.values)) for f in CASE.fields if not f.custom)
-    return replace(CASE, fields=fields)
+def fresh(shape: Object) -> Object:
+    """An object in an org that nobody has prepared."""
+    values = _FRESH if shape is CASE else {}
+    return replace(
+        shape, fields=tuple(replace(f, values=values.get(f.name, f.values)) for f in shape.fields if not f.custom)
+    )
 
 
 COMMENT = Object(
@@ -159,6 +171,71 @@ COMMENT = Object(
     updateable=True,
     required=("ParentId",),
 )
+
+VERSION = Object(
+    "ContentVersion",
+    "068",
+    (
+        *_STAMPS,
+        *_MODIFIED,
+        Field(name="ContentDocumentId", kind="reference", length=18, updateable=False, refers=("ContentDocument",)),
+        Field(name="FirstPublishLocationId", kind="reference", length=18, updateable=False, refers=("Case", "User")),
+        Field(name="Title", length=255),
+        Field(name="Description", kind="textarea", length=1000),
+        Field(name="ReasonForChange", length=1000),
+        Field(name="PathOnClient", length=500, updateable=False),
+        Field(name="VersionData", kind="base64", updateable=False, filterable=False),
+        _system("FileExtension", "string", length=40),
+        _system("FileType", "string", length=20),
+        _system("ContentSize", "double"),
+        _system("Checksum", "string", length=50),
+        _system("VersionNumber", "string", length=20),
+        _system("IsLatest", "boolean"),
+        _custom(KEY_FIELD, external_id=True, unique=True),
+    ),
+    relations={
+        "ContentDocument": "ContentDocumentId",
+        "CreatedBy": "CreatedById",
+        "LastModifiedBy": "LastModifiedById",
+    },
+    createable=True,
+    updateable=True,
+    required=("PathOnClient", "VersionData"),
+)
+
+DOCUMENT = Object(
+    "ContentDocument",
+    "069",
+    (
+        *_STAMPS,
+        *_MODIFIED,
+        _system("Title", "string", length=255),
+        _system("FileExtension", "string", length=40),
+        _system("FileType", "string", length=20),
+        _system("ContentSize", "double"),
+        _system("LatestPublishedVersionId", "reference", length=18, refers=("ContentVersion",)),
+    ),
+    relations={"LatestPublishedVersion": "LatestPublishedVersionId", "CreatedBy": "CreatedById"},
+)
+
+LINK = Object(
+    "ContentDocumentLink",
+    "06A",
+    (
+        _STAMPS[0],
+        _STAMPS[1],
+        _STAMPS[4],
+        Field(name="ContentDocumentId", kind="reference", length=18, updateable=False, refers=("ContentDocument",)),
+        Field(name="LinkedEntityId", kind="reference", length=18, updateable=False, refers=("Case", "User")),
+        Field(name="ShareType", kind="picklist", length=40, values=("V", "C", "I"), restricted=True),
+        Field(name="Visibility", kind="picklist", length=40, values=("AllUsers", "InternalUsers", "SharedUsers"),
+              restricted=True, default="AllUsers"),
+    ),
+    relations={"ContentDocument": "ContentDocumentId", "LinkedEntity": "LinkedEntityId"},
+    parent="ContentDocumentId",
+    createable=True,
+    required=("ContentDocumentId", "LinkedEntityId", "ShareType"),
+)  # fmt: skip
 
 HISTORY = Object(
     "CaseHistory",
@@ -244,7 +321,7 @@ CASE_STATUS = Object(
     ),
 )
 
-OBJECTS = (CASE, COMMENT, HISTORY, USER, GROUP, QUEUE_SOBJECT, CASE_STATUS)
+OBJECTS = (CASE, COMMENT, VERSION, DOCUMENT, LINK, HISTORY, USER, GROUP, QUEUE_SOBJECT, CASE_STATUS)
 QUEUES = ("Orders", "Payments", "Returns", "Concierge", "Reviews", "Escalation")
 AGENTS = ("Ines Agent", "Omar O'Neil", "Noël Dupré")
 CLOSED = frozenset({"Closed"})

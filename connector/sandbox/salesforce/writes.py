@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from connector.sandbox.salesforce import history
+from connector.sandbox.salesforce import content, history
 from connector.sandbox.salesforce.fields import stamp
 from connector.sandbox.salesforce.ids import full
 from connector.sandbox.salesforce.problem import Problem
@@ -67,8 +67,15 @@ class Transaction:
             self._duplicate_rule(values)
             if values.get("ParentId") is not None:
                 self._parent(values)
-        else:
+        elif table is self.org.comments:
             self._comment(values)
+        elif table.shape.name == content.LINK:
+            self.org.contents.link(values)
+        else:
+            if values.get(KEY_FIELD) is not None:
+                self._unique(table, values[KEY_FIELD], None)
+            if table.shape.name == content.VERSION:
+                self.org.contents.version(values)
         return Change(table, None, values)
 
     def update(self, table: Table, row: Row, record: Record) -> Change:
@@ -131,7 +138,7 @@ class Transaction:
         if other is not None or lower in self._keys:
             named = "<unknown>" if other is None else other.values["Id"]
             if row is None and other is not None:
-                self._said(f"Case/{key}", news=False)
+                self._said(f"{table.shape.name}/{key}", news=False)
             raise Problem(
                 "DUPLICATE_VALUE",
                 f"duplicate value found: {KEY_FIELD} duplicates value on record with id: {named}",
@@ -201,10 +208,23 @@ class Transaction:
                 self.commit(
                     Change(org.comments, None, {"ParentId": made, "CommentBody": comment, "IsPublished": False})
                 )
+        elif table.shape.name == content.VERSION:
+            org.contents.made(self, values)
+            table.add(row)
+            self._said(f"{content.VERSION}/{values.get(KEY_FIELD) or made}", news=True)
         else:
             table.add(row)
-            org.comment_created(row)
+            if table is org.comments:
+                org.comment_created(row)
         return made
+
+    def store(self, kind: str, values: Values) -> str:
+        """A row that the platform makes by itself, unchecked."""
+        return self._insert(Change(self.org.tables[kind], None, values))
+
+    def alter(self, kind: str, row: Row, values: Values) -> None:
+        """A row that the platform changes by itself, unchecked."""
+        self._store(Change(self.org.tables[kind], row, values), row)
 
     def _store(self, change: Change, row: Row) -> str:
         org, table = self.org, change.table
@@ -264,3 +284,7 @@ class Transaction:
         if values.get(KEY_FIELD) is not None:
             table.forget_key(row, values[KEY_FIELD])
         table.stamped(row)
+        if table.shape.name == content.DOCUMENT:
+            for kind, other in content.deleted_with(self.org, values):
+                if not other.values.get("IsDeleted"):
+                    self.delete(self.org.tables[kind], other)

@@ -18,7 +18,7 @@ from connector.sandbox.clock import Dial
 from connector.sandbox.faults import Rule
 from connector.sandbox.gate import World, json_reply
 from connector.sandbox.server import Reply, Request
-from connector.sandbox.sfcc import impex, select
+from connector.sandbox.sfcc import impex, select, statics
 from connector.sandbox.sfcc.declared import Declared
 from connector.sandbox.sfcc.definitions import PRODUCT, SYSTEM, Definitions
 from connector.sandbox.sfcc.documents import Documents
@@ -127,6 +127,8 @@ class Shop:
     def _handle(self, request: Request) -> Reply:
         if request.path in _TOKEN_PATHS:
             return self.tokens.grant(request)
+        if request.path.startswith(statics.PREFIX):
+            return statics.served(request)
         if self.scapi.takes(request.path):
             return self.scapi.handle(request)
         parts = request.path.split("/")

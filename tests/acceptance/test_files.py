@@ -1,0 +1,128 @@
+"""Documents of a claim, on the real command and two real servers: each a file of the case, once, whatever breaks between."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.acceptance.stage import Stage, stage
+from tests.file_host import JPEG, PDF, FileHost, file_host
+
+CLAIM = """
+summary: A warranty claim with its documents (hard case a of the grammar).
+lookups: {order: {stream: source.orders, key: "{{ c_orderNo }}"}}
+fields:
+  Subject: "Claim {{ record.key }}"
+  Description: "{{ order.product_items | where('item_id', c_itemId) | map('product_name') | first }}"
+also:
+  - {id: files, to: destination.ContentVersion, for: "{{ c_documents | json }}", key: "{{ this.id }}", write: once,
+     fields: {Title: "{{ this.name }}", FirstPublishLocationId: "{{ main.id }}",
+              VersionData: {file: "{{ this.url }}", types: [application/pdf, image/jpeg], largest: 10MB}}}
+"""
+FLOWS = """
+  claims:
+    {from: shop.custom_objects/ReturnRequest, to: service.Case, mapping: claim.yaml, start: beginning}
+defaults:"""
+KEY = "claims:_ref_arch:_w-1"
+UPLOAD = {"system": "salesforce", "method": "POST", "path": "sobjects/ContentVersion$"}
+
+
+@pytest.fixture
+def host() -> Iterator[FileHost]:
+    with file_host() as running:
+        running.serve("/receipt.pdf")
+        running.serve("/photo.jpg", JPEG * 700, "image/jpeg")
+        yield running
+
+
+@pytest.fixture
+def where(tmp_path: Path, host: FileHost) -> Iterator[Stage]:
+    with stage(tmp_path, orders=3, returns=0) as made:
+        config = tmp_path / "config.yaml"
+        first, rest = config.read_text().split("flows:\n")
+        first = first.replace("files: {hosts: [", f'files: {{hosts: ["127.0.0.1:{host.port}", ')
+        config.write_text(first + "flows:" + FLOWS + rest.split("\ndefaults:")[1])
+        (tmp_path / "claim.yaml").write_text(CLAIM)
+        yield made
+
+
+def claim(where: Stage, key: str, *documents: tuple[str, str]) -> None:
+    papers = [{"id": f"d{at + 1}", "name": f"{name}", "url": url} for at, (name, url) in enumerate(documents)]
+    where.box.control.place_return(key=key, c_documents=orjson.dumps(papers).decode())
+
+
+def held(where: Stage, key: str = KEY) -> dict[str, bytes]:
+    """The files of a case by their names: what they hold."""
+    control = where.box.control
+    files: list[dict[str, Any]] = control.files(key)
+    return {file["Title"]: base64.b64decode(control.file_data(file["Id"])) for file in files}
+
+
+def test_each_document_is_a_file_of_its_case_and_one_that_may_not_be_had_parks_alone(
+    where: Stage, host: FileHost
+) -> None:
+    inline = "data:application/pdf;base64," + base64.b64encode(PDF + b"inline").decode()
+    claim(where, "W-1", ("Receipt", f"{host.url}/receipt.pdf"), ("Photo", f"{host.url}/photo.jpg"), ("Inline", inline),
+          ("Evil", "https://169.254.169.254/latest/meta-data/"), ("Late", f"{host.url}/late.pdf?sig=0a1b2c3d"))  # fmt: skip
+    claim(where, "W-2", ("Receipt", f"{host.url}/receipt.pdf"))
+    where.settle()
+    assert held(where) == {"Receipt": PDF, "Photo": JPEG * 700, "Inline": PDF + b"inline"}
+    assert held(where, "claims:_ref_arch:_w-2") == {"Receipt": PDF}, "its neighbour passes"
+    shown = where.run("parked", "show", "W-1").out
+    assert "169.254.169.254 is not among the hosts" in shown
+    assert "answered 404" in shown
+    assert "0a1b2c3d" not in shown + where.run("explain", "W-1").out
+    host.serve("/late.pdf?sig=0a1b2c3d")
+    papers = [("Receipt", "receipt.pdf"), ("Photo", "photo.jpg")]
+    assert [host.asked[f"/{name}"] for _, name in papers] == [2, 1]
+    retried = where.run("parked", "retry", "--key", "W-1")
+    assert retried.code == 0, retried.err
+    where.settle()
+    assert held(where).keys() == {"Receipt", "Photo", "Inline", "Late"}
+    assert [host.asked[f"/{name}"] for _, name in papers] == [2, 1], "what is there is not fetched again"
+    where.assert_nothing_twice()
+    ledger = b"".join(path.read_bytes() for path in where.folder.glob("ledger.db*"))
+    assert JPEG[:64] not in ledger, "what was fetched is stored nowhere"
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "hang", "half_json", "status"])
+def test_a_lost_reply_makes_no_second_file(where: Stage, host: FileHost, kind: str) -> None:
+    more = {"hang": {"seconds": 30}, "status": {"status": 502, "commit": True}}.get(kind, {})
+    where.box.control.fault(kind=kind, times=2, **UPLOAD, **more)
+    claim(where, "W-1", ("Receipt", f"{host.url}/receipt.pdf"), ("Photo", f"{host.url}/photo.jpg"))
+    where.settle()
+    assert held(where) == {"Receipt": PDF, "Photo": JPEG * 700}
+    assert where.books()["claims"].done == 1
+    where.assert_nothing_twice()
+
+
+@pytest.mark.parametrize("commit", [False, True])
+def test_a_kill_between_two_files_makes_each_once(where: Stage, host: FileHost, commit: bool) -> None:
+    claim(where, "W-1", ("Receipt", f"{host.url}/receipt.pdf"), ("Photo", f"{host.url}/photo.jpg"))
+    process = where.start("sync")
+    where.box.control.fault(kind="kill", nth=2, pid=process.pid, signal=9, commit=commit, **UPLOAD)
+    assert where.finish(process).code == -9
+    assert len(held(where)) == (2 if commit else 1)
+    where.settle()
+    assert held(where) == {"Receipt": PDF, "Photo": JPEG * 700}
+    where.assert_nothing_twice()
+    asked = sum(host.asked.values())
+    assert asked <= 3 + (not commit), "what is known to be there is not fetched again"
+
+
+def test_a_host_that_is_down_holds_up_nobody_else(where: Stage, host: FileHost) -> None:
+    host.serve("/busy.pdf", b"", status=503)
+    claim(where, "W-1", ("Busy", f"{host.url}/busy.pdf"), ("Receipt", f"{host.url}/receipt.pdf"))
+    claim(where, "W-2", ("Photo", f"{host.url}/photo.jpg"))
+    assert where.run("sync").code in (0, 1, 3)
+    assert held(where).keys() == {"Receipt"}
+    assert held(where, "claims:_ref_arch:_w-2").keys() == {"Photo"}
+    assert where.books()["claims"].pending == 1
+    host.serve("/busy.pdf")
+    where.settle()
+    assert held(where).keys() == {"Busy", "Receipt"}
