@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,13 @@ IN_TIME = """\
     by: state
     where: {{open: true, claimed: false, waiting_longer_than: 15m, Reason: Payment}}
     mapping: {mappings}/waiting-case-to-escalation.yaml
+"""
+MIRROR = """\
+  claims:
+    from: service.Case
+    to: shop.orders
+    start: beginning
+    mapping: {mappings}/claim-to-order.yaml
 """
 MINUTES = 60.0
 
@@ -114,3 +122,28 @@ def test_faults_of_the_org_escalate_late_and_once(where: Stage, kind: str) -> No
         where.settle()
     rows = [row for row in where.box.control.history(case(where)["Id"]) if row["Field"] == "Owner"]
     assert (owner(where), len(rows)) == ("Escalation", 2)
+
+
+def test_an_order_shows_that_it_is_being_handled_while_an_agent_has_its_case(where: Stage) -> None:
+    add_flows(where, MIRROR)
+    where.settle()
+    assert handled(where) == (None, None)
+    where.box.control.advance(10 * MINUTES)
+    taken = where.box.control.agent_take(case(where)["Id"])["LastModifiedDate"]
+    where.box.control.advance(10 * MINUTES)
+    where.box.control.agent_edit(case(where)["Id"], {"Subject": "on it"})
+    where.settle()
+    by, since = handled(where)
+    assert (by, str(since)[:19]) == ("Payments", taken[:19])
+    where.box.control.agent_return_to_queue(case(where)["Id"], queue="Payments")
+    where.settle()
+    assert handled(where) == (None, None)
+    report = where.run("report", "dwell", "--format", "json").out
+    assert [(one["queue"], one["stays"], one["claimed"], one["returned"]) for one in json.loads(report)] == [
+        ("Payments", 2, 1, 1)
+    ]
+
+
+def handled(where: Stage) -> tuple[Any, Any]:
+    (order,) = where.box.control.orders("RefArch")
+    return order.get("c_handledBy"), order.get("c_handledSince")

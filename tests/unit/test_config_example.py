@@ -52,6 +52,7 @@ def test_the_example_loads_without_a_fault() -> None:
         "cases-to-complaints",
         "cases-to-warranty",
         "comments-to-complaints",
+        "claims-to-orders",
         "declined-payments-in-time",
         "cases-in-time",
     ]
