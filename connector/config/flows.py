@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from connector.adapter import Adapter, Clock, Stream
+from connector.adapter import Adapter, Clock, NoStream, Stream
 from connector.config.files import file_faults
+from connector.config.limits import limit_faults
 from connector.config.owners import owner_faults
 from connector.config.schema import File, FlowPart
 from connector.config.states import not_by_state, state_of
@@ -18,6 +19,7 @@ from connector.errors import ConfigFault, Fault
 from connector.flow import Flow
 from connector.flow import Mapping as CompiledMapping
 from connector.mapping.compile import compile_mapping
+from connector.mapping.compiled import CompiledMapping as Compiled
 from connector.mapping.spec import LineSpec
 
 StreamName = tuple[str, str]
@@ -67,6 +69,7 @@ def build_flows(
                 flows[name] = flow
         _identities(reading, file)
         faults += owner_faults(document, flows, adapters)
+        faults += limit_faults(document, flows, adapters)
         return flows
     finally:
         for adapter in adapters.values():
@@ -145,6 +148,9 @@ def _stream(reading: _Reading, path: tuple[str | int, ...], text: str) -> tuple[
         return None
     try:
         return (connection, name), adapter.streams[name]
+    except NoStream as none:
+        reading.fault(path, f"connection '{connection}': {none.why}", none.remedy)
+        return None
     except KeyError:
         message = f"connection '{connection}' has no stream '{name}'"
         reading.fault(path, message, did_you_mean(name, adapter.streams))
@@ -223,10 +229,21 @@ def _mapping(reading: _Reading, path: FlowPath, part: FlowPart) -> tuple[Compile
 
     answers = part.answers is not None
     try:
-        return compile_mapping(document, lengths=lengths, appends=appends, answers=answers), document
+        compiled = compile_mapping(document, lengths=lengths, appends=appends, answers=answers)
     except ConfigFault as fault:
         reading.faults.extend(fault.faults)
         return None
+    return _left_out(reading, path, part, compiled), document
+
+
+def _left_out(reading: _Reading, path: FlowPath, part: FlowPart, compiled: Compiled) -> Compiled:
+    """The mapping without the lines that the flow does not ask for."""
+    known = [line.id for line in compiled.lines if line.id != "main"]
+    for at, each in enumerate(part.without):
+        if each not in known:
+            message = f"{part.mapping} has no line '{each}' under also"
+            reading.fault((*path, "without", at), message, did_you_mean(each, known))
+    return compiled.without(part.without)
 
 
 def _facts(reading: _Reading, name: StreamName) -> Stream | None:
@@ -244,6 +261,8 @@ def _mapping_streams(reading: _Reading, part: FlowPart, mapping: CompiledMapping
     for line in mapping.lines:
         if any("[" in name for name in line.policies):
             _variants(reading, part, line, document, ("also", places[line.id]) if line.id in places else ())
+        if line.ends:
+            _ends(reading, part, line, document, ("also", places[line.id]) if line.id in places else ())
         if line.to is None or line.to == "main":
             continue
         path: tuple[str | int, ...] = ("also", places[line.id], "to") if line.id in places else ("to",)
@@ -263,17 +282,41 @@ def _variants(
     reading: _Reading, part: FlowPart, line: LineSpec, document: Document, path: tuple[str | int, ...]
 ) -> None:
     """Brackets in a field's name mean something where the stream says so."""
-    to = part.destination if line.to in (None, "main") else line.to
-    connection, name = resolve_stream(to or "", part.source, part.destination)
-    adapter = reading.adapters.get(connection)
-    try:
-        facts = adapter.streams[name] if adapter else None
-    except KeyError:  # said where the stream is named
-        return
+    to, facts = _written_to(reading, part, line)
     for field in line.policies if facts is not None and not facts.variants else ():
         if "[" in field:
             message = f"stream '{to}' has no entries of a field, as '{field}' names one"
             reading.faults.append(document.fault((*path, "fields", field), message, "name the field alone", key=True))
+
+
+def _written_to(reading: _Reading, part: FlowPart, line: LineSpec) -> tuple[str, Stream | None]:
+    """The stream that a line writes to, as written; None where it is not known, which is said where it is named."""
+    to = part.destination if line.to in (None, "main") else line.to or ""
+    connection, name = resolve_stream(to, part.source, part.destination)
+    adapter = reading.adapters.get(connection)
+    try:
+        return to, adapter.streams[name] if adapter else None
+    except KeyError:
+        return to, None
+
+
+def _ends(reading: _Reading, part: FlowPart, line: LineSpec, document: Document, path: tuple[str | int, ...]) -> None:
+    """What becomes of a line must be possible where it writes."""
+    to, facts = _written_to(reading, part, line)
+    if facts is None:
+        return
+    at = (*path, "undo" if line.ends == "undo" else "leave" if line.ends == "leave" else "gone")
+    message, remedy = "", ""
+    if line.ends in ("delete", "choose") and "delete" not in facts.writes:
+        message, remedy = (
+            f"stream '{to}' takes no delete",
+            "write what tells that it is over: gone: {status: Cancelled}",
+        )
+    elif facts.object is not None or "update" not in facts.writes:
+        message = f"nothing of stream '{to}' can be taken back"
+        remedy = "it appends, or moves an object: write a line that says the opposite"
+    if message:
+        reading.faults.append(document.fault(at, message, remedy, key=True))
 
 
 def _told_stream(reading: _Reading, part: FlowPart, told: LineSpec, document: Document) -> None:
@@ -308,6 +351,9 @@ def _mapped_stream(
         return None
     try:
         return adapter.streams[name]
+    except NoStream as none:
+        reading.faults.append(document.fault(path, f"connection '{connection}': {none.why}", none.remedy))
+        return None
     except KeyError:
         message = f"connection '{connection}' has no stream '{name}'"
         reading.faults.append(document.fault(path, message, did_you_mean(name, adapter.streams)))

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from connector.adapter import Adapter, Stream
+from connector.document import Document
 from connector.errors import Place
 from connector.flow import Flow
+from connector.mapping.awaited import awaited
 from connector.mapping.compiled import CompiledMapping
 from connector.mapping.spec import LineSpec
 from connector.mapping.written import Path, Reader, Written
-from connector.model import FieldUse, Op, StreamUse
+from connector.model import FieldUse, Op, Problem, StreamUse
 
 StreamName = tuple[str, str]
 
@@ -58,6 +60,25 @@ class Uses:
     def _at(self, name: StreamName, field_name: str, value: Any, place: Place) -> None:
         self._places.setdefault((*name, field_name, _hashable(value)), {})[place] = None
 
+    def add_wanted(
+        self, name: StreamName, how: Literal["selects", "awaits"], field_name: str, value: Any, place: Place
+    ) -> None:
+        """A value that a flow's `where` or a mapping's `when` asks of a field."""
+        known: Mapping[str, tuple[Any, ...]] = getattr(self.streams[name], how)
+        values = known.get(field_name, ())
+        if not any(type(each) is type(value) and each == value for each in values):
+            wanted: dict[str, Any] = {how: {**known, field_name: (*values, value)}}
+            self.streams[name] = replace(self.streams[name], **wanted)
+        self._at(name, field_name, (how, value), place)
+
+    def about(self, connection: str, problem: Problem, document: Document) -> list[Place]:
+        """Where our files say what a problem is about: the setting, the value, else the field, the stream, the connection."""
+        if problem.setting:
+            return [document.place(("connections", connection, problem.setting))]
+        if problem.stream and (found := self.places(connection, problem.stream, problem.field, problem.value)):
+            return sorted(found, key=lambda each: (each.file != document.file, each.file, each.line, each.column))
+        return [document.key_place(("connections", connection))]
+
     def add_value(self, name: StreamName, field_name: str, value: Any, place: Place) -> None:
         """Where one constant of a field stands."""
         self._at(name, field_name, value, place)
@@ -68,15 +89,31 @@ def collect(
     adapters: Mapping[str, Adapter],
     place: Callable[[str], Place],
     end: Callable[[str, Literal["from", "to"]], Place] | None = None,
+    where: Callable[[str, str], Place] | None = None,
 ) -> Uses:
     """What all flows do. `place`: where the configuration names a flow; `end`: where it names the flow's source or
-    destination (the same place unless given). Streams that no system has are left out."""
+    destination (the same place unless given), `where`: one name of its `where:` (not looked at unless given). Streams that no
+    system has are left out."""
     uses = Uses()
     for flow in flows.values():
         named = place(flow.name)
         ends = (end(flow.name, "from"), end(flow.name, "to")) if end else (named, named)
         _Collector(uses, flow, flows, adapters, ends).run()
+        if where is not None and flow.source in uses.streams:
+            _wanted(uses, flow, where)
     return uses
+
+
+def _wanted(uses: Uses, flow: Flow, where: Callable[[str, str], Place]) -> None:
+    """Which records a flow is to see: what it selects, and what lets one in where it does not."""
+    assert isinstance(flow.mapping, CompiledMapping), "configured flows have compiled mappings"
+    for name, value in flow.where.items():
+        for each in value if isinstance(value, list | tuple) else [value]:
+            if each is None or isinstance(each, str | int | float):
+                uses.add_wanted(flow.source, "selects", name, each, where(flow.name, name))
+    for one in awaited(flow.mapping.document) if flow.answers is None else ():
+        if one.field not in flow.where:
+            uses.add_wanted(flow.source, "awaits", one.field, one.value, one.place)
 
 
 class _Collector:
@@ -126,9 +163,11 @@ class _Collector:
         ops = self._ops(line, name, stream)
         at = self._mapping.document.place((*path, "to")) if line.to else self._to
         self._uses.add(name, at, writes=ops)
-        for each, written, here in self._fields(path):
+        if line.ends in ("undo", "choose"):
+            self._uses.add(name, at, fetches=True)
+        for each, written, here in self._fields(path, line):
             found = self._reader.field(here, written, stream.lengths.get(each))
-            policy = line.policies.get(each, "always")
+            policy = line.policies.get(each) or line.leaves.get(each, "always")
             create = bool(ops & {"create", "append"}) and line.to != "main"
             update = "update" in ops and policy != "on-create"
             self._uses.add_field(name, _use(each, found, create=create, update=update), self._key_place(here))
@@ -145,12 +184,13 @@ class _Collector:
         """Kinds of write that a line may become."""
         if "append" in stream.writes:
             return frozenset({"append"})
+        more = frozenset[Op]({"delete"} if line.ends in ("delete", "choose") else ())
         of = (name[0], stream.object or name[1])
         own_key = line.id == "main" and line.has_key
         to_origin = self._answered is not None and of == self._answered.source and not own_key
         if line.to == "main" or line.has_target or stream.object is not None or to_origin:
-            return frozenset({"update"})
-        return frozenset({"create"}) if line.once else frozenset({"create", "update"})
+            return frozenset[Op]({"update"}) | more
+        return (frozenset[Op]({"create"}) if line.once else frozenset[Op]({"create", "update"})) | more
 
     def _path(self, line: LineSpec) -> Path:
         if line.id == "main":
@@ -162,12 +202,18 @@ class _Collector:
             ("also", at) for at, each in enumerate(also) if isinstance(each, dict) and each.get("id") == line.id
         )
 
-    def _fields(self, path: Path) -> Iterator[tuple[str, Any, Path]]:
+    def _fields(self, path: Path, line: LineSpec) -> Iterator[tuple[str, Any, Path]]:
+        """What the line writes, and what its end does."""
         data: Any = self._mapping.document.data
         for step in path:
             data = data[step]
-        for name, written in (data.get("fields") or {}).items():
-            yield name, written, (*path, "fields", name)
+        ends: dict[str, Path] = {"leave": ("leave",), "write": ("gone",), "choose": ("gone", "else")}
+        for where in (("fields",), ends.get(line.ends)) if line.leaves else (("fields",),):
+            held: Any = data
+            for step in where or ():
+                held = held.get(step) or {}
+            for name, written in held.items():
+                yield name, written, (*path, *(where or ()), name)
 
     def _key_place(self, path: Path) -> Place:
         return self._mapping.document.key_place(path)

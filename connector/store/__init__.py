@@ -14,10 +14,12 @@ from typing import Literal, Protocol
 from connector.budget import Spent
 from connector.model import Attempt, Cursor, Page, Record, Row, RowState, Usage
 from connector.secret import RecordKeys
+from connector.store.holds import Hold, Holds
 from connector.store.nouns import (
     Books,
     Cause,
     Dwell,
+    Ended,
     Extent,
     GoOn,
     Held,
@@ -40,10 +42,12 @@ __all__ = [
     "Books",
     "Cause",
     "Dwell",
+    "Ended",
     "Extent",
     "Forgotten",
     "GoOn",
     "Held",
+    "Hold",
     "Ingested",
     "LeaseToken",
     "Leased",
@@ -59,8 +63,9 @@ __all__ = [
 ]
 
 
-class Store(Tools, Watches, Shared, Protocol):
-    """About ten verbs, and those of `Tools`, `Watches` and `Shared`. Every verb is one transaction; each may raise LedgerError.
+class Store(Tools, Watches, Shared, Holds, Protocol):
+    """About ten verbs, and those of `Tools`, `Watches`, `Shared` and `Holds`. Every verb is one transaction; each may raise
+    LedgerError.
 
     Flows are named by their id. Times are aware UTC and come from the caller: the store has no clock.
     """
