@@ -12,7 +12,7 @@ from connector.engine.fetch import fetch_all
 from connector.engine.health import Health
 from connector.engine.places import Place, Places
 from connector.engine.plan import Work
-from connector.engine.states import stale
+from connector.engine.states import OVER, stale
 from connector.errors import MappingFault
 from connector.flow import Flow
 from connector.mapping.spec import Lookup
@@ -90,7 +90,7 @@ class Enrichment:
         )
         for work in late:
             if work.leased.key not in found:
-                work.ends(work.leased.was or "filtered", "was no longer so when it could be acted on")
+                work.ends(work.leased.was or "filtered", OVER)
 
     @staticmethod
     def _gone(work: Work, reason: str, remedy: str) -> None:

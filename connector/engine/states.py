@@ -20,6 +20,9 @@ from connector.model import Cursor, Page, Record, Report, Result, Select, Stay, 
 from connector.stamps import stamp
 from connector.store import Held, Leased, Store
 
+OVER = "was no longer so when it could be acted on"
+"""Why a row of a flow by state ends without what its record asked for."""
+
 
 def stale(flow: Flow, leased: Leased, now: datetime) -> bool:
     """Whether what a flow by state found is so long ago, and nothing of it sent, that it must be looked at again first."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-import pytest
-
 from connector.model import Stay
 from connector.stamps import stamp
 from connector.store import Held, Store
@@ -62,9 +60,8 @@ class StaysPromises(StoreHooks):
             ("q2's name", 1, 0, 1, 0, 0, 1),
             ("q3's name", 1, 0, 0, 1, 0, 0),
         ]
-        assert (found[0].p50, found[0].max) == (600.0, pytest.approx(3600.0, abs=0.01)), (
-            "who waits still has waited until now"
-        )
+        assert found[0].p50 == 600.0
+        assert abs(found[0].max - 3600.0) < 0.01, "who waits still has waited until now"
         assert [one.queue for one in store.dwell(later(minutes=30), later(minutes=40), NOW)] == ["q2's name"]
         assert [one.stays for one in store.dwell(NOW, later(days=1), NOW, queue="q1's name")] == [3]
 

@@ -138,7 +138,7 @@ def test_an_order_shows_that_it_is_being_handled_while_an_agent_has_its_case(whe
     where.box.control.agent_return_to_queue(case(where)["Id"], queue="Payments")
     where.settle()
     assert handled(where) == (None, None)
-    report = where.run("report", "dwell", "--format", "json").out
+    report = where.run("report", "dwell", "--format", "json", "--to", "2099-01-01").out
     assert [(one["queue"], one["stays"], one["claimed"], one["returned"]) for one in json.loads(report)] == [
         ("Payments", 2, 1, 1)
     ]
