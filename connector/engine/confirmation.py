@@ -18,6 +18,13 @@ _OTHERS = "somebody"
 Look = Callable[[Sequence[Step]], Mapping[str, Record]]
 
 
+def look_for(flow: Flow, places: Places, health: Health, place: Place, live: Look) -> Look:
+    """How until-claimed fields of this flow are looked at before they go; `live` looks at objects as they are."""
+    if not flow.by_state:
+        return live
+    return lambda steps: Confirmation(flow, places, health).look(place, steps, live)
+
+
 class Confirmation:
     """The look before the until-claimed fields of a flow by state go: a claim is whatever ends what was so."""
 

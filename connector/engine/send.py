@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from connector.digests import NULL, Digester, name_digest
 from connector.engine import late
 from connector.engine.claims import gone, refused, rounds
-from connector.engine.confirmation import Confirmation
+from connector.engine.confirmation import look_for
 from connector.engine.endings import Endings
 from connector.engine.equal import number, same
 from connector.engine.fetch import Stopped, fetch_all, stop
@@ -212,12 +212,7 @@ class Sender:
         if self._shop.flow.mapping.undoes:
             steps = Holding(self._shop, self._token).take(place, steps, live_ones)
 
-        def look(asking: Sequence[Step]) -> Mapping[str, Record]:
-            shop = self._shop
-            if not shop.flow.by_state:
-                return live_ones(asking)
-            return Confirmation(shop.flow, shop.places, shop.health).look(place, asking, live_ones)
-
+        look = look_for(self._shop.flow, self._shop.places, self._shop.health, place, live_ones)
         for wave in rounds(place, steps, live, look):
             self._call_all(place, "update", wave)
 
