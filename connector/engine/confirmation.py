@@ -55,7 +55,8 @@ class Confirmation:
             if hit is not None:
                 shown[target] = replace(hit, key=target, claimed_by=None)
             else:
-                if not _let_go(step.work, now.get(target)):
+                done = step.before is not None and step.before.state == "sent"  # what follows waits for a retry
+                if not done and not _let_go(step.work, now.get(target)):
                     step.why = OVER
                 shown[target] = Record(target, {}, claimed_by=_OTHERS)
         return shown

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from connector import states
@@ -57,6 +57,8 @@ class Attending:
         self._stream, self._store, self._clock = stream, store, clock
         self._full = ".".join(flow.source)
         self.streams = adapter.streams
+        self._ahead = timedelta(0)
+        """How far the remote system's clock is ahead of ours, as the last page told: a fetch tells no time."""
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -76,6 +78,7 @@ class Attending:
         for page in self._adapter.read(stream, None, select=asked, overlap=overlap):
             seen = self._seen(page.records)
             left -= {record.key for record in page.records}
+            self._ahead = page.read_at - self._clock.now()
             yield Page(self._new(self._hits(seen, page.read_at)), None, page.read_at)
         self._look_after(sorted(left), asked)
 
@@ -87,7 +90,7 @@ class Attending:
             found = self._adapter.fetch(self._stream.name, part, select=asked)
             self._seen(list(found.values()), watched=False)
             gone = self._store.stays(self._full, [key for key in part if key not in found])
-            ends = stamp(self._clock.now())
+            ends = stamp(self._clock.now() + self._ahead)
             closed = {key: Held(held.seen, states.ended(held.stays, ends)) for key, held in gone.items()}
             self._store.note_stays(self._full, closed)
 
@@ -102,7 +105,7 @@ class Attending:
             return {key: one.record for key, one in zip(found, seen, strict=True)}
         own = {key: states.record_key(key) for key in keys}
         found = self._adapter.fetch(stream, list(dict.fromkeys(own.values())), select=self._asked(select))
-        hits = self._hits(self._seen(list(found.values())), self._clock.now())
+        hits = self._hits(self._seen(list(found.values())), self._clock.now() + self._ahead)
         named = {states.record_key(hit.key): hit for hit in hits}
         return {
             key: named[name] for key, name in own.items() if name in named and (key == name or named[name].key == key)

@@ -291,6 +291,10 @@ class Control:
         """What a file holds, as base64."""
         return b64encode(self.world.org.contents.blobs[version]).decode()
 
+    def tasks(self) -> list[dict[str, Any]]:
+        """All Tasks."""
+        return [dict(r.values) for r in self.world.org.tables["Task"]]
+
     def history(self, case: str) -> list[dict[str, Any]]:
         """CaseHistory rows of a case."""
         wanted = self.world.agents.find(case).values["Id"]
