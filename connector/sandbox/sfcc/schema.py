@@ -37,6 +37,8 @@ ORDER_ATTRIBUTES: dict[str, Attribute] = {
     "c_riskIndicators": TEXT,
     "c_paymentChecks": TEXT,
     "c_ipCountry": TEXT,
+    "c_events": TEXT,
+    "c_documents": TEXT,
     "c_customerGroup": TEXT,
     "c_customerSince": DATETIME,
     "c_customerOrders": NUMBER,
