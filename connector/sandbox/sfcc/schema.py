@@ -62,6 +62,7 @@ ORDER_ATTRIBUTES: dict[str, Attribute] = {
     "c_fulfilmentDecidedAt": DATETIME,
 }
 
+CUSTOMER_ATTRIBUTES: dict[str, Attribute] = {"c_loyaltyPoints": NUMBER, "c_accountNote": TEXT}
 PRODUCT_ATTRIBUTES: dict[str, Attribute] = {
     "c_recallNotice": TEXT,
     "c_recallCase": TEXT,
