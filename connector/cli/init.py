@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import replace
@@ -170,7 +171,7 @@ def _tell(wish: Wish, target: Path, made: str) -> None:
     click.echo(f"{target}: {plural(len(wish.flows), 'flow')}, shop over {wish.api}, cases in {wish.cases}")
     for name, said in wish.beside.items():
         for key, value in said.items():
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else json.dumps(value)
             click.echo(f"  {name}: {key}: {shown}, for what {wish.api} cannot do")
     config = "" if str(target) == "config.yaml" else f" --config {target}"
     unset = [name for name in dict.fromkeys(_VARIABLE.findall(made)) if name not in os.environ]
