@@ -113,8 +113,9 @@ class Checker:
         resource, path = resources.OBJECT, f"{self._site}/custom_objects/{segment(kind)}/{NOBODY}"
         if use.fetches or use.writes:
             self._may(use.stream, "Data", resource, "GET", path)
-        if "update" in use.writes:
-            self._may(use.stream, "Data", resource, "PATCH", path)
+        for op, method in (("update", "PATCH"), ("delete", "DELETE")):
+            if op in use.writes:
+                self._may(use.stream, "Data", resource, method, path)
         found = self._fields(use, kind, OBJECT_FIELDS, frozenset)
         if "create" in use.writes:
             for attribute in found.values():
@@ -208,7 +209,7 @@ class Checker:
 
         def ask() -> None:
             call = self._client.shop if api == "Shop" else self._client.data
-            payload: dict[str, str] | None = None if method == "GET" else {}
+            payload: dict[str, str] | None = None if method in ("GET", "DELETE") else {}
             response = call(method, resource, path, intent="read", payload=payload)
             error = self._client.fault(response, api, resource, method) if response.status >= 400 else None
             if response.status == 403 or isinstance(error, ConnectionFault):

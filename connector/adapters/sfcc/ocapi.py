@@ -118,7 +118,7 @@ class Ocapi:
         if stream == CUSTOMERS:
             return Customers(self._client).update
         objects = self._of_type(stream, "written")
-        return objects.create if write.op == "create" else objects.update
+        return {"create": objects.create, "delete": objects.delete}.get(write.op, objects.update)
 
     def _of_type(self, stream: str, verb: str) -> Objects:
         kind = object_type(stream)

@@ -80,6 +80,7 @@ def _of_objects(use: StreamUse) -> Iterator[Allowed]:
     yield "data", resources.OBJECT_SEARCH, "post"
     yield "data", resources.OBJECT, "get"
     methods: Iterable[str] = [
-        {"create": "put", "update": "patch"}[op] for op in sorted(use.writes & {"create", "update"})
+        {"create": "put", "update": "patch", "delete": "delete"}[op]
+        for op in sorted(use.writes & {"create", "update", "delete"})
     ]
     yield from (("data", resources.OBJECT, method) for method in methods)

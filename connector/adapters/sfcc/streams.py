@@ -143,7 +143,7 @@ class Streams(Mapping[str, Stream]):
             name,
             key="key_value_string",
             needs=("key_value_string", "last_modified", "site_id"),
-            writes=frozenset({"create", "update"}),
+            writes=frozenset({"create", "update", "delete"}),
             fetch_batch=200,
             settle_after=self._settle_after,
             key_length=255,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from connector.cli.uncertain import _our_key
 from connector.document import load
 from connector.errors import Rejected, Transient
 from connector.mapping.finding import finding
@@ -277,6 +278,29 @@ def test_what_was_refused_for_one_is_not_tried_again_while_another_waits(shared:
     assert world.states(FLOW) == {the_case(world): "parked"}
 
 
+def test_a_line_that_ends_for_one_record_leaves_those_of_the_others_alone(shared: World) -> None:
+    world = shared
+    mapping = """
+summary: remarks on what was decided, as long as it is so
+when: "{{ Resolution }}"
+also:
+  - id: part
+    to: source.Comment
+    when: "{{ Resolution != 'Partly' or origin.key == 'a' }}"
+    gone: {Body: over}
+    fields: {Body: "{{ Resolution }} for {{ origin.key }}"}
+"""
+    world.flow(FLOW, "desk.Case", "shop.returns", mapping, answers="returns-to-cases", brake=None)
+    world.restart()
+    decide(world, the_case(world), Resolution="Refund")
+    world.tick(FLOW)
+    decide(world, the_case(world), Resolution="Partly")
+    world.tick(FLOW)
+    rest(world)
+    bodies = {ours.split(":")[2]: one.fields["Body"] for ours, one in world.desk.by_our_key("Comment").items()}
+    assert bodies == {"a": "Partly for a", "b": "over"}
+
+
 @pytest.mark.parametrize("at", ["ingest", "settle"])
 def test_a_kill_refunds_each_of_them_once(shared: World, at: str) -> None:
     world = shared
@@ -372,3 +396,13 @@ def test_the_element_of_a_pruned_record_is_fetched_with_all_that_the_line_is_mad
     world.desk.put("Comment", line_id(world, "A"), Outcome="SHIPPED")
     world.tick(FLOW, minutes=1)
     assert world.notes("1") == ["A x 2 of 1, new: SHIPPED"]
+
+
+def test_what_is_in_doubt_is_told_under_the_key_that_the_record_which_is_answered_gives_it(shared: World) -> None:
+    world = shared
+    decide(world, the_case(world), Resolution="Refund")
+    world.tick(FLOW)
+    (row,) = world.store.rows(flow=FLOW)
+    stream = world.shop.streams["refunds"]
+    keys = {_our_key(row, line, world.flows[FLOW], stream, True) for line in row.lines if line.id == "refund"}
+    assert keys == set(world.shop.created)
