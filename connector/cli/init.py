@@ -83,7 +83,7 @@ def command(
             raise click.UsageError("--api scapi needs --organization f_ecom_<realm>_<instance>")
         organization = click.prompt("Organization id (f_ecom_<realm>_<instance>)")
     wish = Wish(chosen(flows, names), api, cases, site, start, organization if api == "scapi" and organization else "")
-    wish = replace(wish, beside=_beside(wish))
+    wish = _fitted(wish)
     made = text(wish, target, places[cases].parent)
     if not yes:
         click.echo(made)
@@ -123,10 +123,10 @@ def _flows(flows: Mapping[str, Shipped], named: str | None, *, yes: bool) -> lis
     return names
 
 
-def _beside(wish: Wish) -> dict[str, dict[str, object]]:
-    """By flow what it must say because the shop's API cannot all that its mapping asks for."""
+def _fitted(wish: Wish) -> Wish:
+    """With what flows must say because the shop's API cannot all that their mappings ask for, and the scopes that they need."""
     from connector.adapter import adapter_class
-    from connector.cli.first_config import PLACEHOLDERS, beside
+    from connector.cli.first_config import PLACEHOLDERS, beside, scopes
     from connector.config import SystemClock
     from connector.document import load
 
@@ -146,10 +146,13 @@ def _beside(wish: Wish) -> dict[str, dict[str, object]]:
         raise click.UsageError(f"--site or --organization: {str(error).splitlines()[-2].strip()}") from error
     shop = kind("shop", settings, clock=SystemClock())  # type: ignore[call-arg]
     try:
-        found = {flow.name: beside(flow, shop, load(str(flow.file))) for flow in wish.flows}
+        read = [(flow, load(str(flow.file))) for flow in wish.flows]
+        found = {flow.name: beside(flow, shop, document) for flow, document in read}
+        more = dict.fromkeys(scope for flow, document in read for scope in scopes(flow, shop, document))
     finally:
         shop.close()
-    return {name: said for name, said in found.items() if said}
+    asked = (*getattr(settings, "scopes", ()), *more) if more else ()
+    return replace(wish, beside={name: said for name, said in found.items() if said}, scopes=asked)
 
 
 def _tried(made: str, target: Path) -> None:
