@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from connector.adapter import Stream
+from connector.adapters.salesforce import documents
 from connector.adapters.salesforce.budget import Gauge
 from connector.adapters.salesforce.client import Client
 from connector.adapters.salesforce.describing import Described, Describer
@@ -100,7 +101,10 @@ class Checker:
         key = self._settings.key_field
         problems = [*described.object_problems(use), *described.needed_problems(key, use)]
         problems += described.key_problems(key, use)
-        for field in use.fields.values():
+        beside = (
+            documents.OF_LINK if name == documents.STREAM else frozenset[str]()
+        )  # told by the link, not by the object
+        for field in (each for each in use.fields.values() if each.name not in beside):
             if field.name != key or key in described.fields:  # that it is missing was said
                 problems += field_problems(described, field)
         return problems
