@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from connector.sandbox.gate import World
@@ -17,7 +19,9 @@ from connector.sandbox.salesforce.writes import Transaction
 DECISIONS = {
     "Order Exception": (("Release", 0.6), ("Hold", 0.2), ("Cancel", 0.2)),
     "Return": (("Refund", 0.6), ("Exchange", 0.2), ("Rejected", 0.2)),
-    "Complaint": (("Refund", 0.4), ("Exchange", 0.2), ("Rejected", 0.4)),
+    "Complaint": (("Refund", 0.3), ("Exchange", 0.2), ("Rejected", 0.3), ("Credit", 0.2)),
+    "Warranty Claim": (("Repair", 0.3), ("Exchange", 0.3), ("Refund", 0.2), ("Rejected", 0.2)),
+    "Dispute": (("Credit", 0.5), ("Correct", 0.2), ("Rejected", 0.3)),
     "Fraud Review": (("Verify", 0.2), ("Approve", 0.5), ("Reject", 0.3)),
     "Fulfilment Exception": (("Reship", 0.4), ("Wait", 0.3), ("Refund", 0.1), ("Cancel", 0.2)),
 }
@@ -25,9 +29,11 @@ DECISIONS = {
 
 FIRST = {"Verify": "Please call us, or answer this mail, so that we know it is you."}
 """Decisions that leave the case open, each with what the customer is asked; the next one closes it."""
-ASKING = {"Return": 0.25}
+ASKING = {"Return": 0.25, "Warranty Claim": 0.25, "Dispute": 0.25}
 """Type of a Case → how often they ask for evidence first, where customers answer (option `customers`)."""
 QUESTION = "Please send a photograph of the article and the receipt."
+
+CORRECTION = "Last name: Müller"
 
 NOTES = (
     "ok",
@@ -69,9 +75,10 @@ class Agents:
         close: bool = True,
         agent: int = 0,
         visible_after: float = 0.0,
+        more: Mapping[str, Any] = MappingProxyType({}),
     ) -> dict[str, Any]:
-        """Sets the resolution, and closes the case unless told not to."""
-        changes: dict[str, Any] = {"Resolution__c": resolution}
+        """Sets the resolution, and `more` in the same save, and closes the case unless told not to."""
+        changes: dict[str, Any] = {"Resolution__c": resolution, **more}
         if amount is not None:
             changes["Refund_Amount__c"] = amount
         if note:
@@ -260,18 +267,25 @@ class Agents:
             resolution = {"Fraud Review": "Approve", "Fulfilment Exception": "Wait"}.get(
                 values.get("Type") or "", "Release"
             )  # nobody cancels what was shipped
-        amount = None
-        if resolution == "Refund":
-            amount = round(min(float(values.get("Order_Total__c") or 20.0), 20.0 + self.random.random() * 100), 2)
-            if values.get("Currency__c") == "JPY":
-                amount = float(round(amount))
+        more = self._more(resolution, values)
         note = NOTES[int(self.random.random() * len(NOTES))]
         try:
-            self.decide(case, resolution, amount, note, agent=agent)
+            self.decide(case, resolution, note=note, agent=agent, more=more)
         except Problem:
             self._new.append(case)
         else:
             self.decided += 1
+
+    def _more(self, resolution: str, values: dict[str, Any]) -> dict[str, Any]:
+        """What a decision needs beside itself: an amount in the currency of the case, or what is to be corrected."""
+        if resolution == "Correct":
+            return {"Correction__c": CORRECTION}
+        if resolution not in ("Refund", "Credit"):
+            return {}
+        amount = round(min(float(values.get("Order_Total__c") or 20.0), 20.0 + self.random.random() * 100), 2)
+        if values.get("Currency__c") == "JPY":
+            amount = float(round(amount))
+        return {f"{resolution}_Amount__c": amount}
 
     def _ask_first(self, case: str, resolution: str, agent: int) -> None:
         """The customer is asked; some time later the agent decides."""

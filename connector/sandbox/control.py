@@ -21,8 +21,8 @@ from connector.sandbox.sfcc.tokens import check_settings, read_settings
 if TYPE_CHECKING:
     from connector.sandbox.world import World
 
-_FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints", "days",
-          "equal_run", "longest_order", "bare", "clock_skew", "shop_skew",
+_FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints", "claims",
+          "disputes", "days", "equal_run", "longest_order", "bare", "clock_skew", "shop_skew",
           "omni_channel", "org_skew", "faults", "agents", "traffic"}  # fmt: skip
 
 
@@ -208,6 +208,14 @@ class Control:
         """The customer adds to a complaint; returns the correspondence so far."""
         return self.world.complaint_message(key, text, **more)
 
+    def place_claim(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
+        """A customer claims warranty for a product of an order."""
+        return self.world.customers.claim(number, **changes)
+
+    def place_dispute(self, numbers: list[str] | None = None, **changes: Any) -> dict[str, Any]:
+        """A customer disputes orders (`numbers`; two of any): charged twice, points missing, wrong profile."""
+        return self.world.customers.dispute(numbers, **changes)
+
     def customer_says(self, kind: str, key: str, text: str, **more: Any) -> list[dict[str, Any]]:
         """The customer adds to a request of this `kind` (ReturnRequest …); returns the correspondence so far."""
         return self.world.customers.say(kind, key, text, **more)
@@ -237,6 +245,12 @@ class Control:
     def refunds(self) -> dict[str, Any]:
         """What the shop's own code has executed by key, and keys that came again and were refused."""
         return {"executed": self.world.shop_code.executed, "refused": self.world.shop_code.refused}
+
+    def credits(self) -> dict[str, Any]:
+        """What the shop's own code has credited and corrected by key, and keys that came again and were refused."""
+        done = self.world.shop_code.done
+        given = {**done["CreditRequest"], **done["AccountCorrection"]}
+        return {"executed": given, "refused": self.world.shop_code.again}
 
     def mails(self) -> dict[str, Any]:
         """What the shop's mailer has sent by key of its notice, and keys that came again and were not sent again."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from connector.sandbox.clock import iso
+from connector.sandbox.data import claims
 
 if TYPE_CHECKING:
     from connector.sandbox.world import World
 
-ASKED = ("ReturnRequest",)
+ASKED = ("ReturnRequest", "WarrantyClaim", "Dispute")
 """Types whose customers may be asked for evidence: c_evidenceAskedAt names the question, c_evidenceAnswered the one answered."""
 _ANSWERS = (
     "Here is the receipt, I found it.",
@@ -28,7 +30,7 @@ class Customers:
     def __init__(self, world: World) -> None:
         self.world = world
         self.random = Random(world.options.seed + 7)
-        self.answered = 0
+        self.answered = self.claims = self.disputes = 0
 
     def start(self) -> None:
         """Answers by themselves, as long as the option `customers` says how often they look."""
@@ -42,6 +44,32 @@ class Customers:
                     text = _ANSWERS[int(self.random.random() * len(_ANSWERS))]
                     self.answer(kind, one["key_value_string"], text, document=self.random.random() < 0.5)
         self.start()
+
+    def claim(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
+        """A customer claims warranty for a line of an order, or of any at RefArch; returns the object."""
+        site = self.world.site_of(number) if number else "RefArch"
+        (order,) = self._orders(site, [number] if number else None, 1)
+        self.claims += 1
+        key, attributes = claims.claim(self.random, self.claims, order, self.world.shop.url)
+        return self._place(site, "WarrantyClaim", key, attributes | changes)
+
+    def dispute(self, numbers: Sequence[str] | None = None, **changes: Any) -> dict[str, Any]:
+        """A customer disputes orders of one site, or any two at RefArch; returns the object."""
+        site = self.world.site_of(numbers[0]) if numbers else "RefArch"
+        self.disputes += 1
+        key, attributes = claims.dispute(self.random, self.disputes, self._orders(site, numbers, 2))
+        return self._place(site, "Dispute", key, attributes | changes)
+
+    def _orders(self, site: str, numbers: Sequence[str] | None, count: int) -> list[dict[str, Any]]:
+        docs = self.world.shop.orders.sites[site]
+        chosen = numbers or self.random.sample(sorted(docs.docs), min(count, len(docs.docs)))
+        found = [docs.get(number) for number in chosen]
+        return [doc.document() for doc in found if doc is not None]
+
+    def _place(self, site: str, kind: str, key: str, attributes: dict[str, Any]) -> dict[str, Any]:
+        key = attributes.pop("key", key)
+        self.world.shop.objects.put(site, kind, key, attributes, "")
+        return {"key": key, "site": site, **attributes}
 
     def say(self, kind: str, key: str, text: str, sender: str = "customer", **more: Any) -> list[dict[str, Any]]:
         """Somebody adds to the correspondence of an object; returns it so far."""

@@ -27,6 +27,10 @@ class Options:
     """ReturnRequest objects; None: one for every twenty orders."""
     complaints: int = 0
     """Complaint objects."""
+    claims: int = 0
+    """WarrantyClaim objects."""
+    disputes: int = 0
+    """Dispute objects, over two orders each."""
     days: float = 30.0
     """last_modified of the orders is spread over that many days before the start."""
     equal_run: int = 12
@@ -153,6 +157,8 @@ class Options:
         for name in (
             "orders",
             "complaints",
+            "claims",
+            "disputes",
             "latency_ms",
             "index_lag",
             "index_jitter",

@@ -1,4 +1,4 @@
-"""The shop's own code: executes refund requests exactly once a key, records the executed key itself, and sends mails."""
+"""The shop's own code: executes refunds, credits and corrections exactly once a key, records the key itself, sends mails."""
 
 from __future__ import annotations
 
@@ -7,21 +7,33 @@ from typing import Any
 from connector.sandbox.gate import World
 from connector.sandbox.sfcc.shop import Shop
 
+_EXECUTES = {
+    "RefundRequest": ("c_returnId", "c_orderNo", "c_amount", "c_currency"),
+    "CreditRequest": ("c_kind", "c_recordId", "c_orderNo", "c_customerNo", "c_amount", "c_currency", "c_points"),
+    "AccountCorrection": ("c_recordId", "c_customerNo", "c_correction"),
+}
+"""What the shop carries out once a key, and what it goes by."""
 _NOTICE = ("c_kind", "c_orderNo", "c_subject", "c_text", "c_email", "c_caseNumber")
 
 
 class ShopCode:
-    """Looks for RefundRequest objects with status REQUESTED and CustomerNotice objects with status NEW every so often, or when
-    told to."""
+    """Looks every so often, or when told to, for what is REQUESTED and executes it, and for NEW CustomerNotices."""
 
     def __init__(self, world: World, shop: Shop) -> None:
         self.world = world
         self.shop = shop
-        self.executed: dict[str, dict[str, Any]] = {}
+        self.done: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in _EXECUTES}
         self.refused: list[str] = []
+        """Keys of refunds that came again; of credits and corrections: `again`."""
+        self.again: list[str] = []
         self.mailed: dict[str, dict[str, Any]] = {}
         self.mailed_before: list[str] = []
         self._seen: dict[str, int] = {}
+
+    @property
+    def executed(self) -> dict[str, dict[str, Any]]:
+        """Refunds by key."""
+        return self.done["RefundRequest"]
 
     def start(self) -> None:
         if self.world.options.shop_code > 0:
@@ -33,20 +45,21 @@ class ShopCode:
 
     def run(self) -> int:
         """Does what is wanted; returns how much. A key that was executed or sent before never is again."""
-        return self._refund() + self._mail()
+        return sum(self._execute(kind) for kind in _EXECUTES) + self._mail()
 
-    def _refund(self) -> int:
+    def _execute(self, kind: str) -> int:
         done = 0
-        for request in self._new("RefundRequest", "REQUESTED"):
+        for request in self._new(kind, "REQUESTED"):
             key, site = request["key_value_string"], request["site_id"]
-            if key in self.executed:
-                self.refused.append(key)
+            refund = kind == "RefundRequest"
+            if key in self.done[kind]:
+                (self.refused if refund else self.again).append(key)
             else:
-                self.executed[key] = {n: request.get(n) for n in ("c_returnId", "c_orderNo", "c_amount", "c_currency")}
-                self.world.journal.executed[key] += 1
+                self.done[kind][key] = {name: request.get(name) for name in _EXECUTES[kind]}
+                if refund:
+                    self.world.journal.executed[key] += 1
                 done += 1
-            executed = {"c_status": "EXECUTED", "c_executedKey": key}
-            self.shop.objects.patch(site, "RefundRequest", key, executed, "")
+            self.shop.objects.patch(site, kind, key, {"c_status": "EXECUTED", "c_executedKey": key}, "")
         return done
 
     def _mail(self) -> int:

@@ -62,6 +62,10 @@ class World:
             self.shop.objects.put(site, "Complaint", key, attributes, "", at=at)
         self.shop_code = ShopCode(self, self.shop)
         self.customers = Customers(self)
+        for _ in range(0 if options.bare else options.claims):
+            self.customers.claim()
+        for _ in range(0 if options.bare else options.disputes):
+            self.customers.dispute()
         self.agents = Agents(self, self.org)
         self.traffic = Traffic(self)
         for rule in options.faults:

@@ -1,4 +1,4 @@
-"""Returns, both ways: every decision, evidence that is asked for and comes, money and mails once; under faults and kills."""
+"""Returns, both ways: every decision, evidence that is asked for and comes, money and mails once."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _MOVED = {
 }
 """What an order shows once a decision was carried out."""
 _OUTCOMES = {"Refund": "APPROVED", "Exchange": "EXCHANGE", "Rejected": "REJECTED"}
-_COMPLAINTS = {"Refund": "REFUND", "Exchange": "EXCHANGE", "Rejected": "REJECTED"}
+_COMPLAINTS = {"Refund": "REFUND", "Exchange": "EXCHANGE", "Rejected": "REJECTED", "Credit": "CREDIT"}
 
 
 @dataclass(frozen=True, slots=True)

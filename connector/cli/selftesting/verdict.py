@@ -30,7 +30,7 @@ MOVED = {
 }
 """Decision about an order → what the order must show of it."""
 RETURNED = {"Refund": "APPROVED", "Exchange": "EXCHANGE", "Rejected": "REJECTED"}
-OUTCOME = {"Refund": "REFUND", "Exchange": "EXCHANGE", "Rejected": "REJECTED"}
+OUTCOME = {"Refund": "REFUND", "Exchange": "EXCHANGE", "Rejected": "REJECTED", "Credit": "CREDIT"}
 BY_A_PERSON = "deleted or merged by a person"
 
 

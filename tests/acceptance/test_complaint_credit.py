@@ -1,0 +1,68 @@
+"""A complaint's photographs, outcome and goodwill credit: credited and mailed once, whatever replies are lost and who dies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.after_sales import Life, life
+
+FLOWS = ("complaints-to-cases", "cases-to-complaints", "comments-to-complaints")
+KEY = "complaints-to-cases:_ref_arch:_c_p-1"
+PHOTOGRAPHS = '[{"id": "d1", "name": "corner.jpg", "url": "https://shop.example/corner.jpg"}]'
+
+
+@pytest.fixture
+def lived(tmp_path: Path) -> Iterator[Life]:
+    with life(tmp_path, FLOWS) as made:
+        made.control.place_complaint(c_kind="DAMAGED", c_severity="LOW", c_documents=PHOTOGRAPHS, c_messages="[]")
+        yield made
+
+
+@pytest.mark.parametrize("dying", ["CreditRequest", "CustomerNotice"])
+def test_a_goodwill_credit_is_given_and_told_once(lived: Life, dying: str) -> None:
+    lived.kill_at(system="sfcc", method="PUT", path=dying)
+    lived.storm()
+    case = lived.case(KEY)
+    assert "corner.jpg: https://shop.example/corner.jpg" in case["Description"]
+    lived.decide(KEY, "Credit", note="With our apologies.")
+    lived.until(lambda: lived.control.comments(KEY))
+    (said,) = lived.control.comments(KEY)
+    assert "was NOT asked for: the case has no credit amount" in said["CommentBody"]
+
+    lived.control.agent_edit(KEY, {"Credit_Amount__c": 15.0})
+    told = lived.shown("Complaint", "CP-1", c_outcome="CREDIT", c_creditAmount=15.0)
+    assert told["c_outcomeText"] == "With our apologies."
+    lived.rest()
+    assert lived.mails() == [("COMPLAINT_OUTCOME", "Your complaint CP-1 earns you a credit")]
+    given = lived.control.credits()
+    assert [(one["c_kind"], one["c_recordId"], one["c_amount"]) for one in given["executed"].values()] == [
+        ("COMPLAINT", "CP-1", 15.0)
+    ]
+    assert given["refused"] == []
+
+    lived.decide(KEY, "Credit")
+    lived.control.agent_edit(KEY, {"Credit_Amount__c": 150.0})
+    lived.until(lambda: len(lived.control.comments(KEY)) == 2)
+    lived.rest()
+    lived.control.shop_run()
+    assert len(lived.control.credits()["executed"]) == 1, "another amount is for a person to settle"
+    assert lived.object("Complaint", "CP-1")["c_creditAmount"] == 15.0, "what was given, not what was wished for"
+    lived.assert_well(parked=1)
+    assert lived.kills == 1
+
+
+def test_agents_use_every_outcome(tmp_path: Path) -> None:
+    with life(tmp_path, FLOWS, complaints=30, agents=True, agent_rate=40, agent_delay=0.05) as lived:
+        lived.until(lambda: len(lived.control.cases()) > 20)
+        lived.rest()
+        lived.until(lambda: all(case["IsClosed"] for case in lived.control.cases()))
+        lived.rest()
+        outcomes = [one.get("c_outcome") for one in lived.control.objects("Complaint") if one["site_id"] == "RefArch"]
+        assert set(outcomes) == {"REFUND", "EXCHANGE", "REJECTED", "CREDIT"}
+        lived.control.shop_run()
+        assert len(lived.control.credits()["executed"]) == outcomes.count("CREDIT")
+        assert len(lived.mails()) == len(outcomes)
+        lived.assert_well()
