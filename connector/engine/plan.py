@@ -157,7 +157,7 @@ def prepare(step: Step, digester: Digester) -> None:
         _refuse_change(step, values, digester)
         step.state = "unchanged"
         return
-    if step.create:
+    if step.create or (spec.once and step.makes):  # it stands and was refused: it is looked at again (`Sender._adopt`)
         step.sending = {name: value for name, value in values.items() if value is not None}
     else:
         _difference(step, values, digester)
@@ -179,7 +179,7 @@ def _difference(step: Step, values: Mapping[str, Any], digester: Digester) -> No
             continue  # null clears only what was sent before
         wanted = digester.value(value)
         same = last == wanted
-        if policy == "once" and last is not None:
+        if policy == "once" and last is not None and last != unread(wanted):
             if not same:
                 _refuse_change(step, {name: value}, digester)
             continue
@@ -205,13 +205,13 @@ def _refuse_change(step: Step, values: Mapping[str, Any], digester: Digester) ->
 
 def doubted(step: Step, digester: Digester) -> None:
     """Remember what was tried without an answer, so that a later value shows as another one, and null clears it. An
-    until-claimed field of an update is remembered as a value that nobody can want: it goes again, and alone of its kind."""
+    until-claimed or once field of an update is remembered as a value that nobody can want: it goes again, alone of its kind."""
     sent_digests(step, step.body, digester)
     if step.create or step.append:
         return
     policies = step.wanted.spec.policies
     for name in step.body:
-        if policies.get(name) == "until-claimed":
+        if policies.get(name) in ("until-claimed", "once"):
             step.digests[name_digest(name)] = unread(digester.value(step.body[name]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,17 @@ class Commits:
 
     def __init__(self, world: World, system: System, streams: Mapping[str, Stream], process: str) -> None:
         self._world, self._system, self._streams, self._process = world, system, streams, process
-        self._looked: dict[tuple[str, str], float] = {}
+        self._looks: dict[tuple[str, str], list[float]] = {}
 
     def saw(self, stream: str, thing: Thing) -> None:
         """The process looked at a thing: from now on it may know what it holds."""
-        self._looked[stream, thing.id] = self._world.scheduler.now
+        self._looks.setdefault((stream, thing.id), []).append(self._world.scheduler.now)
+
+    def _looked(self, stream: str, target: str, sent: float) -> float:
+        """When it saw a thing last, before it sent: a later look knows nothing of what is on its way."""
+        looks = self._looks.get((stream, target), [])
+        before = bisect_right(looks, sent)
+        return looks[before - 1] if before else 0.0
 
     def refuse_chunk(self, stream: str, batch: Sequence[Write]) -> None:
         """A whole call refused for one row's sake."""
@@ -99,7 +106,7 @@ class Commits:
             Effect(
                 len(effects), world.scheduler.now, sent, self._process, full, write.op, write.key,
                 target or write.target or "", dict(fields), outcome, dict(before or {}), *taken,
-                looked=self._looked.get((stream, target or write.target or ""), 0.0),
+                looked=self._looked(stream, target or write.target or "", sent),
                 guarded=write.unless_changed is not None,
             )
         )  # fmt: skip

@@ -87,7 +87,8 @@ class Judgement:
         if not self._state("orders", order.id, lambda: self._order_may_park(order, case)):
             state = self._rows.get(("orders", order.id), ("unknown", ""))[0]
             if self._loops.has("orders", order.id):
-                self._alert(order)  # comments need the case to be as they found it: they wait with it
+                # comments need the case to be as they found it: they wait with it
+                self._alert(order, parked=True)
             elif state == "parked" and case is not None and key not in self._bin and not refuses("Case", order.fields):
                 self._differs(
                     f"case of {order.id}", case_wish(order.id, order.fields), case.fields, "its other lines pass"
@@ -139,12 +140,13 @@ class Judgement:
                 self._broken("nothing is lost" if not standing else "nothing is appended twice",
                              f"{mark}: {len(standing)} comments")  # fmt: skip
 
-    def _alert(self, order: Thing) -> None:
+    def _alert(self, order: Thing, *, parked: bool = False) -> None:
+        """`parked`: its row is, and another amount is one more reason for that."""
         wanted = order.fields.get("alert")
         alert = self._desk.by_key("Alert", key_of("orders", order.id, "alert"))
         if wanted and alert is None:
             self._broken("nothing is lost", f"the alert of {order.id}")
-        if wanted and alert is not None:
+        if wanted and alert is not None and not parked:
             self._differs(f"alert of {order.id}", {"Amount": wanted}, alert.fields, "what is sent once stays")
 
     def _return(self, one: Thing) -> None:

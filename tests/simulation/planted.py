@@ -110,6 +110,8 @@ BUGS: tuple[Planted, ...] = (
     _one("what is sent once is updated where it stands", "engine/send.py",
          "if live is None and (standing := [step for step in steps if step.wanted.spec.once and step.makes]):",
          "if standing := list[Step]():"),
+    _one("what is sent once and was refused counts as sent after a doubt", "engine/plan.py",
+         "if step.create or (spec.once and step.makes):", "if step.create:"),
     _one("a decision is shown before it is carried out", "engine/deliver.py",
          'return not unfinished & {*spec.after, *(("main",)', 'return not unfinished & {*(("main",)'),
     _one("on-create fields go to what is adopted", "engine/send.py",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from connector.errors import Transient
 from tests.unit.engine.test_lines import ONCE
-from tests.unit.engine.world import World
+from tests.unit.engine.world import ORDERS, World
 
 FLOW = "cases-to-orders"
 
@@ -57,3 +58,48 @@ def test_the_amount_that_stands_ends_it(refunding: World) -> None:
     assert amounts(refunding) == [10]
     assert set(refunding.states(FLOW).values()) == {"done"}
     assert list(refunding.shop.created.values()) == [1]
+
+
+ALERT = """
+  - {id: alert, to: destination.Comment, when: "{{ alert }}", write: once, fields: {Amount: "{{ alert }}"}}
+"""
+
+
+def test_another_amount_than_the_one_that_stands_stays_parked_whatever_was_tried_meanwhile(tmp_path: Path) -> None:
+    world = World(tmp_path, orders=ORDERS + "also:" + ALERT)
+    world.order("0001")
+    world.tick()
+    for alert in (5, 7):
+        world.order("0001", alert=alert)
+        world.desk.fail("write", Transient("no answer", uncertain=True), committed=True)
+        world.tick(minutes=3)
+    for _ in range(3):
+        world.tick(minutes=3)
+        assert world.states() == {"0001": "parked"}
+        world.store.replay(world.clock.now())
+    assert [record.fields["Amount"] for record in world.desk.objects["Comment"].values()] == [5]
+
+
+def test_a_field_that_is_sent_once_goes_again_if_its_update_got_no_answer_and_never_arrived(tmp_path: Path) -> None:
+    world = World(tmp_path, orders=ORDERS + '  First: {from: "{{ first }}", write: once}\n')
+    world.order("0001")
+    world.tick()
+    world.order("0001", first="one")
+    world.desk.fail("write", Transient("no answer", uncertain=True))
+    world.tick(minutes=1)
+    world.tick(minutes=1)
+    assert world.cases()["0001"]["First"] == "one"
+    assert world.states() == {"0001": "done"}
+
+
+def test_another_value_than_the_one_whose_answer_was_lost_parks_too(tmp_path: Path) -> None:
+    world = World(tmp_path, orders=ORDERS + '  First: {from: "{{ first }}", write: once}\n')
+    world.order("0001")
+    world.tick()
+    world.order("0001", first="one")
+    world.desk.fail("write", Transient("no answer", uncertain=True), committed=True)
+    world.tick(minutes=1)
+    world.order("0001", first="two")
+    world.tick(minutes=1)
+    assert world.cases()["0001"]["First"] == "one"
+    assert world.states() == {"0001": "parked"}
