@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from connector.mapping.spec import LineSpec, Lookup, Mapped, Refusal, Wanted
+from connector.mapping.spec import Ending, LineSpec, Lookup, Mapped, Refusal, Wanted
 from connector.model import Record
 
 
@@ -51,6 +51,25 @@ class Mapping(Protocol):
         `main_id`: the target of the main line; without it lines that use `main.id` come with `values=None`.
         Raises MappingFault with the place of the expression.
         """
+        ...
+
+    ends: bool
+    """Whether something is done about lines that are no longer asked for (`while`, `undo`, `gone`)."""
+    undoes: bool
+    """Whether a line puts back what was there before its first write."""
+
+    def ending(
+        self,
+        line: str,
+        key: str,
+        record: Record,
+        *,
+        lookups: MappingOf[str, Any] | None = None,
+        origin: Record | None = None,
+        main_id: str | None = None,
+    ) -> Ending | None:
+        """What is to be done about a line (by id and key) that this record no longer asks for; None: it stays as it is.
+        Raises MappingFault."""
         ...
 
     once_per: bool

@@ -267,7 +267,7 @@ class Usage:
 
 
 RowState = Literal["pending", "done", "filtered", "parked", "dropped", "foreign"]
-LineState = Literal["owed", "sent", "rejected"]
+LineState = Literal["owed", "sent", "rejected", "ended"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,12 +73,26 @@ def told(store: Store, rows: Sequence[Row], config: Config, *, values: bool) -> 
         yield from explained(row, config)
         for each in store.watches([row.id]).get(row.id, ()):
             yield f"  looked up {each.stream} {each.key}, looked at again when that changes"
+        yield from held(store, row, values=values)
         if row.state == "pending":
             yield from held_up(row, config, ill)
         if values:
             yield from mapped(store, row, config)
     yield "in order of time:"
     yield from timeline(store, rows, config)
+
+
+def held(store: Store, row: Row, *, values: bool) -> Iterable[str]:
+    """What its lines have written for a while, and what is put back at the end; with `values` also what that is."""
+    for one in store.holds([row.id]).get(row.id, ()):
+        what = "what stood there before" if not values else _said(one.original)
+        known = f"{what} comes back when it ends" if one.original is not ... else "nothing was written yet"
+        since = f" since {text(one.since)}" if one.since else ""
+        yield f"  {_line_name(one.line, one.key)} holds {one.field} of {one.stream} {one.target}{since}: {known}"
+
+
+def _line_name(line: str, key: str) -> str:
+    return f"{line} {key}" if key else line
 
 
 def held_up(row: Row, config: Config, ill: Mapping[str, tuple[str, datetime, str, str]]) -> Iterable[str]:

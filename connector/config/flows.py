@@ -244,6 +244,8 @@ def _mapping_streams(reading: _Reading, part: FlowPart, mapping: CompiledMapping
     for line in mapping.lines:
         if any("[" in name for name in line.policies):
             _variants(reading, part, line, document, ("also", places[line.id]) if line.id in places else ())
+        if line.ends:
+            _ends(reading, part, line, document, ("also", places[line.id]) if line.id in places else ())
         if line.to is None or line.to == "main":
             continue
         path: tuple[str | int, ...] = ("also", places[line.id], "to") if line.id in places else ("to",)
@@ -263,17 +265,41 @@ def _variants(
     reading: _Reading, part: FlowPart, line: LineSpec, document: Document, path: tuple[str | int, ...]
 ) -> None:
     """Brackets in a field's name mean something where the stream says so."""
-    to = part.destination if line.to in (None, "main") else line.to
-    connection, name = resolve_stream(to or "", part.source, part.destination)
-    adapter = reading.adapters.get(connection)
-    try:
-        facts = adapter.streams[name] if adapter else None
-    except KeyError:  # said where the stream is named
-        return
+    to, facts = _written_to(reading, part, line)
     for field in line.policies if facts is not None and not facts.variants else ():
         if "[" in field:
             message = f"stream '{to}' has no entries of a field, as '{field}' names one"
             reading.faults.append(document.fault((*path, "fields", field), message, "name the field alone", key=True))
+
+
+def _written_to(reading: _Reading, part: FlowPart, line: LineSpec) -> tuple[str, Stream | None]:
+    """The stream that a line writes to, as written; None where it is not known, which is said where it is named."""
+    to = part.destination if line.to in (None, "main") else line.to or ""
+    connection, name = resolve_stream(to, part.source, part.destination)
+    adapter = reading.adapters.get(connection)
+    try:
+        return to, adapter.streams[name] if adapter else None
+    except KeyError:
+        return to, None
+
+
+def _ends(reading: _Reading, part: FlowPart, line: LineSpec, document: Document, path: tuple[str | int, ...]) -> None:
+    """What becomes of a line must be possible where it writes."""
+    to, facts = _written_to(reading, part, line)
+    if facts is None:
+        return
+    at = (*path, "undo" if line.ends == "undo" else "leave" if line.ends == "leave" else "gone")
+    message, remedy = "", ""
+    if line.ends in ("delete", "choose") and "delete" not in facts.writes:
+        message, remedy = (
+            f"stream '{to}' takes no delete",
+            "write what tells that it is over: gone: {status: Cancelled}",
+        )
+    elif facts.object is not None or "update" not in facts.writes:
+        message = f"nothing of stream '{to}' can be taken back"
+        remedy = "it appends, or moves an object: write a line that says the opposite"
+    if message:
+        reading.faults.append(document.fault(at, message, remedy, key=True))
 
 
 def _told_stream(reading: _Reading, part: FlowPart, told: LineSpec, document: Document) -> None:

@@ -23,11 +23,13 @@ not keep its value up, and cannot take turns with anybody."""
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """`addresses`: it reaches objects that it did not create. `later`: it writes after the creation too."""
+    """`addresses`: it reaches objects that it did not create. `later`: it writes after the creation too. `holds`: it puts back
+    what it finds, and several that do so take turns."""
 
     flow: str
     addresses: bool
     later: bool
+    holds: bool = False
 
 
 def owner_faults(document: Document, flows: Mapping[str, Flow], adapters: Mapping[str, Adapter]) -> list[Fault]:
@@ -58,7 +60,7 @@ def _meetings(writers: list[_Writer]) -> Iterator[tuple[str, str]]:
             pair = (first.flow, second.flow)
             if first.flow == second.flow or pair in said or not (first.addresses or second.addresses):
                 continue
-            if first.later and second.later:
+            if first.later and second.later and not (first.holds and second.holds):
                 said.add(pair)
                 yield pair
 
@@ -73,11 +75,13 @@ def _writes(flow: Flow, adapters: Mapping[str, Adapter]) -> Iterator[tuple[tuple
         if "update" not in facts.writes:  # appended or made once: nothing to take turns on
             continue
         addresses = line.has_target or (line.id == "main" and line.has_key) or _origin(flow, line, facts.object)
-        for field, policy in line.policies.items():
+        for field, policy in {**line.leaves, **line.policies}.items():
             if field in facts.conditions:
                 continue
-            later = (addresses or policy not in ("on-create", "once")) and not (flow.by_state and policy in _WISHES)
-            yield (connection, facts.object or stream, field), _Writer(flow.name, addresses, later)
+            later = addresses or policy not in ("on-create", "once") or field in line.leaves
+            later = later and not (flow.by_state and policy in _WISHES)
+            writer = _Writer(flow.name, addresses, later, holds=line.ends == "undo")
+            yield (connection, facts.object or stream, field), writer
 
 
 def _origin(flow: Flow, line: LineSpec, guarded: str | None) -> bool:

@@ -126,9 +126,11 @@ class _Collector:
         ops = self._ops(line, name, stream)
         at = self._mapping.document.place((*path, "to")) if line.to else self._to
         self._uses.add(name, at, writes=ops)
-        for each, written, here in self._fields(path):
+        if line.ends in ("undo", "choose"):
+            self._uses.add(name, at, fetches=True)
+        for each, written, here in self._fields(path, line):
             found = self._reader.field(here, written, stream.lengths.get(each))
-            policy = line.policies.get(each, "always")
+            policy = line.policies.get(each) or line.leaves.get(each, "always")
             create = bool(ops & {"create", "append"}) and line.to != "main"
             update = "update" in ops and policy != "on-create"
             self._uses.add_field(name, _use(each, found, create=create, update=update), self._key_place(here))
@@ -145,12 +147,13 @@ class _Collector:
         """Kinds of write that a line may become."""
         if "append" in stream.writes:
             return frozenset({"append"})
+        more = frozenset[Op]({"delete"} if line.ends in ("delete", "choose") else ())
         of = (name[0], stream.object or name[1])
         own_key = line.id == "main" and line.has_key
         to_origin = self._answered is not None and of == self._answered.source and not own_key
         if line.to == "main" or line.has_target or stream.object is not None or to_origin:
-            return frozenset({"update"})
-        return frozenset({"create"}) if line.once else frozenset({"create", "update"})
+            return frozenset[Op]({"update"}) | more
+        return (frozenset[Op]({"create"}) if line.once else frozenset[Op]({"create", "update"})) | more
 
     def _path(self, line: LineSpec) -> Path:
         if line.id == "main":
@@ -162,12 +165,18 @@ class _Collector:
             ("also", at) for at, each in enumerate(also) if isinstance(each, dict) and each.get("id") == line.id
         )
 
-    def _fields(self, path: Path) -> Iterator[tuple[str, Any, Path]]:
+    def _fields(self, path: Path, line: LineSpec) -> Iterator[tuple[str, Any, Path]]:
+        """What the line writes, and what its end does."""
         data: Any = self._mapping.document.data
         for step in path:
             data = data[step]
-        for name, written in (data.get("fields") or {}).items():
-            yield name, written, (*path, "fields", name)
+        ends: dict[str, Path] = {"leave": ("leave",), "write": ("gone",), "choose": ("gone", "else")}
+        for where in (("fields",), ends.get(line.ends)) if line.leaves else (("fields",),):
+            held: Any = data
+            for step in where or ():
+                held = held.get(step) or {}
+            for name, written in held.items():
+                yield name, written, (*path, *(where or ()), name)
 
     def _key_place(self, path: Path) -> Place:
         return self._mapping.document.key_place(path)

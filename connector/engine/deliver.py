@@ -56,6 +56,7 @@ class Delivery:
         self._shop, self._token, self._until, self._tally = shop, token, until, tally
         self._works = [Work(one, one.record) for one in leased]
         self._planner = Planner(shop.flow, shop.answered, shop.places, shop.clock.now())
+        self._alone: dict[tuple[str, str], Work] = {}
         self._telling = Telling(shop.flow, self._planner, shop.policy)
         self._shares = any(spec.id == "main" and spec.has_key for spec in shop.flow.mapping.lines)
         self._watches = any(lookup.watch for lookup in shop.flow.mapping.lookups)
@@ -101,12 +102,21 @@ class Delivery:
         for work in self._works:
             for step in work.steps:
                 busy = step.wanted.target is not None or (self._shop.answered is not None and not step.create)
-                if busy and step.target and not self._shop.targets.take(self, step.place, step.target):
+                if busy and step.target and not self._takes(step, step.target):
                     step.state, step.due = "owed", self._shop.clock.now() + timedelta(seconds=1)
 
         for work in self._works if not self._telling.on else ():
             if not any(step.wanted.values is None for step in work.steps):
                 work.record = work.leased.record = None  # mapped: thousands of decoded orders need not wait for answers
+
+    def _takes(self, step: Step, target: str) -> bool:
+        """Whether its object is free for this delivery, and where what it finds is to be put back, for its row alone."""
+        shop = self._shop
+        if not shop.targets.take(self, step.place, target):
+            return False
+        if not shop.flow.mapping.undoes:
+            return True
+        return self._alone.setdefault((step.place.full, target), step.work) is step.work
 
     def _map(self, work: Work) -> None:
         try:
@@ -135,7 +145,7 @@ class Delivery:
 
     def _send(self) -> None:
         """Waves: each sends what waits for nothing any more, until a wave has nothing to send."""
-        sender = Sender(self._shop, self._until, self._tally)
+        sender = Sender(self._shop, self._until, self._tally, self._token)
         while True:
             wave = [step for work in self._works if work.settle is None for step in self._next(work)]
             if not wave:

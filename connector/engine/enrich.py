@@ -19,7 +19,7 @@ from connector.mapping.spec import Lookup
 from connector.model import Record, Row
 from connector.stamps import stamp
 from connector.states import record_key
-from connector.store import Store, Watch
+from connector.store import Hold, Store, Watch
 
 SHORTEST_WAIT = timedelta(seconds=15)
 LATELY = timedelta(seconds=60)
@@ -41,11 +41,22 @@ class Enrichment:
             self._look_again(works)
         if self._answered is not None:
             self._origins(works)
+        if self._flow.mapping.undoes:
+            self._held(works)
         if self._flow.mapping.lookups:
             self._look_up([work for work in works if work.settle is None])
 
     def _fetch(self, place: Place, wanted: Iterable[str], fields: frozenset[str] | None) -> dict[str, Record]:
         return fetch_all(place, wanted, flow=self._flow.id, health=self._health, fields=fields)
+
+    def _held(self, works: Sequence[Work]) -> None:
+        """What their lines hold for a while: also lines that no settle has told of, for their process died."""
+        found = self._store.holds([work.leased.row for work in works])
+        for work in works:
+            held: dict[tuple[str, str], list[Hold]] = {}
+            for one in found.get(work.leased.row, ()):
+                held.setdefault((one.line, one.key), []).append(one)
+            work.held = held
 
     # -- the record itself ---------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from connector.engine.plan import Step, Work, prepare
 from connector.engine.planner import Planner
 from connector.engine.report import Change, PlannedWrite, Preview, Progress
 from connector.errors import MappingFault, RemoteError
+from connector.mapping.spec import Ending
 from connector.model import Cursor, Record, Select
 from connector.stamps import stamp
 from connector.store import Leased
@@ -147,6 +148,8 @@ class Looking:
     def _write(self, step: Step, *, live: bool) -> PlannedWrite | None:
         spec = step.wanted.spec
         note = ""
+        if step.ending is not None:
+            return self._end(step, step.ending, live=live)
         if step.wanted.values is None:
             main = next((other.target for other in step.work.steps if other.wanted.spec.id == "main"), None)
             if main is None:
@@ -167,11 +170,26 @@ class Looking:
         changes = [Change(name, held.fields.get(name) if held else None, value) for name, value in fields.items()]
         return PlannedWrite(spec.id, step.place.full, op, step.key, step.target, changes, note)
 
+    def _end(self, step: Step, ending: Ending, *, live: bool) -> PlannedWrite:
+        """What would become of a line that its record asks for no longer."""
+        held = {one.field: one for one in step.work.held.get(step.name, ())}
+        fields = dict(ending.fields) or {name: one.original for name, one in held.items() if one.original is not ...}
+        step.sending = {**fields, **(ending.only_if or {})}
+        shown = self._live(step) if live and step.target else None
+        op, note = ("update" if ending.kind in ("leave", "write") else ending.kind), ""
+        if ending.kind == "undo":
+            note = "what stood there before, where it is still ours and nobody else holds it"
+        elif ending.kind == "choose":
+            terms = ", ".join(f"{name} is {value}" for name, value in (ending.only_if or {}).items())
+            note = f"deleted if {terms}, else written to"
+        changes = [Change(name, shown.fields.get(name) if shown else None, value) for name, value in fields.items()]
+        return PlannedWrite(step.wanted.spec.id, step.place.full, op, step.key, step.target, changes, note)
+
     def _live(self, step: Step) -> Record | None:
         by = "our_key" if step.target is None else "key"
         wanted = step.target or step.key
         found = fetch_all(
             step.place, [wanted], flow=self._shop.flow.id, health=self._shop.health,
-            fields=step.wanted.values or (), by="our_key" if by == "our_key" else "key",
+            fields=step.wished or step.wanted.values or (), by="our_key" if by == "our_key" else "key",
         )  # fmt: skip
         return found.get(wanted)

@@ -11,7 +11,7 @@ from connector.errors import Gone, MappingFault, RecordFault, Rejected, Transien
 from connector.flow import Flips
 from connector.model import LineState
 from connector.retry import Park, Policy, Retry, decide
-from connector.store import LineSettle, Settle
+from connector.store import Ended, LineSettle, Settle
 
 
 def settle_work(work: Work, now: datetime, policy: Policy, limit: Flips | None = None) -> Settle:
@@ -23,7 +23,13 @@ def settle_work(work: Work, now: datetime, policy: Policy, limit: Flips | None =
     owed = False
     parked: tuple[str, str, str] | None = None
     attempts = leased.attempts
+    ended: list[Ended] = []
     for step in work.steps:
+        if step.ended or step.deleted is not None:
+            ended.append(Ended(*step.name, step.deleted if step.deleted != step.target or step.ended else None))
+        if step.ended:
+            lines.append(_ended_line(step))
+            continue
         state: LineState = "owed"
         reason, field, remedy = step.why, "", ""
         error = step.error or step.wish
@@ -60,6 +66,7 @@ def settle_work(work: Work, now: datetime, policy: Policy, limit: Flips | None =
     settle = Settle(
         leased.row, leased.rev, "done", attempts=attempts, route=work.mapped.route if work.mapped else "",
         entered=entered, lines=lines, created=sum(step.created or step.found for step in work.steps), uncertain=leased.uncertain,
+        ended=ended,
     )  # fmt: skip
     due = retry if retry is not None else wait
     if retry is None and parked is None and wait is None:
@@ -73,6 +80,20 @@ def settle_work(work: Work, now: datetime, policy: Policy, limit: Flips | None =
             settle.attempts = max(1, attempts)  # so that the refused line is left alone while its siblings go
         settle.reason = next((line.reason for line in lines if line.reason), "")
     return settle
+
+
+def _ended_line(step: Step) -> LineSettle:
+    """A line that has come to its end: what counts as sent is what its end left there."""
+    return LineSettle(
+        *step.name,
+        stream=step.place.full,
+        state="ended",
+        target=None if step.deleted is not None else step.target,
+        digests=step.digests,
+        reason=step.why,
+        answered=step.state == "sent",
+        history=step.before.history if step.before is not None else b"",
+    )
 
 
 def line_of(step: Step, state: LineState, reason: str, field: str, remedy: str) -> LineSettle:

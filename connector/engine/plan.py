@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -10,12 +10,17 @@ from typing import Any, Literal
 from connector.digests import NULL, Digester, name_digest
 from connector.engine.places import Place
 from connector.errors import Conflict, MappingFault, RecordFault
-from connector.mapping.spec import Mapped, Wanted
+from connector.mapping.spec import Ending, Mapped, Wanted
 from connector.model import Line, Record
-from connector.store import Leased, Settle, Watch
+from connector.store import Hold, Leased, Settle, Watch
 
 SettledState = Literal["pending", "done", "filtered", "parked", "foreign"]
 StepState = Literal["waiting", "ready", "sent", "unchanged", "failed", "owed"]
+
+
+DELETING = name_digest("\0deleting")
+"""Among a line's digests: its object was to be deleted, and the answer was not read."""
+NOTHING_HELD: Mapping[tuple[str, str], Sequence[Hold]] = {}
 
 
 class RefusedBefore(MappingFault):
@@ -70,6 +75,12 @@ class Step:
     """Its object stands: an earlier try of this line, which got no answer, has made it."""
     granted: bool = False
     looked: bool = False
+    ending: Ending | None = None
+    """Its record asks for it no longer, and this is to be done (`connector.engine.endings`)."""
+    ended: bool = False
+    """That is done."""
+    deleted: str | None = None
+    """The id of its object, where it was deleted."""
 
     @property
     def name(self) -> tuple[str, str]:
@@ -84,6 +95,11 @@ class Step:
     def body(self) -> dict[str, Any]:
         """The fields that go in one write."""
         return self.sending if self.guard is None else self.sending | self.claimable
+
+    @property
+    def wished(self) -> dict[str, Any]:
+        """The fields that it is about to write, whether or not a person has taken the object."""
+        return {**self.sending, **self.claimable}
 
     @property
     def ours(self) -> bool:
@@ -105,8 +121,9 @@ class Step:
 
     @property
     def forgotten(self) -> tuple[str, ...]:
-        """Ids of deleted objects in whose place a person asked for a new one."""
-        return self.before.forgotten if self.before else ()
+        """Ids of deleted objects in whose place a new one is asked for."""
+        known = self.before.forgotten if self.before else ()
+        return known if self.deleted is None else (*known, self.deleted)
 
 
 @dataclass(slots=True)
@@ -123,6 +140,8 @@ class Work:
     """What is told at the source of lines that were refused for good (`connector.engine.telling`)."""
     watched: list[Watch] | None = None
     """What it looked up and watches."""
+    held: Mapping[tuple[str, str], Sequence[Hold]] = field(default_factory=lambda: NOTHING_HELD)
+    """What its lines hold for a while, by line and key."""
     settle: Settle | None = None
 
     def ends(self, state: SettledState, reason: str = "", **more: Any) -> Settle:
@@ -147,7 +166,7 @@ def prepare(step: Step, digester: Digester) -> None:
     if known := step.place.stream.conditions:
         conditions = {name: value for name, value in values.items() if name in known and value is not None}
         values = {name: value for name, value in values.items() if name not in known}
-    step.digests = dict(before.digests) if before else {}
+    step.digests = {} if before is None else dict(before.digests) if before.state == "sent" else _since(step, before)
     if step.append:
         step.state = "unchanged" if before and before.state == "sent" else "ready"
         step.sending = {name: value for name, value in values.items() if value is not None}
@@ -164,6 +183,16 @@ def prepare(step: Step, digester: Digester) -> None:
     if conditions and (step.sending or step.claimable):
         (step.sending or step.claimable).update(conditions)
     step.state = "ready" if step.create or step.sending or step.claimable else "unchanged"
+
+
+def _since(step: Step, before: Line) -> dict[bytes, bytes]:
+    """What counts as sent of a line that was not simply sent last: one that had ended begins anew, but for fields that it writes
+    always and that stand as it left them."""
+    digests = {name: value for name, value in before.digests.items() if name != DELETING}
+    if before.state != "ended":
+        return digests
+    known = {name_digest(name) for name in step.wanted.spec.policies}
+    return {name: value for name, value in digests.items() if name in known}
 
 
 def _difference(step: Step, values: Mapping[str, Any], digester: Digester) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from connector import keys
+from connector.engine.endings import returned
 from connector.engine.late import lasting
 from connector.engine.places import Place, Places
-from connector.engine.plan import RefusedBefore, Step, Work
+from connector.engine.plan import DELETING, RefusedBefore, Step, Work
 from connector.errors import MappingFault
 from connector.flow import Flow
-from connector.mapping.spec import Wanted
+from connector.mapping.spec import LineSpec, Wanted
 from connector.model import Line
 from connector.states import record_key
 
@@ -33,13 +34,14 @@ class Planner:
         leased, record = work.leased, work.record
         assert record is not None, "enrichment gives every row a record or an outcome"
         answers = self._answered is not None
+        under_care = leased.entered or bool(work.held)  # held: its process died before it could say that it had entered
         work.mapped = self._flow.mapping.map(
             record,
             lookups=work.lookups,
             origin=work.origin,
-            entered=not answers and leased.entered,
+            entered=not answers and under_care,
         )
-        if work.mapped.filtered is not None:
+        if work.mapped.filtered is not None and (work.mapped.care or not under_care):
             work.ends("filtered", work.mapped.filtered, route=work.mapped.route, keep_record=leased.entered)
             return
         seen: set[tuple[str, str]] = set()
@@ -52,6 +54,51 @@ class Planner:
                 )
             seen.add(step.name)
             work.steps.append(step)
+        if self._flow.mapping.ends:
+            self._endings(work, seen)
+
+    def _endings(self, work: Work, seen: set[tuple[str, str]]) -> None:
+        """Steps for lines that were sent, or may have been, and that the record asks for no longer."""
+        leased, care = work.leased, work.mapped is None or work.mapped.care
+        for step in work.steps:
+            if step.before is not None and DELETING in step.before.digests:
+                returned(step, self._now)
+        specs = {spec.id: spec for spec in self._flow.mapping.lines if spec.ends}
+        known = dict.fromkeys([*leased.lines, *work.held])
+        if not care and leased.uncertain is not None:  # its object may stand although no settle has told of it
+            known.setdefault(("main", ""))
+        for name in known:
+            spec = specs.get(name[0])
+            if spec is None or name in seen:
+                continue
+            if spec.ends != "leave" if care else (spec.id == "main" and spec.ends in ("undo", "leave")):
+                self._ending(work, spec, name)
+
+    def _ending(self, work: Work, spec: LineSpec, name: tuple[str, str]) -> None:
+        leased, held, record = work.leased, work.held.get(name, ()), work.record
+        before = leased.lines.get(name)
+        assert record is not None, "it was mapped a moment ago"
+        if before is not None and (before.gone or (before.state == "ended" and not held)):
+            return
+        target = before.target if before is not None and before.target else held[0].target if held else None
+        if target is None and (spec.has_target or (leased.uncertain is None and not (before and before.uncertain))):
+            return  # nothing was made
+        if spec.ends == "undo" and not held and not (before and before.digests):
+            return  # nothing was written
+        main = leased.lines.get(("main", ""))
+        ending = self._flow.mapping.ending(
+            *name, record, lookups=work.lookups, origin=work.origin, main_id=main.target if main else None
+        )
+        if ending is None:
+            return
+        place, wanted = self.place(spec.to), Wanted(spec, name[1], target, {})
+        step = Step(work, wanted, place, self._key(work, wanted, place), before, target, "ready")
+        step.makes, step.ending = not spec.has_target, ending
+        step.digests = dict(before.digests) if before else {}
+        step.uncertain = _doubt(step, leased.uncertain, self._now)
+        if before is not None and before.state == "rejected" and leased.attempts > 0:
+            step.state, step.error = "failed", _refused_before(before)
+        work.steps.append(step)
 
     def may_have_entered(self, work: Work) -> bool:
         """Left out now, but an earlier version may have made an object before its process died: worth a look."""

@@ -304,6 +304,8 @@ class Reconciling:
 def _comparable(step: Step) -> bool:
     """An object of its own, or the one that is answered. What was sent once may have been moved on, or cleared away, by those
     who work on it: money is never sent again because its request is gone."""
+    if step.ending is not None:
+        return False
     guarded = step.append or step.place.stream.object is not None
     return not guarded and step.wanted.spec.to != "main" and not step.wanted.spec.once
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from connector.digests import NULL, Digester, name_digest
 from connector.engine import late
 from connector.engine.claims import gone, refused, rounds
+from connector.engine.endings import Endings
 from connector.engine.equal import number, same
 from connector.engine.fetch import Stopped, fetch_all, stop
+from connector.engine.holds import Holding
 from connector.engine.places import Place
 from connector.engine.plan import Step, doubted, sent_digests
 from connector.engine.report import Tally
@@ -29,6 +31,7 @@ from connector.errors import (
     Unavailable,
 )
 from connector.model import Op, Record, Result, Write
+from connector.store import LeaseToken
 
 if TYPE_CHECKING:
     from connector.engine.deliver import Workshop
@@ -39,11 +42,13 @@ _DONE: dict[Op, str] = {"create": "created", "update": "updated", "append": "app
 class Sender:
     """Sends steps that are `ready`; leaves each of them sent, unchanged, failed or owed. Raises Stopped."""
 
-    def __init__(self, shop: Workshop, until: datetime, tally: Tally) -> None:
-        self._shop, self._until, self._tally = shop, until, tally
+    def __init__(self, shop: Workshop, until: datetime, tally: Tally, token: LeaseToken) -> None:
+        self._shop, self._until, self._tally, self._token = shop, until, tally, token
 
     def send(self, wave: Sequence[Step]) -> None:
         groups: dict[tuple[str, Op], list[Step]] = {}
+        if self._shop.flow.mapping.ends:
+            wave = Endings(self, self._token).wave(wave)
         for step in self._braked(wave):
             op: Op = "append" if step.append else "create" if step.create else "update"
             groups.setdefault((step.place.full, op), []).append(step)
@@ -203,10 +208,33 @@ class Sender:
         def look(asking: Sequence[Step]) -> Mapping[str, Record]:
             return self._fetch(place, [step.target or "" for step in asking], "key", asking)
 
+        if self._shop.flow.mapping.undoes:
+            steps = Holding(self._shop, self._token).take(place, steps, look)
         for wave in rounds(place, steps, live, look):
             self._call_all(place, "update", wave)
 
     # -- calls ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def shop(self) -> Workshop:
+        """What it works with."""
+        return self._shop
+
+    def call_all(self, place: Place, op: Op, steps: Sequence[Step]) -> None:
+        """Send these in the system's batches. Raises Stopped."""
+        self._call_all(place, op, steps)
+
+    def fetch(
+        self,
+        place: Place,
+        wanted: Sequence[str],
+        by: Literal["key", "our_key"],
+        steps: Sequence[Step],
+        more: Iterable[str] = (),
+    ) -> dict[str, Record]:
+        """Live objects with the fields that these steps write, and more. Raises Stopped."""
+        names = {name for step in steps for name in step.wished} | set(more)
+        return fetch_all(place, wanted, flow=self._shop.flow.id, health=self._shop.health, fields=names, by=by)
 
     @property
     def digester(self) -> Digester:

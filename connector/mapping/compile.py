@@ -13,6 +13,8 @@ from connector.errors import ConfigFault
 from connector.mapping.compiled import CompiledMapping
 from connector.mapping.draft import Draft, Lengths, Path
 from connector.mapping.elements import Each, each_of
+from connector.mapping.endings import care
+from connector.mapping.endings import run as run_ending
 from connector.mapping.expressions import has_braces
 from connector.mapping.functions import Work
 from connector.mapping.lines import CompiledLine, DraftLine, also_lines, main_line
@@ -22,20 +24,9 @@ from connector.mapping.scope import RESERVED, Scope
 from connector.mapping.spec import Lookup
 
 _KEYS = (
-    "summary",
-    "each",
-    "when",
-    "lookups",
-    "routes",
-    "fields",
-    "also",
-    "key",
-    "target",
-    "refused",
-    "once_per",
-    "tests",
-)
-_LATER = ("while", "leave", "undo", "gone")
+    "summary", "each", "when", "while", "lookups", "routes", "fields", "leave", "undo", "gone", "also", "key", "target",
+    "refused", "once_per", "tests",
+)  # fmt: skip
 _LOOKUP = ("stream", "key", "keys", "missing", "watch")
 _THEN = ("park", "skip", "null")
 
@@ -72,7 +63,7 @@ def compile_mapping(
     draft = Draft(document, lengths=lengths, appends=appends, answers=answers)
     if document.data is None and not draft.faults:
         draft.fault((), None, "the mapping is empty", "see docs/mapping.md")
-    data = draft.keys((), document.data, _KEYS, _LATER, "a mapping") if document.data is not None else {}
+    data = draft.keys((), document.data, _KEYS, (), "a mapping") if document.data is not None else {}
     if not isinstance(document.data, dict):
         raise ConfigFault(draft.faults)
     made = _compile(draft, data)
@@ -100,6 +91,7 @@ def _compile(draft: Draft, data: dict[str, Any]) -> CompiledMapping:
     scope = replace(scope, route=frozenset(names) if names else None, no_route=no_route)
     main = main_line(draft, data, scope, each)
     lines = ([main] if main else []) + also_lines(draft, data.get("also"), scope, main.spec if main else None)
+    held = care(draft, data, scope)
     told = telling(draft, data["refused"], scope, {line.spec.id for line in lines}) if "refused" in data else None
     if not lines:
         draft.fault((), None, "the mapping writes nothing", "add `fields` or `also`")
@@ -117,6 +109,7 @@ def _compile(draft: Draft, data: dict[str, Any]) -> CompiledMapping:
     functions = _functions(draft)
     return replace(
         _mapping(draft, data, lookups, lines, functions, (when, asks, routes), alone),
+        _while=functions.get(held),
         told=told.spec if told else None,
         _telling=run(told, functions),
         once_per="once_per" in data,
@@ -176,6 +169,8 @@ def _mapping(
         fields=None if reads.whole else frozenset(reads.fields),
         lookups=tuple(replace(each, fields=read[name]) for name, each in lookups.items()),
         lines=tuple(line.spec for line in lines),
+        ends="while" in data or any(line.spec.ends for line in lines),
+        undoes=any(line.spec.ends == "undo" for line in lines),
         uses_origin=reads.uses_origin,
         origin_fields=frozenset(reads.origin),
         document=draft.document,
@@ -203,6 +198,7 @@ def _line(line: DraftLine, functions: dict[str, Work]) -> CompiledLine:
         key=functions.get(line.key),
         target=functions.get(line.target),
         target_needs_main=line.target_needs_main,
+        ending=run_ending(line.ending, functions),
     )
 
 

@@ -14,7 +14,7 @@ from connector.mapping.functions import FILENAME, Work
 from connector.mapping.lines import CompiledLine
 from connector.mapping.refusals import Telling
 from connector.mapping.sites import Site
-from connector.mapping.spec import LineSpec, Lookup, Mapped, Refusal, Wanted
+from connector.mapping.spec import Ending, LineSpec, Lookup, Mapped, Refusal, Wanted
 from connector.mapping.values import LARGEST_TEXT, MOST_STEPS, Wrong
 from connector.model import Record
 
@@ -47,6 +47,9 @@ class CompiledMapping:
     _routes: Work | None = field(default=None, repr=False)
     _read_sites: MappingOf[tuple[str, str], int] = field(default_factory=dict, repr=False)
     told: LineSpec | None = None
+    ends: bool = False
+    undoes: bool = False
+    _while: Work | None = field(default=None, repr=False)
     _telling: Telling | None = field(default=None, repr=False)
     once_per: bool = False
     _once: Work | None = field(default=None, repr=False)
@@ -93,6 +96,8 @@ class CompiledMapping:
             if self._routes is not None:
                 route, label, _ = self._routes(*known, None, steps)
             known = (fields, record, looked_up, o, ok, route, main_id)
+            if self._while is not None and not self._while(*known, None, steps):
+                return Mapped([], label, None if entered else "while", care=False)
             wanted: list[Wanted] = []
             for line in self._lines:
                 if line.loop is None:
@@ -105,6 +110,30 @@ class CompiledMapping:
         except _FAILURES as error:
             raise self._fault(error) from error
         return Mapped(wanted, label, None)
+
+    def ending(
+        self,
+        line: str,
+        key: str,
+        record: Record,
+        *,
+        lookups: MappingOf[str, Any] | None = None,
+        origin: Record | None = None,
+        main_id: str | None = None,
+    ) -> Ending | None:
+        """What is to be done about a line that this record no longer asks for; see `connector.flow.Mapping`.
+        Raises MappingFault."""
+        made = next((one for one in self._lines if one.spec.id == line), None)
+        if made is None or made.ending is None:
+            return None
+        o, ok = (origin.fields, origin.key) if origin is not None else (_NOTHING, None)
+        steps = [MOST_STEPS]
+        known: tuple[Any, ...] = (record.fields, record, _NOTHING if lookups is None else lookups, o, ok)
+        try:
+            route = _NOTHING if self._routes is None else self._routes(*known, _NOTHING, main_id, None, steps)[0]
+            return made.ending.of((*known, route, main_id), key if made.spec.each else None, steps)
+        except _FAILURES as error:
+            raise self._fault(error) from error
 
     def once(self, record: Record) -> str:
         """What a record is evaluated once for; see `connector.flow.Mapping`. Raises MappingFault."""

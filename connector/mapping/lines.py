@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from connector.document import did_you_mean
 from connector.mapping.draft import Draft, Path
 from connector.mapping.elements import Each
 from connector.mapping.emit import Emitter
+from connector.mapping.endings import CompiledEnding, DraftEnding, gone, main_ending
 from connector.mapping.fields import POLICIES, Fields
 from connector.mapping.functions import Work
 from connector.mapping.scope import RESERVED, Scope
 from connector.mapping.spec import LineSpec, WritePolicy
 
-_KEYS = ("id", "to", "for", "as", "key", "target", "when", "after", "write", "fields")
-_LATER = ("gone",)
+_KEYS = ("id", "to", "for", "as", "key", "target", "when", "after", "write", "gone", "fields")
 OWN_STREAM = "destination"
 """What `lengths` and `appends` are asked with for the flow's own destination."""
 
@@ -34,6 +34,7 @@ class DraftLine:
     key: str = ""
     target: str = ""
     target_needs_main: bool = False
+    ending: DraftEnding = field(default_factory=DraftEnding)
 
 
 @dataclass(slots=True)
@@ -48,17 +49,19 @@ class CompiledLine:
     key: Work | None
     target: Work | None
     target_needs_main: bool
+    ending: CompiledEnding | None = None
 
 
 def main_line(draft: Draft, data: dict[str, Any], scope: Scope, each: Each | None = None) -> DraftLine | None:
     """The main line, or None where a mapping has no main fields."""
     if "fields" not in data:
-        for name in ("key", "target", "each"):
+        for name in ("key", "target", "each", "leave", "undo", "gone"):
             if name in data:
                 remedy = "add `fields`, or give the lines under also a target"
                 draft.fault((name,), None, f"'{name}' needs main fields", remedy, key=True)
         return None
     scope = replace(scope, no_main="the main line makes it; use it in the lines under also")
+    ending = main_ending(draft, data, scope, each)
     if each is not None:
         scope = replace(each.inside(scope), no_main="with `each` there are several main objects")
     emitter = draft.emitter(scope)
@@ -78,7 +81,8 @@ def main_line(draft: Draft, data: dict[str, Any], scope: Scope, each: Each | Non
         each=each is not None,
     )
     _append_lint(draft, ("fields",), OWN_STREAM, emitter, once=False, constant_key=not key and each is None)
-    line = DraftLine(spec, (), draft.module.function(emitter, made), key=key, target=target)
+    values = draft.module.function(emitter, made)
+    line = DraftLine(ending.on(spec), (), values, key=key, target=target, ending=ending)
     return line if each is None else each.main(line)
 
 
@@ -98,7 +102,7 @@ def also_lines(draft: Draft, given: Any, scope: Scope, main: LineSpec | None) ->
     scope = replace(scope, main=main is not None and not several, no_main=no_main)
     for at, written in enumerate(draft.sequence(("also",), given, "also")):
         path: Path = ("also", at)
-        entry = draft.keys(path, written, _KEYS, _LATER, "a line under also")
+        entry = draft.keys(path, written, _KEYS, (), "a line under also")
         if not entry:
             continue
         if "id" not in entry:
@@ -163,7 +167,20 @@ def _also_line(draft: Draft, path: Path, entry: dict[str, Any], scope: Scope, na
         has_target="target" in entry,
     )
     function = draft.module.function(emitter, made)
-    return DraftLine(spec, path, function, loop, when, key, target, late)
+    ending = _ending(draft, path, entry, replace(scope, this=None), spec)
+    return DraftLine(ending.on(spec), path, function, loop, when, key, target, late, ending)
+
+
+def _ending(draft: Draft, path: Path, entry: dict[str, Any], scope: Scope, spec: LineSpec) -> DraftEnding:
+    """`gone` of a line: its element is not there any more, so its fields see the record alone."""
+    if "gone" not in entry:
+        return DraftEnding()
+    made = gone(draft, (*path, "gone"), entry["gone"], scope)
+    stream = OWN_STREAM if spec.to == "main" else spec.to or ""
+    if made.kind and (spec.to == "main" or _appends(draft.appends, stream)):
+        what = "a later write to the main object" if spec.to == "main" else "what was appended"
+        draft.fault((*path, "gone"), None, f"{what} has no end of its own", "take `gone` away", key=True)
+    return made
 
 
 def _to(draft: Draft, path: Path, entry: dict[str, Any], scope: Scope) -> str:

@@ -11,12 +11,15 @@ from connector.document import did_you_mean
 from connector.errors import Fault, MappingFault
 from connector.mapping.compiled import CompiledMapping
 from connector.mapping.draft import Draft, Path
+from connector.mapping.own_endings import compare_ends, ends_of, lint_ends
 from connector.mapping.scope import NOW
-from connector.mapping.spec import LineSpec, Mapped, Refusal, Wanted
+from connector.mapping.spec import Ending, LineSpec, Mapped, Refusal, Wanted
 from connector.model import File, Record, Ref
 
 _OUTCOMES = ("writes", "filtered", "parked", "told")
-_KEYS = ("name", "record", "lookups", "origin", "entered", "main_id", "route", "once_per", "refused", *_OUTCOMES)
+_KEYS = (
+    "name", "record", "lookups", "origin", "entered", "main_id", "route", "once_per", "refused", "had", "ends", *_OUTCOMES
+)  # fmt: skip
 _RECORD = ("key", "stamp", "site", "now", "fields")
 _REFUSED = ("line", "key", "stream", "reason", "field", "remedy", "code")
 _WRITE = ("to", "line", "key", "target", "fields", "absent")
@@ -68,6 +71,8 @@ def lint_tests(
         if sum(each in test for each in _OUTCOMES) != 1:
             message = "a test expects one of writes, filtered, parked or told"
             draft.fault(path, None, message, "writes: [] means none")
+        if "had" in test or "ends" in test:
+            lint_ends(draft, path, test, specs)
         if "once_per" in test and not once_per:
             draft.fault((*path, "once_per"), None, "this mapping has no `once_per`", "add it", key=True)
         if "refused" in test or "told" in test:
@@ -161,7 +166,28 @@ def _run(mapping: CompiledMapping, path: Path, test: dict[str, Any]) -> TestOutc
         )
     except MappingFault as fault:
         return TestOutcome(str(test["name"]), tuple(_parked(mapping, path, test, fault)))
-    return TestOutcome(str(test["name"]), (*_once(mapping, path, test, record), *_compare(mapping, path, test, mapped)))
+    failures = [*_once(mapping, path, test, record), *_compare(mapping, path, test, mapped)]
+    if "ends" in test:
+        failures += _ends(mapping, path, test, record, mapped)
+    return TestOutcome(str(test["name"]), tuple(failures))
+
+
+def _ends(mapping: CompiledMapping, path: Path, test: dict[str, Any], record: Record, mapped: Mapped) -> list[Fault]:
+    """What becomes of lines that were sent before."""
+
+    def ending(line: str, key: str) -> Ending | None:
+        origin, lookups = _record(test.get("origin")), test.get("lookups") or {}
+        return mapping.ending(line, key, record, lookups=lookups, origin=origin, main_id=test.get("main_id"))
+
+    try:
+        found = ends_of(test, mapped, mapping.lines, ending)
+    except MappingFault as fault:
+        return [mapping.document.fault((*path, "ends"), f"an end cannot be worked out: {fault}", fault.remedy)]
+
+    def equal(wanted: Any, got: Any) -> bool:
+        return _equal(wanted, shown(got))
+
+    return compare_ends(found, test["ends"] or [], (*path, "ends"), mapping.document.fault, equal)
 
 
 def _once(mapping: CompiledMapping, path: Path, test: dict[str, Any], record: Record) -> list[Fault]:

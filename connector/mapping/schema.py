@@ -155,6 +155,7 @@ _LINE = _object(
         "when": _ref("condition", "leaves the line, or the element, out when false"),
         "after": _list("ids of lines (main too) that must be sent first", {"type": "string"}),
         "write": _ref("policy", "the policy of its fields that name none; once: the whole line goes one time"),
+        "gone": _ref("gone", "what becomes of it when it is no longer asked for"),
         "fields": _named(_FIELDS, {"$ref": "#/$defs/field"}, absent=False, minProperties=1),
     },
     "id",
@@ -198,6 +199,7 @@ _WRITE = _object(
         "absent": _list("fields that are left alone", {"type": "string"}),
     },
 )
+_HAD: Schema = {"line": _ref("plain", "its id; main unless said"), "key": {"description": "its key"}}
 _TEST = _object(
     "a record, and what the mapping must make of it",
     {
@@ -205,6 +207,19 @@ _TEST = _object(
         "record": _object("the record as the source shows it", _RECORD),
         "lookups": _named("looked-up records by the lookup's name; null is missing", {}),
         "origin": _object("in a flow that answers: the record that is answered", _RECORD),
+        "had": _list("lines that were sent before", _object("a line that was sent", _HAD)),
+        "ends": _list(
+            "what becomes of those that the record asks for no longer, all of them; [] means they stay",
+            _object(
+                "how a line ends",
+                {
+                    **_HAD,
+                    "how": {"enum": ["restore", "leave", "write", "delete", "choose"], "description": "how it ends"},
+                    "fields": _named("what is written", {}),
+                    "delete_if": _named("where it holds this, it is deleted", {}),
+                },
+            ),
+        ),
         "entered": {"description": "true: the record has entered before", "type": "boolean"},
         "main_id": _ref("plain", "the id of the main object, once it is made"),
         "once_per": _ref("plain", "what it is evaluated once for"),
@@ -256,6 +271,12 @@ def mapping_schema() -> Schema:
             },
             "of",
         ),
+        "while": _ref("condition", "a record stays under care while this is true: always unless said"),
+        "leave": _named(
+            "written once when while turns false", {"$ref": "#/$defs/field"}, absent=False, minProperties=1
+        ),
+        "undo": {"const": "restore", "description": "what was there before our first write is put back at the end"},
+        "gone": _ref("gone", "with each: what becomes of an element that is no longer there"),
         "fields": _named(f"the main object: {_FIELDS}", {"$ref": "#/$defs/field"}, absent=False),
         "also": _list("further lines of the same record", {"$ref": "#/$defs/line"}),
         "key": _ref("scalar", "another key of the main object, which several records may share"),
@@ -265,7 +286,9 @@ def mapping_schema() -> Schema:
         "tests": _list("what the mapping promises; connector test runs them", {"$ref": "#/$defs/test"}),
     }
     rules = {"anyOf": [{"required": ["fields"]}, {"required": ["also"]}]}
-    dependent = {"key": ["fields"], "target": ["fields"], "each": ["fields"]}
+    dependent = {
+        "key": ["fields"], "target": ["fields"], "each": ["fields"], "gone": ["each"], "leave": ["while"], "undo": ["fields"],
+    }  # fmt: skip
     made = _object("what becomes of one record; docs/mapping.md explains each key", properties)
     return {
         "$schema": DIALECT,
@@ -291,6 +314,27 @@ def _defs() -> Schema:
         "condition": {"description": "one expression in braces", **condition},
         "field": field,
         "line": _LINE,
+        "gone": {
+            "description": "keep (unless said), delete, fields that are written, or delete_if with else",
+            "anyOf": [
+                {"enum": ["keep", "delete"]},
+                _object(
+                    "deleted where the object holds this, else written to",
+                    {
+                        "delete_if": _named("what the object must hold", {"$ref": "#/$defs/field"}, absent=False),
+                        "else": _named(_FIELDS, {"$ref": "#/$defs/field"}, absent=False, minProperties=1),
+                    },
+                    "delete_if",
+                    "else",
+                ),
+                {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": {"$ref": "#/$defs/field"},
+                    "propertyNames": {"not": {"enum": ["delete_if", "else"]}},
+                },
+            ],
+        },
         "lookup": _LOOKUP,
         "plain": {
             "type": kinds,

@@ -25,6 +25,9 @@ class LineSpec:
     has_key      it gives its own `key:` (main: another key than the record's; also: the element's key)
     has_target   it gives a `target:`
     files        fields that are files
+    ends         what becomes of it when it is no longer asked for: "" stays as it is; undo puts back what was there before our
+                 first write; leave and write write other fields; delete deletes its object; choose deletes it or writes
+    leaves       what its ending writes (field → policy)
     each         it is a main line for each element of a list (`each`), its key the element
     """
 
@@ -39,6 +42,8 @@ class LineSpec:
     has_target: bool = False
     files: frozenset[str] = frozenset()
     each: bool = False
+    ends: Literal["", "undo", "leave", "delete", "write", "choose"] = ""
+    leaves: dict[str, WritePolicy] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,18 @@ class Wanted:
     key: str
     target: str | None
     values: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is to be done about a line that its record no longer asks for.
+
+    `fields` are written (leave, write, choose). `only_if` (choose): where the object holds these, it is deleted instead.
+    """
+
+    kind: Literal["undo", "leave", "delete", "write", "choose"]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    only_if: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +129,5 @@ class Mapped:
     lines: list[Wanted]
     route: str = ""
     filtered: str | None = None
+    care: bool = True
+    """False: `while` has turned false; a record that had entered has come to its end."""

@@ -14,9 +14,11 @@ from typing import Literal, Protocol
 from connector.budget import Spent
 from connector.model import Attempt, Cursor, Page, Record, Row, RowState, Stay, Usage
 from connector.secret import RecordKeys
+from connector.store.holds import Hold, Holds
 from connector.store.nouns import (
     Books,
     Cause,
+    Ended,
     Extent,
     GoOn,
     Ingested,
@@ -38,9 +40,11 @@ __all__ = [
     "Backfill",
     "Books",
     "Cause",
+    "Ended",
     "Extent",
     "Forgotten",
     "GoOn",
+    "Hold",
     "Ingested",
     "LeaseToken",
     "Leased",
@@ -57,8 +61,9 @@ __all__ = [
 ]
 
 
-class Store(Tools, Watches, Shared, Protocol):
-    """About ten verbs, and those of `Tools`, `Watches` and `Shared`. Every verb is one transaction; each may raise LedgerError.
+class Store(Tools, Watches, Shared, Holds, Protocol):
+    """About ten verbs, and those of `Tools`, `Watches`, `Shared` and `Holds`. Every verb is one transaction; each may raise
+    LedgerError.
 
     Flows are named by their id. Times are aware UTC and come from the caller: the store has no clock.
     """

@@ -56,7 +56,7 @@ class LineSettle:
     id: str
     key: str
     stream: str
-    state: Literal["owed", "sent", "rejected"]
+    state: Literal["owed", "sent", "rejected", "ended"]
     target: str | None = None
     digests: Mapping[bytes, bytes] | None = None
     uncertain: datetime | None = None
@@ -99,6 +99,15 @@ class Watching:
     swept_wide: Cursor | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A line that has come to its end: it holds nothing any more. `deleted`: the id of its object that we deleted."""
+
+    id: str
+    key: str
+    deleted: str | None = None
+
+
 @dataclass(slots=True)
 class Settle:
     """A leased row's outcome. `state` pending: again at `due`. `created`: new remote objects made (the brake counts them).
@@ -124,6 +133,8 @@ class Settle:
     """The records that it looked up and watches, all of them; None: as before."""
     whole: bool = False
     """Parked for the record as a whole, whatever became of its lines: remembered as an attempt."""
+    ended: Sequence[Ended] = ()
+    """Lines that have come to their end in this delivery."""
 
 
 @dataclass(slots=True)

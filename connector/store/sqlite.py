@@ -26,6 +26,7 @@ from connector.store.sqlite_desk import CAUSED, Desk
 from connector.store.sqlite_doubt import Doubts
 from connector.store.sqlite_forget import Forgetting
 from connector.store.sqlite_hand import Choice, audited, drop_rows, replay_rows
+from connector.store.sqlite_holds import SqliteHolds
 from connector.store.sqlite_ingest import Intake, add_to_books, ingest_page
 from connector.store.sqlite_lock import Locks
 from connector.store.sqlite_mend import Mending
@@ -84,6 +85,7 @@ class SqliteStore(
     SqliteWatches,
     SqliteSharing,
     Stays,
+    SqliteHolds,
 ):
     """Satisfies connector.store.Store. Threads share one connection under a lock: SQLite has one writer anyway."""
 

@@ -175,6 +175,7 @@ class Bodies:
             db.execute("UPDATE meta SET value=? WHERE name='rekey'", (after,))
         else:
             self._forget_fights(db)
+            self._reseal_held(db, seal)
             retired = db.execute("DELETE FROM encryption WHERE id<>?", (self._current,)).rowcount
             db.execute("DELETE FROM meta WHERE name='rekey'")
         return Rekeyed(len(new), len(gone), retired, left=bool(seen))
@@ -184,3 +185,17 @@ class Bodies:
         found = db.execute('SELECT "row", sent, wanted FROM fight').fetchall()
         old = [(row,) for row, *values in found if any(v is not None and number_of(v) != self._current for v in values)]
         db.executemany('DELETE FROM fight WHERE "row"=?', old)
+
+    def _reseal_held(self, db: sqlite3.Connection, seal: Seal | None) -> None:
+        """What is held is needed as long as it is held, so it must not be lost with the old key."""
+        for row, name, key, field, *values in db.execute(
+            'SELECT "row", id, key, field, wish, original FROM held'
+        ).fetchall():
+            new = []
+            for value in values:
+                lost = value is not None and value[:1] == MARKED and number_of(value) not in self._known
+                plain = None if value is None or (lost and self._keys.lost) else self.plain(db, row, value)
+                new.append(plain if plain is None or seal is None else seal(row, plain))
+            place = (row, name, key, field)
+            change = 'UPDATE held SET wish=coalesce(?, wish), original=? WHERE "row"=? AND id=? AND key=? AND field=?'
+            db.execute(change, (*new, *place))

@@ -13,6 +13,7 @@ from connector.store import LineSettle, Moved, Settle
 from connector.store.sqlite_attempts import Failure, failures, remember_attempts
 from connector.store.sqlite_bodies import Bodies
 from connector.store.sqlite_fights import with_fights, write_fights
+from connector.store.sqlite_holds import write_ends
 from connector.store.sqlite_links import write_watches
 from connector.store.sqlite_many import write_many
 from connector.store.sqlite_schema import DELETED, LINE_STATES, OWN, PENDING, STATES
@@ -139,6 +140,7 @@ def settle_rows(
     failed: list[Failure] = []
     fights: list[tuple[int, LineSettle]] = []
     watched: list[Settle] = []
+    ended: list[Settle] = []
     left: Counter[str] = Counter()
     version = words.number(mapping)
     created = lost = 0
@@ -152,6 +154,8 @@ def settle_rows(
         if one.state != "done":
             failed.extend(failures(one))
         fights.extend((one.row, line) for line in one.lines if line.fight)
+        if one.ended:
+            ended.append(one)
         uncertain = one.uncertain.timestamp() if one.uncertain else None
         if rev != one.rev:  # a newer version came during the delivery: it is due now, whatever became of this one
             lost += 1
@@ -175,6 +179,8 @@ def settle_rows(
     write_many(db, _LINE, lines)
     if fights:
         write_fights(db, bodies, fights)
+    if ended:
+        write_ends(db, ended)
     if watched:
         write_watches(words, db, flow, watched, at)
     write_many(db, _FORGET, forgotten)

@@ -25,7 +25,7 @@ OWN, DELETED, WAS_DONE, WAS_FILTERED, OVERTAKEN = 1, 2, 4, 8, 16
 this version came while an older one was being delivered."""
 DEAD = "dead"
 """The token of a row whose holder is gone: due now, and uncertain."""
-LINE_STATES: tuple[LineState, ...] = ("owed", "sent", "rejected")
+LINE_STATES: tuple[LineState, ...] = ("owed", "sent", "rejected", "ended")
 
 SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -209,6 +209,18 @@ def m014_stays(db: Database) -> None:
         "CREATE INDEX stay_key ON stay (key)",
         "CREATE INDEX stay_waits ON stay (since, name, until, went, returned) WHERE person = 0",
         "CREATE INDEX stay_until ON stay (until) WHERE until IS NOT NULL",
+    ):
+        db.conn.execute(statement)
+
+
+@ledger()
+def m015_holds(db: Database) -> None:
+    """Fields that are written for a while, and what stood there before."""
+    for statement in (
+        'CREATE TABLE held ("row" INTEGER NOT NULL, id TEXT NOT NULL, key TEXT NOT NULL, field TEXT NOT NULL, '
+        "stream INTEGER NOT NULL, target TEXT NOT NULL, wish BLOB NOT NULL, ours BLOB NOT NULL, original BLOB, "
+        'since REAL NOT NULL, PRIMARY KEY ("row", id, key, field)) WITHOUT ROWID',
+        "CREATE INDEX held_object ON held (stream, target)",
     ):
         db.conn.execute(statement)
 

@@ -272,6 +272,8 @@ class ScriptedAdapter:
             return Result(f"{write.target}/{len(notes)}")
         if write.op == "create":
             return self._create(stream, write)
+        if write.op == "delete":
+            return self._delete(stream, write)
         conditions = self.streams[stream].conditions
         stream = self.streams[stream].object or stream
         if write.target is None or write.target not in self.objects[stream]:
@@ -280,6 +282,15 @@ class ScriptedAdapter:
             return Result(write.target, Changed(f"{stream} {write.target} was changed meanwhile", code="412"))
         record = self.put(stream, write.target, **{k: v for k, v in write.fields.items() if k not in conditions})
         return Result(record.key)
+
+    def _delete(self, stream: str, write: Write) -> Result:
+        held = self.objects[stream].get(write.target or "")
+        if held is None:
+            return Result(write.target, Gone(f"{stream} {write.target} is gone", code="404"))
+        if self._changed(stream, write, held):
+            return Result(write.target, Changed(f"{stream} {write.target} was changed meanwhile", code="412"))
+        self.remove(stream, held.key)
+        return Result(held.key)
 
     def _create(self, stream: str, write: Write) -> Result:
         held = self.by_our_key(stream).get(write.key)

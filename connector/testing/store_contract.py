@@ -14,6 +14,7 @@ from connector.testing.store_books import BooksPromises
 from connector.testing.store_budget import BudgetPromises
 from connector.testing.store_desk import DeskPromises
 from connector.testing.store_hand import HandPromises
+from connector.testing.store_holds import HoldPromises
 from connector.testing.store_ingest import IngestPromises
 from connector.testing.store_keeping import KeepingPromises
 from connector.testing.store_keys import KeyPromises
@@ -40,6 +41,7 @@ class StoreContract(
     StaysPromises,
     SharingPromises,
     WatchPromises,
+    HoldPromises,
     ProcessPromises,
 ):
     """Every promise of `connector.store.Store`. `make` and `url` are yours."""

@@ -65,7 +65,7 @@ class Dying:
 
 class World:
     """`shop` has orders, notes and returns; `desk` has cases and comments (exclusive create), remarks on cases
-    (append) and tickets (plain create)."""
+    (append) and tickets (plain create); parts (exclusive) and slips (plain) can be deleted."""
 
     def __init__(
         self,
@@ -112,6 +112,23 @@ class World:
                 ),
                 Stream("Remark", "Id", writes=frozenset({"append"}), batch=200, object="Case", names_object="ParentId"),
                 Stream("Comment", "Id", writes=frozenset({"create", "update"}), batch=200, create="exclusive"),
+                Stream(
+                    "Part",
+                    "Id",
+                    writes=frozenset({"create", "update", "delete"}),
+                    batch=200,
+                    create="exclusive",
+                    conditional="exact",
+                    settle_after=120,
+                ),
+                Stream(
+                    "Slip",
+                    "Id",
+                    writes=frozenset({"create", "update", "delete"}),
+                    batch=50,
+                    create="plain",
+                    settle_after=120,
+                ),
                 Stream(
                     "Ticket", "Id", writes=frozenset({"create", "update"}), batch=50, create="plain", settle_after=120
                 ),
