@@ -131,6 +131,8 @@ def test_a_host_that_is_down_holds_up_nobody_else(where: Stage, host: FileHost) 
 BACK = """
   returns-to-cases:
     {{from: shop.custom_objects/ReturnRequest, to: service.Case, mapping: {mappings}/return-to-case.yaml, start: beginning}}
+  comments-to-returns:
+    {{from: service.CaseComment, to: shop.orders, mapping: {mappings}/comment-to-note.yaml, answers: returns-to-cases}}
   files-to-returns:
     from: service.ContentVersion
     to: shop.custom_objects/CaseDocument
@@ -183,3 +185,17 @@ def test_what_agents_attach_comes_back_once_as_a_link_and_what_we_attached_never
 def _rows(where: Stage) -> list[Any]:
     with where.ledger() as store:
         return list(store.rows(flow="files-to-returns"))
+
+
+def test_public_comments_on_a_return_are_notes_of_its_order_once_each(both: Stage) -> None:
+    control, case = both.box.control, "returns-to-cases:_ref_arch:_w-1"
+    said = orjson.dumps([{"id": "m1", "from": "customer", "text": "It broke."}]).decode()
+    order = control.place_return(key="W-1", c_withinPolicy=False, c_messages=said)["c_orderNo"]
+    both.settle()
+    control.fault(kind="drop_after", system="sfcc", method="POST", path="/notes", times=1)
+    control.agent_comment(case, "Send it back, please.", public=True)
+    control.agent_comment(case, "He is always like that.")
+    for _ in range(3):
+        both.settle()
+    assert [note["text"].partition("\n")[0] for note in control.notes(order)] == ["Send it back, please."]
+    both.assert_nothing_twice()

@@ -49,6 +49,7 @@ def test_the_example_loads_without_a_fault() -> None:
         "cases-to-reviews",
         "cases-to-fulfilments",
         "cases-to-returns",
+        "comments-to-returns",
         "files-to-returns",
         "cases-to-complaints",
         "cases-to-warranty",
