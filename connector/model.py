@@ -170,8 +170,6 @@ class FieldUse:
     closed     nothing but `values` (and null) is ever written
     longest    most characters of a written text; None: no bound known
     refs       references and choices by name that may be written
-    selects    values of `where:` at the flows that read it
-    awaits     values that `when` compares it with to let a record in, where no `where:` at the flow names the field
     """
 
     name: str
@@ -183,8 +181,6 @@ class FieldUse:
     closed: bool = False
     longest: int | None = None
     refs: tuple[Ref, ...] = ()
-    selects: tuple[str | int | float | bool | None, ...] = ()
-    awaits: tuple[str | int | float | bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +188,9 @@ class StreamUse:
     """What the flows do with one stream: for `check`, and for what an administrator must set up.
 
     `changes`: a flow reads what changed; `keyed`: it reads by the beginning of our keys; `fetches`: records are fetched
-    by key. `writes`: kinds of write that lines ask for. `everything`: a mapping reads whole records.
+    by key. `writes`: kinds of write that lines ask for. `everything`: a mapping reads whole records. `selects`: by name the
+    values of `where:` at the flows that read it. `awaits`: by field the values that a mapping's `when` compares it with to let
+    a record in, where no `where:` of the flow names the field.
     """
 
     stream: str
@@ -202,6 +200,8 @@ class StreamUse:
     everything: bool = False
     writes: frozenset[Op] = frozenset()
     fields: Mapping[str, FieldUse] = field(default_factory=dict)
+    selects: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    awaits: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,7 @@ class Problem:
     """One thing that `check` found wrong at a remote system, and what an administrator must do.
 
     `field` and `value` name what it is about, where it is about one of our uses; `setting` a key of the connection, where
-    it is about that. Whoever wrote them is shown the place.
+    it is about that. Whoever wrote them is shown the place. `flow`: what the flow may say to do without it.
     """
 
     message: str
@@ -229,6 +229,7 @@ class Problem:
     field: str = ""
     value: Any = None
     setting: str = ""
+    flow: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

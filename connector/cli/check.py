@@ -106,22 +106,12 @@ def _told(name: str, problems: Iterable[Problem], uses: Uses, document: Document
 
     placed = []
     for problem in problems:
-        places = _places(name, problem, uses, document)
+        places = uses.about(name, problem, document)
         also = f"also at {', '.join(map(str, places[1:]))}" if len(places) > 1 else ""
         remedy = "\n".join(text for text in (problem.remedy, also) if text)
         fault = Fault(places[0], problem.message, remedy)
         placed.append((_order(places[0], document), problem.message, str(fault)))
     return [text for _, _, text in sorted(placed)]
-
-
-def _places(name: str, problem: Problem, uses: Uses, document: Document) -> list[Place]:
-    """Where our files say what a problem is about: the value, else the field, the stream, the connection."""
-    connection = ("connections", name)
-    if problem.setting:
-        return [document.place((*connection, problem.setting))]
-    if problem.stream and (found := uses.places(name, problem.stream, problem.field, problem.value)):
-        return sorted(found, key=lambda place: _order(place, document))
-    return [document.key_place(connection)]
 
 
 def _order(place: Place, document: Document) -> tuple[bool, str, int, int]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 COMMANDS = {
+    "init": "Write a first config.yaml, from a few questions or from options alone.",
     "run": "Run the daemon: every flow on its schedule, until SIGTERM.",
     "sync": "Make one pass of every flow, or of those named.",
     "check": "Read the configuration and all mappings; --live also asks the remote systems.",

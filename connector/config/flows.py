@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from connector.adapter import Adapter, Clock, Stream
+from connector.adapter import Adapter, Clock, NoStream, Stream
 from connector.config.files import file_faults
+from connector.config.limits import limit_faults
 from connector.config.owners import owner_faults
 from connector.config.schema import File, FlowPart
 from connector.config.states import not_by_state, state_of
@@ -18,6 +19,7 @@ from connector.errors import ConfigFault, Fault
 from connector.flow import Flow
 from connector.flow import Mapping as CompiledMapping
 from connector.mapping.compile import compile_mapping
+from connector.mapping.compiled import CompiledMapping as Compiled
 from connector.mapping.spec import LineSpec
 
 StreamName = tuple[str, str]
@@ -67,6 +69,7 @@ def build_flows(
                 flows[name] = flow
         _identities(reading, file)
         faults += owner_faults(document, flows, adapters)
+        faults += limit_faults(document, flows, adapters)
         return flows
     finally:
         for adapter in adapters.values():
@@ -145,6 +148,9 @@ def _stream(reading: _Reading, path: tuple[str | int, ...], text: str) -> tuple[
         return None
     try:
         return (connection, name), adapter.streams[name]
+    except NoStream as none:
+        reading.fault(path, f"connection '{connection}': {none.why}", none.remedy)
+        return None
     except KeyError:
         message = f"connection '{connection}' has no stream '{name}'"
         reading.fault(path, message, did_you_mean(name, adapter.streams))
@@ -223,10 +229,21 @@ def _mapping(reading: _Reading, path: FlowPath, part: FlowPart) -> tuple[Compile
 
     answers = part.answers is not None
     try:
-        return compile_mapping(document, lengths=lengths, appends=appends, answers=answers), document
+        compiled = compile_mapping(document, lengths=lengths, appends=appends, answers=answers)
     except ConfigFault as fault:
         reading.faults.extend(fault.faults)
         return None
+    return _left_out(reading, path, part, compiled), document
+
+
+def _left_out(reading: _Reading, path: FlowPath, part: FlowPart, compiled: Compiled) -> Compiled:
+    """The mapping without the lines that the flow does not ask for."""
+    known = [line.id for line in compiled.lines if line.id != "main"]
+    for at, each in enumerate(part.without):
+        if each not in known:
+            message = f"{part.mapping} has no line '{each}' under also"
+            reading.fault((*path, "without", at), message, did_you_mean(each, known))
+    return compiled.without(part.without)
 
 
 def _facts(reading: _Reading, name: StreamName) -> Stream | None:
@@ -334,6 +351,9 @@ def _mapped_stream(
         return None
     try:
         return adapter.streams[name]
+    except NoStream as none:
+        reading.faults.append(document.fault(path, f"connection '{connection}': {none.why}", none.remedy))
+        return None
     except KeyError:
         message = f"connection '{connection}' has no stream '{name}'"
         reading.faults.append(document.fault(path, message, did_you_mean(name, adapter.streams)))

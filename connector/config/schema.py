@@ -116,6 +116,9 @@ class FlowPart(Part):
         default=None, description="how often a value may go back to one that was sent before; then the record parks"
     )
     lease: Interval | None = Field(default=None, description="a worker holds a row so long; longer than any call")
+    without: list[str] = Field(
+        default=[], description="lines of the mapping (their ids under also) that this flow does not ask for"
+    )
     tell: bool = Field(
         default=True, description="tell at the source what was refused for good, where the mapping says how (`refused`)"
     )

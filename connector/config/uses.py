@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from connector.adapter import Adapter, Stream
+from connector.document import Document
 from connector.errors import Place
 from connector.flow import Flow
+from connector.mapping.awaited import awaited
 from connector.mapping.compiled import CompiledMapping
 from connector.mapping.spec import LineSpec
 from connector.mapping.written import Path, Reader, Written
-from connector.model import FieldUse, Op, StreamUse
+from connector.model import FieldUse, Op, Problem, StreamUse
 
 StreamName = tuple[str, str]
 
@@ -58,6 +60,25 @@ class Uses:
     def _at(self, name: StreamName, field_name: str, value: Any, place: Place) -> None:
         self._places.setdefault((*name, field_name, _hashable(value)), {})[place] = None
 
+    def add_wanted(
+        self, name: StreamName, how: Literal["selects", "awaits"], field_name: str, value: Any, place: Place
+    ) -> None:
+        """A value that a flow's `where` or a mapping's `when` asks of a field."""
+        known: Mapping[str, tuple[Any, ...]] = getattr(self.streams[name], how)
+        values = known.get(field_name, ())
+        if not any(type(each) is type(value) and each == value for each in values):
+            wanted: dict[str, Any] = {how: {**known, field_name: (*values, value)}}
+            self.streams[name] = replace(self.streams[name], **wanted)
+        self._at(name, field_name, (how, value), place)
+
+    def about(self, connection: str, problem: Problem, document: Document) -> list[Place]:
+        """Where our files say what a problem is about: the setting, the value, else the field, the stream, the connection."""
+        if problem.setting:
+            return [document.place(("connections", connection, problem.setting))]
+        if problem.stream and (found := self.places(connection, problem.stream, problem.field, problem.value)):
+            return sorted(found, key=lambda each: (each.file != document.file, each.file, each.line, each.column))
+        return [document.key_place(("connections", connection))]
+
     def add_value(self, name: StreamName, field_name: str, value: Any, place: Place) -> None:
         """Where one constant of a field stands."""
         self._at(name, field_name, value, place)
@@ -68,15 +89,31 @@ def collect(
     adapters: Mapping[str, Adapter],
     place: Callable[[str], Place],
     end: Callable[[str, Literal["from", "to"]], Place] | None = None,
+    where: Callable[[str, str], Place] | None = None,
 ) -> Uses:
     """What all flows do. `place`: where the configuration names a flow; `end`: where it names the flow's source or
-    destination (the same place unless given). Streams that no system has are left out."""
+    destination (the same place unless given), `where`: one name of its `where:` (not looked at unless given). Streams that no
+    system has are left out."""
     uses = Uses()
     for flow in flows.values():
         named = place(flow.name)
         ends = (end(flow.name, "from"), end(flow.name, "to")) if end else (named, named)
         _Collector(uses, flow, flows, adapters, ends).run()
+        if where is not None and flow.source in uses.streams:
+            _wanted(uses, flow, where)
     return uses
+
+
+def _wanted(uses: Uses, flow: Flow, where: Callable[[str, str], Place]) -> None:
+    """Which records a flow is to see: what it selects, and what lets one in where it does not."""
+    assert isinstance(flow.mapping, CompiledMapping), "configured flows have compiled mappings"
+    for name, value in flow.where.items():
+        for each in value if isinstance(value, list | tuple) else [value]:
+            if each is None or isinstance(each, str | int | float):
+                uses.add_wanted(flow.source, "selects", name, each, where(flow.name, name))
+    for one in awaited(flow.mapping.document) if flow.answers is None else ():
+        if one.field not in flow.where:
+            uses.add_wanted(flow.source, "awaits", one.field, one.value, one.place)
 
 
 class _Collector:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Collection, Iterable
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
@@ -196,6 +197,17 @@ class CompiledMapping:
                     remedy="shorten it with truncate",
                 )
         return made
+
+    def without(self, ids: Collection[str]) -> CompiledMapping:
+        """The same without these lines of `also`; rows that were settled with them remember another version."""
+        if not ids:
+            return self
+        return replace(
+            self,
+            version=hashlib.sha256(f"{self.version}-{','.join(sorted(ids))}".encode()).hexdigest()[:16],
+            lines=tuple(line for line in self.lines if line.id not in ids),
+            _lines=[line for line in self._lines if line.spec.id not in ids],
+        )
 
     def place_read(self, owner: str, name: str) -> Place | None:
         """Where a field is read first: `owner` is `record`, `origin` or a lookup's name. None: it is not read by name."""

@@ -303,3 +303,31 @@ def test_a_use_that_nothing_is_known_of_becomes_a_plain_text(folder: Path) -> No
     )
     main(["setup"])
     assert "<length>255</length>" in written(folder)[f"{FIELDS}/X__c.field-meta.xml"]
+
+
+def test_over_scapi_the_scopes_of_the_flows_are_written_instead_of_ocapi_permissions(folder: Path) -> None:
+    text = (folder / "config.yaml").read_text()
+    begin, end = text.index("connections:"), text.index("  service:")
+    scapi = """connections:
+  shop:
+    adapter: sfcc
+    api: scapi
+    url: ${SFCC_URL}
+    organization: f_ecom_zzte_053
+    site: RefArch
+    client_id: ${SFCC_CLIENT_ID}
+    client_secret: ${SFCC_CLIENT_SECRET}
+"""
+    flow = "flows:\n  returns-to-cases:\n    from: shop.custom_objects/ReturnRequest\n    to: service.Case\n"
+    flow += "    mapping: mappings/salesforce/return-to-case.yaml\n"
+    rest = text[end : text.index("flows:")] + flow
+    (folder / "config.yaml").write_text(text[:begin] + scapi + rest)
+    assert main(["setup"]) == 0
+    made = written(folder)
+    assert made["shop/scapi-scopes.txt"].split() == [
+        "SALESFORCE_COMMERCE_API:zzte_053", "sfcc.custom-objects", "sfcc.orders",
+    ]  # fmt: skip
+    assert not [name for name in made if "ocapi" in name]
+    assert "made for SCAPI" in made["shop/README.md"]
+    assert "scapi-scopes.txt" in made["shop/README.md"]
+    assert "hunter2" not in str({name: text for name, text in made.items() if name.startswith("shop/")})

@@ -6,7 +6,7 @@ SCAPI cannot, `check` says. docs/adapters/sfcc.md says what a shop must set up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, Literal
 
@@ -26,11 +26,15 @@ class Sfcc:
 
     Settings: ClassVar[type[BaseModel]] = SfccSettings
     streams: Mapping[str, Stream]
+    limits: Callable[[Sequence[StreamUse]], Sequence[Problem]]
+    """What of these uses the configured API can never do. There only where it has such limits (`connector.adapter.Limited`)."""
 
     def __init__(self, name: str, settings: SfccSettings, *, clock: Clock) -> None:
         self.name, self.settings, self.clock = name, settings, clock
         self._api: Ocapi | Scapi = (Scapi if settings.api == "scapi" else Ocapi)(name, settings, clock=clock)
         self.streams = self._api.streams
+        if isinstance(self._api, Scapi):
+            self.limits = self._api.limits
 
     def check(self, uses: Sequence[StreamUse] = ()) -> Report:
         """One cheap call. For `uses`: may we, and does the instance have what the flows read and write?
@@ -38,10 +42,6 @@ class Sfcc:
         Raises ConnectionFault.
         """
         return self._api.check(uses)
-
-    def limits(self, uses: Sequence[StreamUse]) -> Sequence[Problem]:
-        """What of these uses the configured API can never do."""
-        return self._api.limits(uses)
 
     def read(
         self, stream: str, since: Cursor | datetime | None, *, select: Select, overlap: float = 60.0

@@ -22,7 +22,7 @@ from connector.adapters.sfcc.settings import SfccSettings
 from connector.adapters.sfcc.statuses import Statuses
 from connector.adapters.sfcc.streams import NOTES, ORDERS, PRODUCTS, STATUSES, Streams, object_type
 from connector.errors import Misconfigured
-from connector.model import Cursor, Page, Problem, Record, Report, Result, Select, Setup, StreamUse, Write
+from connector.model import Cursor, Page, Record, Report, Result, Select, Setup, StreamUse, Write
 
 
 class Ocapi:
@@ -88,10 +88,6 @@ class Ocapi:
         from connector.adapters.sfcc.setup import setup
 
         return setup(self.settings, uses, declared)
-
-    def limits(self, uses: Sequence[StreamUse]) -> Sequence[Problem]:
-        """None that are known without asking the instance."""
-        return ()
 
     def calls(self) -> int:
         return self._client.http.calls

@@ -10,6 +10,8 @@ from connector.adapter import Declared
 from connector.adapters.sfcc.metadata import Unknown, check, extensions, object_types
 from connector.adapters.sfcc.permissions import settings_of
 from connector.adapters.sfcc.products import parts
+from connector.adapters.sfcc.scapi.page import PAGE as SCAPI_PAGE
+from connector.adapters.sfcc.scapi.page import SCOPES, scopes_text
 from connector.adapters.sfcc.settings import SfccSettings
 from connector.adapters.sfcc.streams import ORDERS, PRODUCTS, object_type
 from connector.model import Attribute, FieldUse, Problem, Setup, StreamUse
@@ -58,11 +60,11 @@ class _Archive:
         types = {kind: self._attributes(use) for use in uses if (kind := object_type(use.stream)) is not None}
         if self._problems:
             return Setup({}, self._guessed, self._problems)
-        files = {
-            SHOP: settings_of("shop", settings, uses),
-            DATA: settings_of("data", settings, uses),
-            "README.md": _page(settings, orders, products, list(types)),
-        }
+        files = {"README.md": _page(settings, orders, products, list(types))}
+        if settings.api == "scapi":
+            files[SCOPES] = scopes_text(settings, uses)
+        else:
+            files |= {SHOP: settings_of("shop", settings, uses), DATA: settings_of("data", settings, uses)}
         if extended := {kind: found for kind, found in (("Order", orders), ("Product", products)) if found}:
             files[EXTENSION] = extensions(extended)
         if types:
@@ -110,6 +112,9 @@ def _page(
     if types:
         imported.append(f"   - `{TYPES}`: the site-scoped types {', '.join(f'`{each}`' for each in sorted(types))}")
     fills = ", makes the objects\nthat they read and executes those that they make" if types else ""
+    if settings.api == "scapi":
+        listed = "\n".join([*imported, ""]) if imported else "   The flows use none.\n"
+        return SCAPI_PAGE.format(scopes=SCOPES, imported=listed, fills=fills)
     return _PAGE.format(
         imported="\n".join([*imported, ""]) if imported else "   The flows use none.\n",
         shop=SHOP, data=DATA, site=settings.site, fills=fills,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from connector.adapters.sfcc.scapi import scopes
 from connector.adapters.sfcc.scapi.streams import FILTERS, LISTED, OWN
 from connector.adapters.sfcc.settings import SfccSettings
 from connector.adapters.sfcc.streams import ORDERS, PRODUCTS, object_type
-from connector.model import FieldUse, Problem, StreamUse
+from connector.model import Problem, StreamUse
 
 _OCAPI = "read the orders over another connection that has api: ocapi"
 
@@ -19,9 +20,9 @@ def limits(settings: SfccSettings, uses: Sequence[StreamUse]) -> list[Problem]:
     for use in uses:
         found += _scopes(settings, use)
         if use.stream == ORDERS:
-            for field in use.fields.values():
-                found += _filters(use, field)
-                found += _unlisted(use, field)
+            for name, values in use.selects.items():
+                found += _filters(use, name, values)
+            found += _unlisted(use)
         if use.stream in OWN:
             found += _open(use)
     return found
@@ -29,8 +30,7 @@ def limits(settings: SfccSettings, uses: Sequence[StreamUse]) -> list[Problem]:
 
 def _scopes(settings: SfccSettings, use: StreamUse) -> Iterator[Problem]:
     """The token holds what `scopes` asks for, and no more."""
-    of_objects = object_type(use.stream) is not None
-    api = scopes.OBJECTS if of_objects else scopes.PRODUCTS if use.stream == PRODUCTS else scopes.ORDERS
+    api = api_of(use.stream)
     for does, writes in (("reads", False), ("writes", True)):
         if writes == bool(use.writes) and not api.granted(settings.scopes, writes=writes):
             needed = api.needed(writes=writes)
@@ -42,41 +42,48 @@ def _scopes(settings: SfccSettings, use: StreamUse) -> Iterator[Problem]:
             )
 
 
-def _filters(use: StreamUse, field: FieldUse) -> Iterator[Problem]:
+def api_of(stream: str) -> scopes.Api:
+    """The API that a stream is read and written by."""
+    if object_type(stream) is not None:
+        return scopes.OBJECTS
+    return scopes.PRODUCTS if stream == PRODUCTS else scopes.ORDERS
+
+
+def _filters(use: StreamUse, name: str, values: Sequence[Any]) -> Iterator[Problem]:
     """`where:` of a flow becomes a parameter of the list, which has few."""
-    if not field.selects:
-        return
-    known = FILTERS.get(field.name)
+    known = FILTERS.get(name)
     if known is None:
         yield Problem(
-            f"SCAPI's list of orders does not filter by {field.name}",
+            f"SCAPI's list of orders does not filter by {name}",
             f"say it in when: of the mapping; where: takes {', '.join(FILTERS)}. Or {_OCAPI}",
             use.stream,
-            field.name,
+            name,
+            ("selects", values[0]),
         )
         return
     _, takes, most = known
-    for value in field.selects:
+    for value in values:
         if value is None or (takes and value not in takes):
             remedy = f"it takes {', '.join(takes) or 'a text'}. Or {_OCAPI}"
-            yield Problem(f"SCAPI lists no orders whose {field.name} is {value}", remedy, use.stream, field.name)
-    if takes and len(set(field.selects)) > most and not set(takes) <= set(field.selects):
+            message = f"SCAPI lists no orders whose {name} is {'null' if value is None else value}"
+            yield Problem(message, remedy, use.stream, name, ("selects", value))
+    if len(values) > most and not (takes and set(takes) <= set(values)):
         remedy = f"say it in when: of the mapping, or {_OCAPI}"
-        yield Problem(f"SCAPI's list takes {most} values of {field.name} at most", remedy, use.stream, field.name)
+        message = f"SCAPI's list takes {most} values of {name} at most"
+        yield Problem(message, remedy, use.stream, name, ("selects", values[0]))
 
 
-def _unlisted(use: StreamUse, field: FieldUse) -> Iterator[Problem]:
-    if field.name != "status":
-        return
-    for value in field.awaits:
-        if value not in LISTED:
-            yield Problem(
-                f"SCAPI lists no {value} orders, so this never lets one in",
-                f"to do without, say where: {{status: [{', '.join(LISTED)}]}} at the flow; else {_OCAPI}",
-                use.stream,
-                field.name,
-                value,
-            )
+def _unlisted(use: StreamUse) -> Iterator[Problem]:
+    hidden = [value for value in use.awaits.get("status", ()) if value not in LISTED]
+    if hidden:
+        yield Problem(
+            f"SCAPI lists no orders that are {' or '.join(map(str, hidden))}, so this lets none in",
+            f"to do without them, say where: {{status: [{', '.join(LISTED)}]}} at the flow; else {_OCAPI}",
+            use.stream,
+            "status",
+            ("awaits", hidden[0]),
+            flow={"where": {"status": list(LISTED)}},
+        )
 
 
 def _open(use: StreamUse) -> Iterator[Problem]:

@@ -1,0 +1,188 @@
+"""`connector init`: a first config.yaml, from a few questions or from options alone."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from connector.cli.root import Session, with_config
+from connector.cli.table import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from connector.cli.first_config import Wish
+    from connector.cli.shipped import Shipped
+
+APIS = ("ocapi", "scapi")
+_VARIABLE = re.compile(r": \$\{([A-Z_]+)\}")
+
+
+@click.command()
+@click.option("--flows", "named", metavar="NAME,…", help="Flows by name, or all; what answers them comes along.")
+@click.option("--cases", metavar="SYSTEM", help="The case system: a folder of mappings.")
+@click.option("--api", type=click.Choice(APIS), help="The API of the shop; each has API clients of its own.")
+@click.option("--site", metavar="ID", help="The shop's site id, as in Business Manager.")
+@click.option("--organization", metavar="ID", help="With scapi: the organization id, f_ecom_<realm>_<instance>.")
+@click.option(
+    "--start",
+    default="now",
+    show_default=True,
+    metavar="WHEN",
+    help="Where flows begin: now, 7d, beginning, an instant.",
+)
+@click.option("--mappings", metavar="PATH", help="The folder of the shipped mappings, if it is not found by itself.")
+@click.option(
+    "--yes", is_flag=True, help="Ask nothing: what no option says has its default (all flows, ocapi, RefArch)."
+)
+@with_config
+def command(
+    session: Session,
+    named: str | None,
+    cases: str | None,
+    api: str | None,
+    site: str | None,
+    organization: str | None,
+    start: str,
+    mappings: str | None,
+    yes: bool,
+) -> int:
+    """Ask which flows, which case system and which API of the shop, and write a config.yaml that `connector check` takes.
+
+    Secrets are never asked for: they stand in the file as references to variables of the environment, and what to set and to
+    do next is printed. A file that is there is never written over.
+
+    \b
+    Example:
+      connector init
+      connector init --flows orders-to-cases,returns-to-cases --api scapi --organization f_ecom_zzte_053 --yes
+    """
+    from connector.cli.first_config import CASES, Wish, text
+    from connector.cli.shipped import chosen, folders, shipped
+
+    target = Path(session.path)
+    if target.exists():
+        raise click.UsageError(f"{target} is there already; name another file with --config, or move it away")
+    places = folders(mappings, session.path)
+    systems = [name for name in places if name in CASES]
+    cases = cases or (systems[0] if yes or len(systems) == 1 else _asked("case system", systems))
+    if cases not in systems:
+        raise click.BadParameter(f"{cases!r} is none of {', '.join(systems)}", param_hint="--cases")
+    flows = shipped(places[cases])
+    api = api or ("ocapi" if yes else _asked("API of the shop", APIS))
+    names = _flows(flows, named, yes=yes)
+    site = site or ("RefArch" if yes else click.prompt("Site id of the shop", default="RefArch"))
+    if api == "scapi" and organization is None:
+        if yes:
+            raise click.UsageError("--api scapi needs --organization f_ecom_<realm>_<instance>")
+        organization = click.prompt("Organization id (f_ecom_<realm>_<instance>)")
+    wish = Wish(chosen(flows, names), api, cases, site, start, organization if api == "scapi" and organization else "")
+    wish = replace(wish, beside=_beside(wish))
+    made = text(wish, target, places[cases].parent)
+    if not yes:
+        click.echo(made)
+        click.confirm(f"Write {target}?", default=True, abort=True)
+    _tried(made, target)
+    with target.open("x", encoding="utf-8") as file:
+        file.write(made)
+    _tell(wish, target, made)
+    return 0
+
+
+def _asked(what: str, known: Sequence[str]) -> str:
+    answer: str = click.prompt(f"Which {what}", type=click.Choice(list(known)), default=known[0])
+    return answer
+
+
+def _flows(flows: Mapping[str, Shipped], named: str | None, *, yes: bool) -> list[str]:
+    """The names that were chosen, in the order of the choices."""
+    from connector.cli.shipped import choices
+    from connector.document import did_you_mean
+
+    offered = choices(flows)
+    if named is None and not yes:
+        for number, one in enumerate(offered, 1):
+            back = f"  (with {', '.join(one.back)})" if one.back else ""
+            click.echo(f"{number:>3}  {one.name}{back}\n     {one.summary}")
+        named = click.prompt("Which flows (numbers or names with commas, or all)", default="all")
+    words = [word.strip() for word in (named or "all").split(",") if word.strip()]
+    if words == ["all"]:
+        return [one.name for one in offered]
+    names = []
+    for word in words:
+        name = offered[int(word) - 1].name if word.isdigit() and 0 < int(word) <= len(offered) else word
+        if name not in flows:
+            raise click.BadParameter(f"no flow {word!r}; {did_you_mean(word, flows)}", param_hint="--flows")
+        names.append(name)
+    return names
+
+
+def _beside(wish: Wish) -> dict[str, dict[str, object]]:
+    """By flow what it must say because the shop's API cannot all that its mapping asks for."""
+    from connector.adapter import adapter_class
+    from connector.cli.first_config import PLACEHOLDERS, beside
+    from connector.config import SystemClock
+    from connector.document import load
+
+    given = {
+        "url": PLACEHOLDERS["SFCC_URL"],
+        "site": wish.site,
+        "client_id": "-",
+        "client_secret": "-",
+        "api": wish.api,
+    }
+    kind = adapter_class("sfcc")
+    if wish.organization:
+        given["organization"] = wish.organization
+    try:
+        settings = kind.Settings.model_validate(given)
+    except ValueError as error:
+        raise click.UsageError(f"--site or --organization: {str(error).splitlines()[-2].strip()}") from error
+    shop = kind("shop", settings, clock=SystemClock())  # type: ignore[call-arg]
+    try:
+        found = {flow.name: beside(flow, shop, load(str(flow.file))) for flow in wish.flows}
+    finally:
+        shop.close()
+    return {name: said for name, said in found.items() if said}
+
+
+def _tried(made: str, target: Path) -> None:
+    """Read it as `check` will; a fault that is left is ours or that of a mapping. ConfigFault."""
+    from connector.cli.first_config import PLACEHOLDERS
+    from connector.config import load_config
+
+    trial = target.with_name(f".{target.name}.trial")
+    try:
+        trial.write_text(made, encoding="utf-8")
+        unset = {name: PLACEHOLDERS.get(name, "-") for name in _VARIABLE.findall(made)}
+        load_config(trial, environ={**unset, **os.environ})
+    finally:
+        trial.unlink(missing_ok=True)
+
+
+def _tell(wish: Wish, target: Path, made: str) -> None:
+    """What was written, and what comes next."""
+    click.echo(f"{target}: {plural(len(wish.flows), 'flow')}, shop over {wish.api}, cases in {wish.cases}")
+    for name, said in wish.beside.items():
+        for key, value in said.items():
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            click.echo(f"  {name}: {key}: {shown}, for what {wish.api} cannot do")
+    config = "" if str(target) == "config.yaml" else f" --config {target}"
+    unset = [name for name in dict.fromkeys(_VARIABLE.findall(made)) if name not in os.environ]
+    if unset:
+        click.echo(f"next: set {', '.join(unset)} in the environment, then")
+    else:
+        click.echo("next:")
+    for line, why in (
+        ("check", "reads it and every mapping"),
+        ("setup", "writes what administrators of both systems must set up"),
+        ("check --live", "asks the systems whether they are as the files say"),
+        ("sync --dry-run", "counts what a first pass would do, and sends nothing"),
+        ("run", "is the daemon"),
+    ):
+        click.echo(f"  connector {line + config:<32}  {why}")

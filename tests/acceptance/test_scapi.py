@@ -1,0 +1,121 @@
+"""The shipped order and return flows over SCAPI, as far as it can do them: real processes, faults, a kill."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.stage import Stage, stage
+
+LISTED = ("new", "completed", "cancelled")
+FAULTS: list[dict[str, Any]] = [
+    {"kind": "status", "path": r"/checkout/.*/orders\?", "status": 503, "every": 7},
+    {"kind": "status", "path": "/checkout/", "status": 429, "retry_after": 0, "every": 11},
+    {"kind": "expired_token", "path": "/checkout/", "every": 13},
+    {"kind": "drop_after", "path": "/checkout/", "method": "PUT", "every": 4},
+    {"kind": "drop_after", "path": "/checkout/", "method": "PATCH", "every": 5},
+    {"kind": "commit_later", "path": "/custom-object/", "method": "PUT", "reply": "504", "seconds": 0.1, "every": 3},
+    {"kind": "half_json", "path": r"/checkout/.*/orders\?", "every": 9},
+    {"kind": "drop_after", "system": "salesforce", "path": "composite", "every": 3},
+    {"kind": "moving", "path": r"/checkout/.*/orders\?.*offset=", "rows": 2, "every": 4, "times": 6},
+]
+
+
+@contextmanager
+def over_scapi(folder: Path, *, without: bool = True, **more: Any) -> Iterator[Stage]:
+    """The stage with its shop over the other API; what SCAPI cannot is left out as `check` says."""
+    with stage(folder, **{"orders": 40, **more}) as made:
+        config = folder / "config.yaml"
+        text = config.read_text().replace(
+            "client_id: bench\n", "client_id: bench-scapi\n    api: scapi\n    organization: f_ecom_zzte_053\n", 1
+        )
+        if without:
+            text = text.replace("start: beginning}", f"start: beginning, where: {{status: [{', '.join(LISTED)}]}}}}", 1)
+            text = text.replace("answers: orders-to-cases}", "answers: orders-to-cases, without: [decision]}")
+            text = text.replace("answers: returns-to-cases", "answers: returns-to-cases\n    without: [note]")
+        config.write_text(text)
+        yield made
+
+
+def ended(where: Stage) -> dict[str, Any]:
+    outcome = where.outcome()
+    assert not outcome.pop("notes")
+    where.assert_nothing_twice()
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """How both systems end when nothing goes wrong."""
+    with over_scapi(tmp_path_factory.mktemp("calm")) as where:
+        live = where.run("check", "--live")
+        assert live.code == 0, live.out + live.err
+        assert "api scapi orders v1" in live.out
+        where.settle()
+        listed = [one for one in where.box.control.orders("RefArch") if one["status"] in LISTED]
+        keys = {case["Commerce_Key__c"].rpartition(":")[2] for case in where.box.control.cases()}
+        assert len(keys & {one["order_no"] for one in listed}) >= 5
+        assert not keys & {one["order_no"] for one in where.box.control.orders("RefArch") if one["status"] == "failed"}
+        where.decide_all()
+        where.settle()
+        assert not any(books.parked for books in where.books().values())
+        outcome = ended(where)
+        decided = [shown for shown, *_ in outcome["orders"].values()]
+        assert set(decided) == {"RELEASE", "HOLD", "CANCEL"}
+        assert outcome["refunds"]
+        asked = where.box.control.requests()["sfcc"]
+        assert not [path for path in asked if "/dw/" in path], "nothing went over the other API"
+        return outcome
+
+
+def test_what_it_cannot_is_refused_by_check_with_the_places(tmp_path: Path) -> None:
+    with over_scapi(tmp_path, without=False, orders=1, returns=0) as where:
+        refused = where.run("check")
+        assert refused.code == 2
+        for name, told in (
+            ("case-to-order.yaml:", "SCAPI has no notes on orders"),
+            ("case-to-return.yaml:", "SCAPI has no notes on orders"),
+            ("order-exception-to-case.yaml:", "SCAPI lists no orders that are failed"),
+        ):
+            assert any(name in line and told in line for line in refused.err.split("\n")), refused.err
+
+
+def test_with_faults_on_both_sides_it_ends_as_without(tmp_path: Path, calm: dict[str, Any]) -> None:
+    with over_scapi(tmp_path) as where:
+        for fault in FAULTS:
+            where.box.control.fault(**fault)
+        where.settle(tries=60)
+        where.decide_all()
+        where.settle(tries=60)
+        where.box.control.clear_faults()
+        where.run("parked", "retry", "--all")
+        where.settle()
+        assert ended(where) == calm
+        assert {"status", "expired_token", "drop_after", "commit_later", "half_json"} <= set(
+            where.box.control.journal()["faults"]
+        )
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_kill_after_the_shop_or_the_org_has_written_loses_nothing_and_sends_nothing_twice(
+    tmp_path: Path, calm: dict[str, Any], back: bool
+) -> None:
+    with over_scapi(tmp_path) as where:
+        if back:
+            where.settle()
+            where.decide_all()
+        process = where.start("sync")
+        path = "/checkout/.*status" if back else "composite/sobjects$"
+        where.box.control.fault(kind="kill", pid=process.pid, commit=True, nth=2, path=path, body="^.")
+        assert where.finish(process).code == -signal.SIGKILL
+        where.settle()
+        if not back:
+            where.decide_all()
+            where.settle()
+        assert ended(where) == calm
+        assert not any(books.parked for books in where.books().values())

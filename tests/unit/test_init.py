@@ -1,0 +1,177 @@
+"""`connector init`: a first configuration that `check` takes at once, offered from the shipped mappings themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from connector.cli import main
+from connector.cli.root import Session, root
+from connector.cli.shipped import NAMES, Shipped, choices, chosen, shipped
+from connector.config import load_config
+from connector.document import load
+from tests.written_docs import ROOT
+
+MAPPINGS = ROOT / "mappings" / "salesforce"
+ENVIRON = {
+    "SFCC_URL": "https://shop.example.com",
+    "SFCC_CLIENT_ID": "hunter2-client",
+    "SFCC_CLIENT_SECRET": "hunter2-shop",
+    "SALESFORCE_URL": "https://org.example.com",
+    "SALESFORCE_CLIENT_ID": "hunter2-app",
+    "SALESFORCE_CLIENT_SECRET": "hunter2-org",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def flows() -> dict[str, Shipped]:
+    return shipped(MAPPINGS)
+
+
+# what is offered
+def test_every_shipped_mapping_is_offered_or_comes_along(flows: dict[str, Shipped]) -> None:
+    assert {one.file.name for one in flows.values()} == {file.name for file in MAPPINGS.glob("*.yaml")}
+    reached = {flow.name for flow in chosen(flows, [one.name for one in choices(flows)])}
+    assert reached == set(flows)
+
+
+def test_names_are_those_of_the_example_since_they_live_for_ever(flows: dict[str, Shipped]) -> None:
+    named: dict[str, list[str]] = {}
+    for name, flow in load(str(ROOT / "config.example.yaml")).data["flows"].items():
+        named.setdefault(Path(flow["mapping"]).name, []).append(name)
+    for one in flows.values():
+        assert one.name in named.get(one.file.name, [one.name]), (
+            "add the mapping's flow to NAMES, as the example calls it"
+        )
+
+
+def test_no_name_is_kept_for_a_mapping_that_is_gone() -> None:
+    assert {f"{stem}.yaml" for stem in NAMES} <= {file.name for file in MAPPINGS.glob("*.yaml")}
+
+
+def test_a_flow_that_answers_another_finds_it_under_its_name(flows: dict[str, Shipped]) -> None:
+    answering = [one for one in flows.values() if one.answers is not None]
+    assert answering
+    for one in answering:
+        assert one.answers in flows, f"{one.file.name} answers {one.answers}, which no shipped mapping is"
+        assert one.name in flows[str(one.answers)].back
+
+
+def test_a_new_mapping_appears_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "gift-to-case.yaml").write_text(
+        "# Gifts.\n#\n# Flow:     {from: shop.custom_objects/Gift, to: service.Case,\n"
+        "#           mapping: mappings/salesforce/gift-to-case.yaml}\n# Answered: case-to-gift.yaml carries it back.\n"
+        "summary: A gift becomes a case.\nfields: {Subject: x}\n"
+    )
+    (tmp_path / "case-to-gift.yaml").write_text(
+        "# Flow: {from: service.Case, to: shop.custom_objects/Gift, mapping: m, answers: gifts-to-cases}\nfields: {c_x: x}\n"
+    )
+    found = shipped(tmp_path)
+    assert set(found) == {"gifts-to-cases", "case-to-gift"}
+    assert found["gifts-to-cases"].back == ("case-to-gift",)
+    assert found["gifts-to-cases"].says["from"] == "shop.custom_objects/Gift"
+    assert [one.summary for one in choices(found)] == ["A gift becomes a case."]
+
+
+# what is written
+@pytest.mark.parametrize("api", ["ocapi", "scapi"])
+def test_all_flows_over_either_api_pass_check_at_once(
+    folder: Path, capsys: pytest.CaptureFixture[str], api: str, flows: dict[str, Shipped]
+) -> None:
+    more = ["--organization", "f_ecom_zzte_053"] if api == "scapi" else []
+    assert main(["init", "--api", api, "--mappings", str(MAPPINGS.parent), "--yes", *more]) == 0
+    told = capsys.readouterr().out
+    assert main(["check"]) == 0
+    assert f"{len(flows)} flows" in capsys.readouterr().out
+    made = load_config("config.yaml")
+    assert set(made.flows) == set(flows)
+    text = (folder / "config.yaml").read_text()
+    assert text.startswith("# yaml-language-server: $schema=")
+    assert "hunter2" not in text + told
+    assert "connector check --live" in told
+    assert "connector setup" in told
+    for one in flows.values():
+        assert one.summary in text
+
+
+def test_each_choice_alone_passes_check(folder: Path, flows: dict[str, Shipped]) -> None:
+    for one in choices(flows):
+        config = str(folder / f"{one.name}.yaml")
+        arguments = ["--flows", one.name, "--mappings", str(MAPPINGS.parent), "--yes", "--config", config]
+        assert main(["init", *arguments]) == 0
+        assert set(load_config(config).flows) == {one.name, *one.back}
+
+
+def test_what_scapi_cannot_is_left_out_and_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--flows", "orders-to-cases", "--api", "scapi", "--organization", "f_ecom_zzte_053", "--yes"]
+    assert main(["init", *arguments, "--mappings", str(MAPPINGS.parent)]) == 0
+    told = capsys.readouterr().out
+    data = yaml.safe_load((folder / "config.yaml").read_text())
+    assert data["flows"]["cases-to-orders"]["without"] == ["decision"]
+    assert data["flows"]["orders-to-cases"]["where"] == {"status": ["new", "completed", "cancelled"]}
+    assert "cases-to-orders: without: decision, for what scapi cannot do" in told
+
+
+def test_a_file_that_is_there_is_never_written_over(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "config.yaml").write_text("mine")
+    assert main(["init", "--yes", "--mappings", str(MAPPINGS.parent)]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert (folder / "config.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--flows", "order-to-cases"], "did you mean 'orders-to-cases'?"),
+        (["--cases", "servicenw"], "is none of salesforce"),
+        (["--api", "scapi"], "needs --organization"),
+        (["--api", "scapi", "--organization", "zzte"], "organization"),
+        (["--site", "a b"], "--site"),
+        (["--mappings", "/nowhere"], "there are no mappings in /nowhere"),
+    ],
+)
+def test_a_wrong_option_is_said_with_the_way_out_and_nothing_is_left_behind(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    given = arguments if "--mappings" in arguments else [*arguments, "--mappings", str(MAPPINGS.parent)]
+    assert main(["init", "--yes", *given]) == 2
+    assert told in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
+def test_variables_that_are_not_set_are_named_and_do_not_stop_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SFCC_CLIENT_SECRET")
+    assert main(["init", "--yes", "--mappings", str(MAPPINGS.parent)]) == 0
+    assert "next: set SFCC_CLIENT_SECRET in the environment, then" in capsys.readouterr().out
+
+
+def test_asked_in_a_terminal_it_offers_numbers_and_shows_the_file_before_it_writes(folder: Path) -> None:
+    answers = "scapi\n1,orders-to-cases\nRefArchGlobal\nf_ecom_zzte_053\ny\n"
+    asked = CliRunner().invoke(root, ["init", "--mappings", str(MAPPINGS.parent)], input=answers, obj=Session())
+    assert asked.exit_code == 0, asked.output
+    data = yaml.safe_load((folder / "config.yaml").read_text())
+    assert data["connections"]["shop"]["site"] == "RefArchGlobal"
+    assert data["connections"]["shop"]["organization"] == "f_ecom_zzte_053"
+    assert "orders-to-cases" in data["flows"]
+    assert len(data["flows"]) >= 3
+    assert "Write config.yaml?" in asked.output
+
+
+def test_a_no_at_the_end_writes_nothing(folder: Path) -> None:
+    answers = "ocapi\nall\n\nn\n"
+    asked = CliRunner().invoke(root, ["init", "--mappings", str(MAPPINGS.parent)], input=answers, obj=Session())
+    assert asked.exit_code == 1
+    assert list(folder.iterdir()) == []
