@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
+from connector.sandbox.clock import iso
 from connector.sandbox.gate import World
+from connector.sandbox.sfcc.objects import SEPARATOR
 from connector.sandbox.sfcc.shop import Shop
 
 _EXECUTES = {
@@ -56,11 +60,28 @@ class ShopCode:
                 (self.refused if refund else self.again).append(key)
             else:
                 self.done[kind][key] = {name: request.get(name) for name in _EXECUTES[kind]}
+                self._tell(kind, site, request)
                 if refund:
                     self.world.journal.executed[key] += 1
                 done += 1
             self.shop.objects.patch(site, kind, key, {"c_status": "EXECUTED", "c_executedKey": key}, "")
         return done
+
+    def _tell(self, kind: str, site: str, request: dict[str, Any]) -> None:
+        """A dispute shows what was carried out for it."""
+        key = str(request.get("c_recordId"))
+        docs = self.shop.objects.types.get("Dispute", None)
+        doc = docs.get(key + SEPARATOR + site) if docs else None
+        if doc is None:
+            return
+        so_far = orjson.loads(doc.document().get("c_events") or "[]")
+        gave = [f"{request['c_amount']} {request.get('c_currency')}"] if request.get("c_amount") else []
+        gave += [f"{request['c_points']:g} points"] if request.get("c_points") else []
+        text = (
+            f"corrected: {request['c_correction']}" if kind == "AccountCorrection" else f"credited {' and '.join(gave)}"
+        )
+        so_far.append({"id": f"e{len(so_far) + 1}", "at": iso(self.shop.clock.now()), "text": text})
+        self.shop.objects.patch(site, "Dispute", key, {"c_events": orjson.dumps(so_far).decode()}, "")
 
     def _mail(self) -> int:
         sent = 0

@@ -69,6 +69,8 @@ def test_evidence_is_asked_for_and_taken_in_as_often_as_the_agent_wants(lived: L
     assert (case["Status"], case["OwnerId"][:3]) == ("Closed", "005"), "the agent kept it all the time"
     assert lived.comments(case["Id"]) == ["Here it is.", "And that."]
     assert all(f"evidence-{number}.jpg: http" in case["Description"] for number in (1, 2))
+    titles = [file["Title"] for file in lived.control.files(case["Id"])]
+    assert sorted(titles) == ["evidence-1.jpg", "evidence-2.jpg"]
     assert (told["c_refundAmount"], told["c_decisionText"]) == (79.5, "Thank you.")
     assert not {"c_evidenceWanted", "c_evidenceAskedAt"} & set(told), "nothing is asked any more"
     assert lived.mails() == [ASKED, ASKED, ("RETURN_DECISION", "Your return RR-1 is refunded")]

@@ -51,11 +51,12 @@ def test_every_decision_goes_back_with_its_reason_under_faults(lived: Life) -> N
 
 KILLS: list[dict[str, Any]] = [
     {"system": "salesforce", "method": "POST", "path": "composite/sobjects$", "body": '"CaseComment"'},
+    {"system": "salesforce", "method": "POST", "path": "sobjects/ContentVersion"},
     {"system": "sfcc", "method": "PUT", "path": "CustomerNotice"},
 ]
 
 
-@pytest.mark.parametrize("kill", KILLS, ids=["the answer", "the notice"])
+@pytest.mark.parametrize("kill", KILLS, ids=["the answer", "a file", "the notice"])
 def test_further_evidence_goes_round_once_whoever_dies(lived: Life, kill: dict[str, Any]) -> None:
     lived.kill_at(**kill)
     lived.control.place_claim()
@@ -71,6 +72,7 @@ def test_further_evidence_goes_round_once_whoever_dies(lived: Life, kill: dict[s
     assert case["Status"] == "Working"
     assert "evidence-2.jpg: http" in case["Description"], "the receipt was the first document"
     assert lived.comments(case["Id"]) == ["Here."]
+    assert sorted(file["Title"] for file in lived.control.files(case["Id"])) == ["evidence-2.jpg", "receipt.pdf"]
     lived.decide(case["Id"], "Exchange")
     lived.shown("WarrantyClaim", "WC-1", c_status="ACCEPTED", c_decision="EXCHANGE")
     lived.rest()

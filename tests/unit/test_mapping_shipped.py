@@ -16,14 +16,14 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "mappings").glob("*/*.yaml"))
 ANSWERING = {
     "case-to-return", "case-to-complaint", "comment-to-complaint", "case-to-order-review", "case-to-fulfilment",
-    "case-to-warranty",
+    "case-to-warranty", "case-to-dispute", "comment-to-note", "file-to-document",
 }  # fmt: skip
 CASE = """
     Subject Description Type Status Origin Reason Priority OwnerId SuppliedName SuppliedEmail Order_No__c Order_Date__c
     Order_Modified__c Site__c Order_Status__c Payment_Status__c Shipping_Status__c Order_Total__c Currency__c Customer_No__c
     Payment_Method__c Risk_Score__c Fulfilment__c Ship_To__c Skus__c Tracking_No__c Return_No__c Resolution__c
     Refund_Amount__c Resolution_Note__c Risk_Indicators__c Customer_Group__c Warehouses__c Promised_Date__c
-    Claim_No__c Product__c Serial_No__c
+    Claim_No__c Product__c Serial_No__c Points__c Disputed_Amount__c
 """
 TO_CASES = [
     "order-exception-to-case",
@@ -31,6 +31,8 @@ TO_CASES = [
     "complaint-to-case",
     "order-review-to-case",
     "fulfilment-to-case",
+    "warranty-to-case",
+    "dispute-to-case",
 ]
 LENGTHS = {"Subject": 255, "Description": 32_000, "SuppliedName": 80, "SuppliedEmail": 80, "subject": 53, "text": 4_000}
 
@@ -46,6 +48,8 @@ def test_orders_returns_and_complaints_are_shipped_both_ways() -> None:
         "comment-to-complaint",
         "warranty-to-case",
         "case-to-warranty",
+        "dispute-to-case",
+        "case-to-dispute",
         "order-review-to-case",
         "case-to-order-review",
         "fulfilment-to-case",

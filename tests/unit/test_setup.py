@@ -127,6 +127,8 @@ def test_people_edit_what_the_flows_only_read(folder: Path) -> None:
         "Resolution_Note__c",
         "Refund_Amount__c",
         "Credit_Amount__c",
+        "Credit_Points__c",
+        "Correction__c",
         "Document_Links__c",
     }
     assert people.keys() == {path.split("/")[-1].split(".")[0] for path in written(folder) if path.startswith(FIELDS)}

@@ -44,6 +44,7 @@ AFTER_SALES: dict[str, dict[str, Attribute]] = {
         "c_decision": Attribute("text", ("CREDIT", "CORRECTED", "REJECTED")),
         "c_creditAmount": NUMBER,
         "c_creditPoints": NUMBER,
+        "c_events": TEXT,
         **_CASE,
         **_EVIDENCE,
     },
