@@ -26,6 +26,8 @@ NAMES = {
     "case-to-complaint": "cases-to-complaints",
     "case-to-warranty": "cases-to-warranty",
     "comment-to-complaint": "comments-to-complaints",
+    "comment-to-note": "comments-to-returns",
+    "file-to-document": "files-to-returns",
     "waiting-case-to-escalation": "declined-payments-in-time",
 }
 """Names of flows that no header tells, as in config.example.yaml."""

@@ -79,20 +79,23 @@ def history(step: Step, now: datetime, limit: Flips | None) -> bytes:
 
 
 def values(step: Step, now: datetime, limit: Flips | None) -> dict[str, tuple[Any, Any]]:
-    """For people: by field that was changed before and within the window, what was sent now, and what was not any more; `...`
-    where nothing is said of one, for a value may be null."""
+    """For people: by field that was changed before and within the window, what was sent now or tried, and what was not any
+    more; `...` where nothing is said of one, for a value may be null."""
     if isinstance(step.error, Flipping):
         return {} if step.error.again else {step.error.field: (..., _plain(step.error.wanted))}
     before = step.before
-    if before is None or not before.history or limit is None or step.state != "sent" or not step.wanted.values:
+    if before is None or not before.history or limit is None or not step.wanted.values:
+        return {}
+    if (
+        step.state != "sent" and step.uncertain is None
+    ):  # nor was it tried: what may have arrived, a person may find there
         return {}
     since = int(now.timestamp() - limit.seconds)
     moved = {name for name, _, at in _entries(before.history) if at > since}
-    doubted = before.uncertain is not None  # what was tried then is remembered, and was not said to be sent
     return {
         name: (_plain(value), ...)
         for name, value in step.wanted.values.items()
-        if (short := name_digest(name)) in moved and (doubted or before.digests.get(short) != step.digests.get(short))
+        if (short := name_digest(name)) in moved and before.digests.get(short) != step.digests.get(short)
     }
 
 

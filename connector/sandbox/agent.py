@@ -23,6 +23,8 @@ DECISIONS = {
     "Warranty Claim": (("Repair", 0.3), ("Exchange", 0.3), ("Refund", 0.2), ("Rejected", 0.2)),
     "Dispute": (("Credit", 0.5), ("Correct", 0.2), ("Rejected", 0.3)),
     "Fraud Review": (("Verify", 0.2), ("Approve", 0.5), ("Reject", 0.3)),
+    "Checkout Problem": (("Contact", 0.4), ("Retry", 0.4), ("No action", 0.2)),
+    "Order Change": (("Accept", 0.7), ("Refuse", 0.3)),
     "Fulfilment Exception": (("Reship", 0.4), ("Wait", 0.3), ("Refund", 0.1), ("Cancel", 0.2)),
 }
 """Type of a Case → how the automatic agents decide, with shares."""

@@ -21,8 +21,8 @@ from connector.sandbox.sfcc.tokens import check_settings, read_settings
 if TYPE_CHECKING:
     from connector.sandbox.world import World
 
-_FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints", "claims",
-          "disputes", "days", "equal_run", "longest_order", "bare", "clock_skew", "shop_skew",
+_FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints", "checkouts",
+          "changes", "days", "equal_run", "longest_order", "bare", "clock_skew", "shop_skew", "claims", "disputes",
           "omni_channel", "org_skew", "faults", "agents", "traffic"}  # fmt: skip
 
 
@@ -110,14 +110,15 @@ class Control:
         return dict(self.world.journal.unanswered)
 
     def duplicates(self) -> dict[str, dict[str, int]]:
-        """What exists more than once and must not: cases and files by key, notes and comments by marker, refunds by return."""
+        """What exists more than once and must not: cases and files by key, notes and comments by marker, refunds by what for."""
         journal = self.world.journal
         keys = Counter(
             r.values[KEY_FIELD].lower()
             for r in self.world.org.cases
             if r.values.get(KEY_FIELD) and not r.values["IsDeleted"]
         )
-        refunds = Counter(str(r.get("c_returnId")) for r in self.world.shop.objects.shown("RefundRequest"))
+        shown = self.world.shop.objects.shown
+        refunds = Counter(str(r.get("c_returnId") or r.get("c_caseId")) for r in shown("RefundRequest"))
         return {
             "cases": {k: n for k, n in keys.items() if n > 1},
             "created": {k: n for k, n in journal.created.items() if n > 1},
@@ -207,6 +208,18 @@ class Control:
     def complaint_message(self, key: str, text: str, **more: Any) -> list[dict[str, Any]]:
         """The customer adds to a complaint; returns the correspondence so far."""
         return self.world.complaint_message(key, text, **more)
+
+    def place_checkout(self, **changes: Any) -> dict[str, Any]:
+        """A checkout fails before any order exists."""
+        return self.world.buyers.fail(**changes)
+
+    def place_change(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
+        """A customer wants an order changed before it leaves."""
+        return self.world.buyers.wish(number, **changes)
+
+    def change_object(self, kind: str, key: str, **changes: Any) -> None:
+        """The storefront or the shop's own code changes attributes of a custom object; null removes one."""
+        self.world.buyers.save(kind, key, changes)
 
     def place_claim(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
         """A customer claims warranty for a product of an order."""

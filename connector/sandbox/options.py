@@ -27,6 +27,10 @@ class Options:
     """ReturnRequest objects; None: one for every twenty orders."""
     complaints: int = 0
     """Complaint objects."""
+    checkouts: int = 0
+    """CheckoutProblem objects."""
+    changes: int = 0
+    """OrderChange objects."""
     claims: int = 0
     """WarrantyClaim objects."""
     disputes: int = 0
@@ -157,6 +161,8 @@ class Options:
         for name in (
             "orders",
             "complaints",
+            "checkouts",
+            "changes",
             "claims",
             "disputes",
             "latency_ms",

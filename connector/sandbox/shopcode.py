@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from connector.sandbox.clock import iso
+from connector.sandbox.desk import OrderDesk
 from connector.sandbox.gate import World
 from connector.sandbox.sfcc.objects import SEPARATOR
 from connector.sandbox.sfcc.shop import Shop
@@ -26,6 +27,7 @@ class ShopCode:
     def __init__(self, world: World, shop: Shop) -> None:
         self.world = world
         self.shop = shop
+        self.desk = OrderDesk(world, shop)
         self.done: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in _EXECUTES}
         self.refused: list[str] = []
         """Keys of refunds that came again; of credits and corrections: `again`."""
@@ -49,22 +51,27 @@ class ShopCode:
 
     def run(self) -> int:
         """Does what is wanted; returns how much. A key that was executed or sent before never is again."""
-        return sum(self._execute(kind) for kind in _EXECUTES) + self._mail()
+        return sum(self._execute(kind) for kind in _EXECUTES) + self._mail() + self.desk.change()
 
     def _execute(self, kind: str) -> int:
         done = 0
         for request in self._new(kind, "REQUESTED"):
             key, site = request["key_value_string"], request["site_id"]
             refund = kind == "RefundRequest"
+            answer = {"c_status": "EXECUTED", "c_executedKey": key}
             if key in self.done[kind]:
                 (self.refused if refund else self.again).append(key)
-            else:
+                self.shop.objects.patch(site, kind, key, answer, "")
+                continue
+            if refund:
+                answer = self.desk.refund(key, request)
+            if answer["c_status"] == "EXECUTED":
                 self.done[kind][key] = {name: request.get(name) for name in _EXECUTES[kind]}
                 self._tell(kind, site, request)
                 if refund:
                     self.world.journal.executed[key] += 1
                 done += 1
-            self.shop.objects.patch(site, kind, key, {"c_status": "EXECUTED", "c_executedKey": key}, "")
+            self.shop.objects.patch(site, kind, key, answer, "")
         return done
 
     def _tell(self, kind: str, site: str, request: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from connector.sandbox.agent import Agents
+from connector.sandbox.buyers import Buyers
 from connector.sandbox.clock import Clock, iso
 from connector.sandbox.customers import Customers
 from connector.sandbox.data import complaints, returns
@@ -62,6 +63,8 @@ class World:
             self.shop.objects.put(site, "Complaint", key, attributes, "", at=at)
         self.shop_code = ShopCode(self, self.shop)
         self.customers = Customers(self)
+        self.buyers = Buyers(self)
+        self.buyers.fill()
         for _ in range(0 if options.bare else options.claims):
             self.customers.claim()
         for _ in range(0 if options.bare else options.disputes):
@@ -158,7 +161,7 @@ class World:
 
     def place_return(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
         """A customer asks to send something of an order back; returns the object."""
-        site, order = self._an_order(number)
+        site, order = self.an_order(number)
         self.returns += 1
         key, attributes = returns.make(self.random, self.returns, order)
         key = changes.pop("key", key)
@@ -167,7 +170,7 @@ class World:
 
     def place_complaint(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
         """A customer complains about an order; returns the object."""
-        site, order = self._an_order(number)
+        site, order = self.an_order(number)
         self.complaints += 1
         key, attributes = complaints.make(self.random, self.complaints, order, self.shop.clock.now())
         key = changes.pop("key", key)
@@ -178,7 +181,7 @@ class World:
         """Somebody adds to a complaint; returns the correspondence so far."""
         return self.customers.say("Complaint", key, text, sender, **more)
 
-    def _an_order(self, number: str | None) -> tuple[str, dict[str, Any]]:
+    def an_order(self, number: str | None) -> tuple[str, dict[str, Any]]:
         """Site and document of an order; any one of RefArch if none is named."""
         site = self.site_of(number) if number else "RefArch"
         docs: Documents = self.shop.orders.sites[site]

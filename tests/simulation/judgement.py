@@ -94,7 +94,10 @@ class Judgement:
                     f"case of {order.id}", case_wish(order.id, order.fields), case.fields, "its other lines pass"
                 )
                 self._messages(order, case)
-            if state == "filtered" and (order.fields["care"] or self._of("desk.Case", key, "made")):
+            made = (
+                self._of("desk.Case", key, "made") and key not in self._bin
+            )  # a person deleted it: nothing is left to keep
+            if state == "filtered" and (order.fields["care"] or made):
                 self._broken("nothing is lost", f"order {order.id} was left out")
             return
         if case is None:

@@ -146,7 +146,8 @@ class Tellings:
         """Whether it happened."""
         effects = self._world.history.effects
         if code == "flips":
-            return ("cases", case.id) in self._world.watch_over.looped
+            # whoever was killed after it told, and before it could note why, has told the truth
+            return ("cases", case.id) in self._world.watch_over.looped or bool(self._world.blind)
         if line == "step":
             whole = key_of("cases", number, "step", key)
             return any(one.key == whole and one.outcome == "refused" for one in effects)

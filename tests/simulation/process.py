@@ -107,7 +107,8 @@ class Process(Owner):
                 scheduler.sleep(seconds)
             else:
                 self.frozen_until = scheduler.now + seconds
-                if "elsewhere" in fault.kind:
+                # a process that is stopped keeps its locks: only one whose machine is away for good is replaced
+                if "elsewhere" in fault.kind and seconds > world.plan.settings["lease"]:
                     self.retired = True
                     world.replace(self)
                 scheduler.turn()

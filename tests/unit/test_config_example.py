@@ -46,9 +46,17 @@ def test_the_example_loads_without_a_fault() -> None:
         "warranty-to-cases",
         "reviews-to-cases",
         "fulfilments-to-cases",
+        "checkouts-to-cases",
+        "changes-to-cases",
+        "changes-straight",
         "cases-to-orders",
         "cases-to-reviews",
         "cases-to-fulfilments",
+        "cases-to-checkouts",
+        "cases-to-changes",
+        "changes-done-to-cases",
+        "cases-to-refunds",
+        "refunds-to-cases",
         "cases-to-returns",
         "comments-to-returns",
         "files-to-returns",
@@ -60,6 +68,13 @@ def test_the_example_loads_without_a_fault() -> None:
         "cases-in-time",
     ]
     assert config.flows["cases-to-orders"].start == datetime(2026, 11, 13, tzinfo=UTC)
+
+
+def test_the_example_has_a_flow_for_every_mapping_that_is_shipped() -> None:
+    flows = load(str(EXAMPLE)).data["flows"]
+    used = {flow["mapping"] for flow in flows.values()}
+    shipped = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mappings").glob("*/*.yaml")}
+    assert shipped <= used, "one configuration holds all of them side by side, so that check sees where two would meet"
 
 
 def test_the_example_without_its_variables_misses_these_and_nothing_else() -> None:

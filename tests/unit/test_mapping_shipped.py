@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "mappings").glob("*/*.yaml"))
 ANSWERING = {
     "case-to-return", "case-to-complaint", "comment-to-complaint", "case-to-order-review", "case-to-fulfilment",
+    "case-to-checkout-problem", "case-to-order-change",
     "case-to-warranty", "case-to-dispute", "comment-to-note", "file-to-document",
 }  # fmt: skip
 CASE = """
@@ -23,6 +24,7 @@ CASE = """
     Order_Modified__c Site__c Order_Status__c Payment_Status__c Shipping_Status__c Order_Total__c Currency__c Customer_No__c
     Payment_Method__c Risk_Score__c Fulfilment__c Ship_To__c Skus__c Tracking_No__c Return_No__c Resolution__c
     Refund_Amount__c Resolution_Note__c Risk_Indicators__c Customer_Group__c Warehouses__c Promised_Date__c
+    SuppliedPhone Response_Target__c Checkout_No__c Change_No__c
     Claim_No__c Product__c Serial_No__c Points__c Disputed_Amount__c
 """
 TO_CASES = [
@@ -31,6 +33,8 @@ TO_CASES = [
     "complaint-to-case",
     "order-review-to-case",
     "fulfilment-to-case",
+    "checkout-problem-to-case",
+    "order-change-to-case",
     "warranty-to-case",
     "dispute-to-case",
 ]
@@ -54,6 +58,14 @@ def test_orders_returns_and_complaints_are_shipped_both_ways() -> None:
         "case-to-order-review",
         "fulfilment-to-case",
         "case-to-fulfilment",
+        "checkout-problem-to-case",
+        "case-to-checkout-problem",
+        "order-change-to-case",
+        "order-change-straight",
+        "case-to-order-change",
+        "order-change-result-to-case",
+        "case-to-refund",
+        "refund-to-case",
     }
 
 
@@ -144,7 +156,7 @@ def test_a_decision_is_shown_only_after_what_was_decided_is_done() -> None:
     lines = {line.id: line for line in mapping.lines}
     guarded = {name for name, line in lines.items() if "status" in (line.to or "")}
     assert guarded == {"reopen", "confirm", "verify", "cancel"}
-    assert [set(lines[name].after) for name in ("shown", "decision")] == [guarded, guarded]
+    assert [set(lines[name].after) for name in ("shown", "decision")] == [guarded | {"address"}] * 2
     assert all(lines[name].has_key for name in guarded)
 
 

@@ -130,6 +130,13 @@ def test_people_edit_what_the_flows_only_read(folder: Path) -> None:
         "Credit_Points__c",
         "Correction__c",
         "Document_Links__c",
+        "Refund_Kind__c",
+        "Refund_Lines__c",
+        "New_Street__c",
+        "New_Postal_Code__c",
+        "New_City__c",
+        "New_State__c",
+        "New_Country__c",
     }
     assert people.keys() == {path.split("/")[-1].split(".")[0] for path in written(folder) if path.startswith(FIELDS)}
 

@@ -206,6 +206,20 @@ def test_a_value_whose_reply_was_lost_is_shown_once_it_is_known_to_have_gone(tmp
     assert next(line.fight for line in parked.lines if line.id == "main") == {"Mood": ("calm", "angry")}
 
 
+def test_a_value_that_may_have_gone_is_shown_too(tmp_path: Path) -> None:
+    world = World(tmp_path, orders=TOLD, flips=Flips(1, 86400.0))
+    for mood in ("calm", "angry"):
+        world.order("0001", mood=mood)
+        world.tick(minutes=5)
+    world.order("0001", mood="calm")
+    world.desk.fail("write", Transient("no answer", uncertain=True), when=lambda write: "Mood" in write.fields)
+    world.tick(minutes=5)
+    world.order("0001", mood="angry")
+    world.tick(minutes=5)
+    (parked,) = world.store.rows(state="parked")
+    assert next(line.fight for line in parked.lines if line.id == "main") == {"Mood": ("calm", "angry")}
+
+
 def test_a_first_send_remembers_nothing_and_a_line_never_more_than_its_bound(world: World) -> None:
     world.order("0001", total=1)
     world.tick()
