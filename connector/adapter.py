@@ -65,6 +65,7 @@ class Stream:
                    they are none, and what was sent of them is not remembered
     names_object   for an append stream: the field that names the object to a line without `target:` (`ParentId`)
     key_length     how long a key may be on the remote object
+    bears          the field that carries our key, where it is one that a mapping can read
     variants       whether a field's name may carry one entry of a map in brackets (`online_flag[default@RefArch]`)
     lengths        longest text by field, where known without asking; `truncate` uses it
     states         the words that `where:` of a flow by state may say here, translated by the adapter (`connector.states`)
@@ -92,6 +93,7 @@ class Stream:
     key_length: int = 255
     lengths: Mapping[str, int] = field(default_factory=dict)
     number: str | None = None
+    bears: str | None = None
     states: frozenset[str] = frozenset()
     facts: frozenset[str] = frozenset()
     attended: tuple[str, ...] = ()

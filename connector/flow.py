@@ -53,6 +53,17 @@ class Mapping(Protocol):
         """
         ...
 
+    uses_this: bool
+    """Whether its expressions read `origin.this`."""
+
+    def leaves_out(self, record: Record) -> bool:
+        """Whether `when` leaves a record out without regard to what it looks up or answers. Raises MappingFault."""
+        ...
+
+    def element(self, line: str, record: Record, key: str, *, lookups: MappingOf[str, Any]) -> Any:
+        """The element of this line's `for` that has this key; None: there is none any more. Raises MappingFault."""
+        ...
+
     ends: bool
     """Whether something is done about lines that are no longer asked for (`while`, `undo`, `gone`)."""
     undoes: bool
@@ -95,6 +106,19 @@ class Mapping(Protocol):
         ...
 
 
+class Finds(Protocol):
+    """How an answering flow finds what it answers, where that is not by our key."""
+
+    @property
+    def fields(self) -> frozenset[str] | None:
+        """Top-level fields of the record that it reads; None: all of them."""
+        ...
+
+    def origins(self, record: Record) -> list[str]:
+        """Keys of the records that this one answers. Raises MappingFault."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Flips:
     """How often a value may return to one that was sent before, within so many seconds."""
@@ -131,6 +155,10 @@ class Flow:
     lease: float = 300.0
     enabled: bool = True
     answers: str | None = None
+    of_line: str | None = None
+    """The line of the answered flow whose objects this one reads; None: its main line."""
+    by: Finds | None = None
+    """How the answered record is found, where not by our key."""
     moved_from: Sequence[str] = ()
     by_state: bool = False
     """It selects by what is so (`where`), not by what changed."""

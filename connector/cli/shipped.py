@@ -28,6 +28,13 @@ NAMES = {
     "comment-to-complaint": "comments-to-complaints",
     "comment-to-note": "comments-to-returns",
     "file-to-document": "files-to-returns",
+    "case-to-refund": "cases-to-refunds",
+    "refund-to-case": "refunds-to-cases",
+    "case-to-checkout-problem": "cases-to-checkouts",
+    "case-to-dispute": "cases-to-disputes",
+    "case-to-order-change": "cases-to-changes",
+    "order-change-straight": "changes-straight",
+    "order-change-result-to-case": "changes-done-to-cases",
     "waiting-case-to-escalation": "declined-payments-in-time",
 }
 """Names of flows that no header tells, as in config.example.yaml."""

@@ -84,6 +84,8 @@ def _origin(store: Store, row: Row, config: Config, flow: Flow) -> Record | None
     from connector.model import Record
 
     ours = keys.parse(row.our_key or "")
+    if flow.answers is not None and (flow.by is not None or flow.of_line is not None):
+        return None
     if flow.answers is None or ours is None:
         return Record("", {})
     origin = store.row(config.flows[flow.answers].id, ours.site, ours.record)

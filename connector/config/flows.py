@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from connector.adapter import Adapter, Clock, NoStream, Stream
+from connector.config.answers import line_faults
 from connector.config.files import file_faults
 from connector.config.limits import limit_faults
 from connector.config.owners import owner_faults
@@ -20,6 +21,7 @@ from connector.flow import Flow
 from connector.flow import Mapping as CompiledMapping
 from connector.mapping.compile import compile_mapping
 from connector.mapping.compiled import CompiledMapping as Compiled
+from connector.mapping.finding import finding
 from connector.mapping.spec import LineSpec
 
 StreamName = tuple[str, str]
@@ -68,6 +70,7 @@ def build_flows(
             if flow is not None:
                 flows[name] = flow
         _identities(reading, file)
+        faults += line_faults(document, flows)
         faults += owner_faults(document, flows, adapters)
         faults += limit_faults(document, flows, adapters)
         return flows
@@ -83,6 +86,9 @@ def _flow(reading: _Reading, name: str, part: FlowPart, file: File, now: datetim
     if destination and not destination[1].writes:
         reading.fault((*path, "to"), f"stream '{part.destination}' cannot be written to")
     answered = _answered(reading, path, part, file)
+    by = None
+    if part.answers is not None and part.answers.by is not None:
+        by = finding(reading.document, (*path, "answers", "by"), part.answers.by, reading.faults)
     compiled = _mapping(reading, path, part)
     if compiled is not None:
         _mapping_streams(reading, part, *compiled)
@@ -106,7 +112,9 @@ def _flow(reading: _Reading, name: str, part: FlowPart, file: File, now: datetim
         mapping=compiled[0],
         start=begin.resolve(now),
         enabled=part.enabled,
-        answers=part.answers,
+        answers=part.answers.flow if part.answers else None,
+        of_line=part.answers.line if part.answers else None,
+        by=by,
         moved_from=tuple(part.moved_from),
         by_state=part.by == "state",
         where=where,
@@ -161,27 +169,34 @@ def _answered(reading: _Reading, path: FlowPath, part: FlowPart, file: File) -> 
     """The flow that this one answers, which must read where this one writes and write where this one reads."""
     if part.answers is None:
         return None
-    at = (*path, "answers")
-    answered = file.flows.get(part.answers)
+    name = part.answers.flow
+    at: tuple[str, ...] = (*path, "answers")
+    if isinstance(reading.document.data["flows"][path[1]]["answers"], dict):
+        at = (*at, "flow")
+    answered = file.flows.get(name)
     if answered is None:
         named = reading.document.data.get("flows") or {}
-        if part.answers not in named:
-            reading.fault(at, f"unknown flow '{part.answers}'", did_you_mean(part.answers, named))
+        if name not in named:
+            reading.fault(at, f"unknown flow '{name}'", did_you_mean(name, named))
         return None
-    if part.answers == path[1]:
+    if name == path[1]:
         reading.fault(at, "a flow cannot answer itself", "name the flow whose records this one writes back to")
         return None
     if answered.answers is not None:
-        reading.fault(at, f"'{part.answers}' answers another flow itself", "name the flow that read the records first")
+        reading.fault(at, f"'{name}' answers another flow itself", "name the flow that read the records first")
     if part.start is not None:
         message = "an answering flow starts with the flow it answers"
-        reading.fault((*path, "start"), message, f"remove start: here; '{part.answers}' says it", key=True)
-    if part.source != answered.destination and not _belongs_to(reading, part.source, answered.destination):
-        message = f"reads {part.source}, but '{part.answers}' writes to {answered.destination}"
+        reading.fault((*path, "start"), message, f"remove start: here; '{name}' says it", key=True)
+    if part.answers.by is not None and part.answers.line is not None:
+        message = "a line's objects are found by our key on them, which names its record already"
+        reading.fault((*at[:2], "answers", "by"), message, "take `by` or `line` away", key=True)
+    free = part.answers.by is not None or part.answers.line is not None
+    if not free and part.source != answered.destination and not _belongs_to(reading, part.source, answered.destination):
+        message = f"reads {part.source}, but '{name}' writes to {answered.destination}"
         reading.fault((*path, "from"), message, f"write from: {answered.destination}")
     read_from = answered.source.partition(".")[0]
     if read_from in reading.known and part.destination.partition(".")[0] != read_from:  # else that is the fault
-        message = f"writes to {part.destination}, but '{part.answers}' reads {answered.source}"
+        message = f"writes to {part.destination}, but '{name}' reads {answered.source}"
         reading.fault((*path, "to"), message, f"write to: {answered.source}")
     return answered
 

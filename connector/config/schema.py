@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from connector.config.values import (
     Brake,
@@ -83,13 +83,37 @@ class Defaults(Part):
     sweep: Sweep = Field(default=Sweep(), description="the slow re-read that finds what surfaced late")
 
 
+class Answers(Part):
+    """What a flow answers, where its name alone does not say it."""
+
+    flow: str = Field(description="the flow whose records this one writes back to")
+    line: str | None = Field(
+        default=None, description="the line of that flow whose objects are read here; its main line unless given"
+    )
+    by: str | None = Field(
+        default=None, description='how the answered record is found, where not by our key: "{{ Order_No__c }}"'
+    )
+
+
+def _by_name(written: Any) -> Any:
+    return {"flow": written} if isinstance(written, str) else written
+
+
+def _or_name(schema: dict[str, Any]) -> None:
+    schema["anyOf"].insert(0, {"type": "string"})
+
+
 class FlowPart(Part):
     """One flow."""
 
     source: StreamName = Field(alias="from", description="stream that is read: connection.stream")
     destination: StreamName = Field(alias="to", description="stream that is written: connection.stream")
     mapping: str = Field(description="the mapping's file, relative to the configuration")
-    answers: str | None = Field(default=None, description="the flow whose records this one writes back to")
+    answers: Annotated[Answers | None, BeforeValidator(_by_name)] = Field(
+        default=None,
+        description="the flow whose records this one writes back to: its name, or {flow, line, by}",
+        json_schema_extra=_or_name,
+    )
     id: FlowId | None = Field(
         default=None, description="begins every key that the flow makes, and lives for ever; the name unless given"
     )

@@ -131,8 +131,12 @@ class _Collector:
 
     def run(self) -> None:
         flow, mapping = self._flow, self._mapping
-        keyed = self._answered is not None
+        keyed = self._answered is not None and flow.by is None
         self._reads(flow.source, "record", mapping.fields, self._from, changes=True, fetches=True, keyed=keyed)
+        if flow.by is not None:
+            self._reads(flow.source, "record", flow.by.fields, self._from, changes=True)
+            assert self._answered is not None
+            self._reads(self._answered.source, "origin", frozenset(), self._to, fetches=True)
         for lookup in mapping.lookups:
             at = mapping.document.place(("lookups", lookup.name, "stream"))
             named = self._named(lookup.stream)

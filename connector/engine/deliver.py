@@ -14,19 +14,21 @@ from connector.engine.enrich import Enrichment
 from connector.engine.fetch import Stopped, fetch_all
 from connector.engine.flips import Flipping, remedy, stop_loop
 from connector.engine.health import Health, Tell
+from connector.engine.origins import shared_by
 from connector.engine.outcome import settle_work
 from connector.engine.places import Places
 from connector.engine.plan import Step, Work, prepare
 from connector.engine.planner import Planner
 from connector.engine.report import Tally
 from connector.engine.send import Sender
+from connector.engine.several import together
 from connector.engine.sharing import join
 from connector.engine.targets import Targets
 from connector.engine.telling import Telling, with_told
 from connector.errors import MappingFault, Rejected, RemoteError
 from connector.flow import Flow
 from connector.retry import Policy, Retry, decide
-from connector.store import Leased, LeaseToken, Store
+from connector.store import Leased, LeaseToken, Settle, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Delivery:
         self._alone: dict[tuple[str, str], Work] = {}
         self._telling = Telling(shop.flow, self._planner, shop.policy)
         self._shares = any(spec.id == "main" and spec.has_key for spec in shop.flow.mapping.lines)
-        self._watches = any(lookup.watch for lookup in shop.flow.mapping.lookups)
+        self._joined = shared_by(shop.flow, shop.answered)
+        self._watches = self._joined or any(lookup.watch for lookup in shop.flow.mapping.lookups)
 
     def run(self) -> int:
         """Rows that reached an outcome in this delivery (they will not be due again at once)."""
@@ -241,7 +244,9 @@ class Delivery:
         shop = self._shop
         now = shop.clock.now()
         self._tell_loops()
-        settles = [work.settle or settle_work(work, now, shop.policy, shop.flow.flips) for work in self._works]
+        settles: Sequence[Settle] = [
+            work.settle or settle_work(work, now, shop.policy, shop.flow.flips) for work in self._works
+        ]
         if self._watches:
             for work, settle in zip(self._works, settles, strict=True):
                 settle.watched = None if settle.state == "pending" else work.watched or ()
@@ -249,6 +254,9 @@ class Delivery:
             for work, settle in zip(self._works, settles, strict=True):
                 if work.told:
                     with_told(work, settle, now, shop.policy)
+        works: Sequence[Work] = self._works
+        if self._joined or shop.flow.by is not None:
+            works, settles = together(works, settles)
         moved = shop.store.settle(shop.flow.id, self._token, settles, now, mapping=shop.flow.mapping.version)
         counts: dict[str, int] = {}
         for settle in settles:
@@ -258,7 +266,7 @@ class Delivery:
                 self._tally.park(settle.reason, settle.field, settle.remedy)
         self._tally.add(**counts)
         self._tally.by_route(settles)
-        done = [work.leased for work, settle in zip(self._works, settles, strict=True) if settle.state == "done"]
+        done = [work.leased for work, settle in zip(works, settles, strict=True) if settle.state == "done"]
         self._tally.delivered(Counter(one.last_seen for one in done if not one.was), now)
         if moved.lost:
             shop.tell("lease_lost", flow=shop.flow.name, rows=moved.lost)

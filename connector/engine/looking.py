@@ -13,6 +13,7 @@ from connector.engine.fetch import Stopped, fetch_all
 from connector.engine.plan import Step, Work, prepare
 from connector.engine.planner import Planner
 from connector.engine.report import Change, PlannedWrite, Preview, Progress
+from connector.engine.several import as_one
 from connector.errors import MappingFault, RemoteError
 from connector.mapping.spec import Ending
 from connector.model import Cursor, Record, Select
@@ -104,7 +105,7 @@ class Looking:
             Enrichment(shop.flow, shop.answered, shop.places, shop.store, shop.clock, shop.health).run(works)
         except Stopped as stopped:
             raise stopped.problem from stopped
-        return [self._preview(work, live=live) for work in works]
+        return as_one(works, [self._preview(work, live=live) for work in works])
 
     def leased(self, record: Record) -> Leased:
         """The row as the ledger has it, or as it would be when it came for the first time."""

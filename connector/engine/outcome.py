@@ -102,7 +102,7 @@ def line_of(step: Step, state: LineState, reason: str, field: str, remedy: str) 
     error = None if state == "sent" else step.error or step.wish
     return LineSettle(
         id=step.wanted.spec.id,
-        key=step.wanted.key,
+        key=step.name[1],
         stream=step.place.full,
         state=state,
         target=step.target or (before.target if before else None),

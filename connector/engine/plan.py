@@ -84,7 +84,8 @@ class Step:
 
     @property
     def name(self) -> tuple[str, str]:
-        return (self.wanted.spec.id, self.wanted.key)
+        scope, key = self.work.scope, self.wanted.key
+        return (self.wanted.spec.id, key if not scope else f"{scope}:{key}" if key else scope)
 
     @property
     def fresh(self) -> bool:
@@ -133,6 +134,10 @@ class Work:
     leased: Leased
     record: Record | None
     origin: Record | None = None
+    scope: str = ""
+    """Tells lines apart by what they answer, where a row answers several records."""
+    element: str = ""
+    """The key of the line that it answers."""
     lookups: dict[str, Any] = field(default_factory=dict)
     mapped: Mapped | None = None
     steps: list[Step] = field(default_factory=list)
@@ -143,6 +148,12 @@ class Work:
     held: Mapping[tuple[str, str], Sequence[Hold]] = field(default_factory=lambda: NOTHING_HELD)
     """What its lines hold for a while, by line and key."""
     settle: Settle | None = None
+
+    def own(self, key: str) -> str | None:
+        """The key of a line as the mapping knows it; None: a line about another record that its row answers."""
+        if not self.scope or key == self.scope:
+            return key if not self.scope else ""
+        return key.removeprefix(f"{self.scope}:") if key.startswith(f"{self.scope}:") else None
 
     def ends(self, state: SettledState, reason: str = "", **more: Any) -> Settle:
         """Its outcome, or its wait. Attempts, care and doubt stay as they are, whoever ends it and why: a doubt that one way

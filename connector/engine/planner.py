@@ -65,11 +65,13 @@ class Planner:
                 returned(step, self._now)
         specs = {spec.id: spec for spec in self._flow.mapping.lines if spec.ends}
         known = dict.fromkeys([*leased.lines, *work.held])
-        if not care and leased.uncertain is not None:  # its object may stand although no settle has told of it
+        if (
+            not care and leased.uncertain is not None and not work.scope
+        ):  # its object may stand although no settle has told of it
             known.setdefault(("main", ""))
         for name in known:
             spec = specs.get(name[0])
-            if spec is None or name in seen:
+            if spec is None or name in seen or work.own(name[1]) is None:
                 continue
             if spec.ends != "leave" if care else (spec.id == "main" and spec.ends in ("undo", "leave")):
                 self._ending(work, spec, name)
@@ -85,13 +87,13 @@ class Planner:
             return  # nothing was made
         if spec.ends == "undo" and not held and not (before and before.digests):
             return  # nothing was written
-        main = leased.lines.get(("main", ""))
+        main, key = leased.lines.get(("main", work.scope)), work.own(name[1]) or ""
         ending = self._flow.mapping.ending(
-            *name, record, lookups=work.lookups, origin=work.origin, main_id=main.target if main else None
+            name[0], key, record, lookups=work.lookups, origin=work.origin, main_id=main.target if main else None
         )
         if ending is None:
             return
-        place, wanted = self.place(spec.to), Wanted(spec, name[1], target, {})
+        place, wanted = self.place(spec.to), Wanted(spec, key, target, {})
         step = Step(work, wanted, place, self._key(work, wanted, place), before, target, "ready")
         step.makes, step.ending = not spec.has_target, ending
         step.digests = dict(before.digests) if before else {}
@@ -131,8 +133,8 @@ class Planner:
 
     def _step(self, work: Work, wanted: Wanted) -> Step:
         place = self.place(wanted.spec.to)
-        before = work.leased.lines.get((wanted.spec.id, wanted.key))
-        step = Step(work, wanted, place, self._key(work, wanted, place), before, None)
+        step = Step(work, wanted, place, self._key(work, wanted, place), None, None)
+        before = step.before = work.leased.lines.get(step.name)
         step.append = "append" in place.stream.writes
         named = self._target(work, step)
         step.makes = named is None and not step.append and wanted.spec.to != "main"
@@ -174,6 +176,9 @@ class Planner:
         leased, spec = work.leased, wanted.spec
         site, record = (work.origin.site, work.origin.key) if work.origin else (leased.site, leased.key)
         longest = place.stream.key_length
+        if work.element and spec.id != "main":
+            line_key = f"{keys.escape(work.element)}:{keys.escape(wanted.key)}" if wanted.key else work.element
+            return keys.make(self._flow.id, site, record, spec.id, line_key, longest=longest)
         if spec.id == "main" and not spec.each:
             return keys.make(self._flow.id, site, wanted.key if spec.has_key else record, longest=longest)
         return keys.make(self._flow.id, site, record, spec.id, wanted.key, longest=longest)
@@ -196,8 +201,9 @@ class Planner:
             )
             known = {(wanted.spec.id, wanted.key): wanted for wanted in again.lines}
             for other in work.steps:  # at once: a hundred comments need not map their record a hundred times
-                if other.wanted.values is None and other.name in known:
-                    other.wanted = known[other.name]
+                name = (other.wanted.spec.id, other.wanted.key)
+                if other.wanted.values is None and name in known:
+                    other.wanted = known[name]
                     other.target = _named(other) or other.target
             if step.wanted.values is None:
                 raise MappingFault(f"line {step.wanted.spec.id!r} vanished once main.id was known")

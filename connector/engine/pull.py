@@ -19,10 +19,12 @@ def select_for(flow: Flow, place: Place, answered: Flow | None, origin_fields: f
     """
     used = flow.mapping.fields
     fields: tuple[str, ...] = ()
+    if flow.by is not None and used is not None:
+        used = None if flow.by.fields is None else used | flow.by.fields
     if used is not None and origin_fields is not None:
         fields = tuple(sorted({*used, *origin_fields, *place.stream.needs, *names_of(flow, place.stream)}))
     prefix = None
-    if answered is not None:  # keys of several ids have no beginning in common: any key will do
+    if answered is not None and flow.by is None:  # keys of several ids have no beginning in common: any key will do
         prefix = "" if answered.moved_from else keys.prefix(answered.id)
     return Select(fields=fields, key_prefix=prefix, where=flow.where)
 

@@ -183,8 +183,9 @@ class Reconciling:
             else:
                 works.append((Work(self._looking.leased(record), record), row))
         shop = self._shop
-        Enrichment(flow, shop.answered, shop.places, store, shop.clock, shop.health).run([work for work, _ in works])
-        planned = [(work, row) for work, row in works if self._planned(work)]
+        every, rows = [work for work, _ in works], {id(work.leased): row for work, row in works}
+        Enrichment(flow, shop.answered, shop.places, store, shop.clock, shop.health).run(every)
+        planned = [(work, rows[id(work.leased)]) for work in every if self._planned(work)]
         objects = self._objects([step for work, _ in planned for step in work.steps])
         for work, row in planned:
             self._compare(work, row, objects)

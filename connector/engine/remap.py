@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.engine.deliver import Workshop
-from connector.engine.enrich import no_longer, no_origin
+from connector.engine.enrich import no_longer
 from connector.engine.looking import Looking
+from connector.engine.origins import no_origin
 from connector.engine.report import Preview, Progress, Remapped
 from connector.errors import RemoteError
 from connector.flow import Flow

@@ -12,12 +12,16 @@ from datetime import datetime, timedelta
 
 from connector.engine.deliver import Workshop
 from connector.engine.fetch import Stopped, stop
+from connector.engine.origins import joined_name, shared_by
 from connector.engine.places import Place
 from connector.engine.report import Tally
 from connector.errors import ConnectionFault, Misconfigured, RecordFault
-from connector.model import Cursor, Page, Select
+from connector.model import Cursor, Page, Record, Select
+from connector.stamps import parse, stamp
 from connector.store import Watching
 
+_LATE = timedelta(minutes=1)
+"""So long a settle may take from its time to its commit."""
 _SURE = timedelta(hours=1)
 """A first read begins so long before now at the latest, whatever our clock was then."""
 
@@ -25,6 +29,7 @@ _SURE = timedelta(hours=1)
 def look_again(shop: Workshop, tally: Tally) -> None:
     """Rows whose looked-up records changed since the last look are due. A remote fault ends it, and the next pass goes on."""
     try:
+        _joined(shop)
         for place, at in _watched(shop):
             since = at.cursor or min(at.since, shop.clock.now() - _SURE)
             for page in _pages(shop, place, since, shop.flow.overlap):
@@ -50,6 +55,22 @@ def sweep_again(shop: Workshop, width: float) -> None:
         store.watch_swept(flow.id, place.full, at.cursor, wide=wide)
         if woken:
             shop.tell("sweep_found", flow=flow.name, records=woken)
+
+
+def _joined(shop: Workshop) -> None:
+    """Answers to an object that another record has joined since: that one is to be answered too. No call is made."""
+    flow, answered, store = shop.flow, shop.answered, shop.store
+    if answered is None or not shared_by(flow, answered):
+        return
+    name, now = joined_name(answered), shop.clock.now()
+    at = next((at for at in store.watching(flow.id) if at.stream == name), None)
+    if at is None:
+        return
+    since = min(now, parse(at.cursor) if at.cursor else at.since)
+    joined = store.joined(answered.id, since - _LATE)
+    if joined or at.cursor is None or now - since > _SURE / 4:
+        records = [Record(key, {}, stamp(moment + _LATE)) for key, moment in joined.items()]
+        store.wake(flow.id, name, records, now, cursor=stamp(now))
 
 
 def _watched(shop: Workshop) -> Iterator[tuple[Place, Watching]]:

@@ -137,6 +137,7 @@ def _when(draft: Draft, data: dict[str, Any], scope: Scope, each: Each | None) -
     if each is not None and emitter.reads_element:
         each.when = name
         return "", False
+    draft.when_answers = draft.reads.uses_origin  # `when` is compiled before all else but the keys of lookups
     return name, not any(owner == "L" for owner, _ in emitter.hoists)
 
 
@@ -173,11 +174,13 @@ def _mapping(
         undoes=any(line.spec.ends == "undo" for line in lines),
         uses_origin=reads.uses_origin,
         origin_fields=frozenset(reads.origin),
+        uses_this=reads.uses_this,
         document=draft.document,
         _sites=draft.sites,
         _lines=[_line(line, functions) for line in lines] if functions else [],
         _when=functions.get(when),
         _when_alone=alone,
+        _when_plain=not draft.when_answers,
         _lookup_keys=functions.get(asks),
         _routes=functions.get(routes),
         _read_sites=reads.sites,

@@ -22,9 +22,9 @@ from connector.model import Record
 MOST_LINES = 10_000
 """Lines that one record may ask for."""
 
-_NOTHING: dict[str, Any] = {}
+NOTHING: dict[str, Any] = {}
 # What generated code may raise for a record: Wrong from our operators, and what Python's own say of odd values.
-_FAILURES = (ValueError, ArithmeticError, TypeError, LookupError, RecursionError, AttributeError)
+FAILURES = (ValueError, ArithmeticError, TypeError, LookupError, RecursionError, AttributeError)
 
 
 @dataclass(slots=True)
@@ -39,11 +39,13 @@ class CompiledMapping:
     lines: tuple[LineSpec, ...]
     uses_origin: bool
     origin_fields: frozenset[str] | None
+    uses_this: bool
     document: Document = field(repr=False)
     _sites: list[Site] = field(repr=False)
     _lines: list[CompiledLine] = field(repr=False)
     _when: Work | None = field(default=None, repr=False)
     _when_alone: bool = field(default=False, repr=False)
+    _when_plain: bool = field(default=False, repr=False)
     _lookup_keys: Work | None = field(default=None, repr=False)
     _routes: Work | None = field(default=None, repr=False)
     _read_sites: MappingOf[tuple[str, str], int] = field(default_factory=dict, repr=False)
@@ -64,15 +66,39 @@ class CompiledMapping:
         """
         if self._lookup_keys is None:
             return {}
-        o, ok = (origin.fields, origin.key) if origin is not None else (_NOTHING, None)
-        known = (record.fields, record, _NOTHING, o, ok, _NOTHING, None, None, [MOST_STEPS])
+        o, ok = (origin.fields, origin.key) if origin is not None else (NOTHING, None)
+        known = (record.fields, record, NOTHING, o, ok, NOTHING, None, None, [MOST_STEPS])
         try:
             if not entered and self._when is not None and self._when_alone and not self._when(*known):
                 return dict.fromkeys((lookup.name for lookup in self.lookups), None)
             keys: dict[str, str | list[str] | None] = self._lookup_keys(*known)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise self._fault(error) from error
         return keys
+
+    def leaves_out(self, record: Record) -> bool:
+        """Whether `when` says so of a record by itself, without what it looks up or answers. Raises MappingFault."""
+        if self._when is None or not (self._when_alone and self._when_plain):
+            return False
+        known = (record.fields, record, NOTHING, NOTHING, None, NOTHING, None, None, [MOST_STEPS])
+        try:
+            return not self._when(*known)
+        except FAILURES as error:
+            raise self._fault(error) from error
+
+    def element(self, line: str, record: Record, key: str, *, lookups: MappingOf[str, Any]) -> Any:
+        """The element of a line (by id) that has this key, or None. Raises MappingFault."""
+        of = next((each for each in self._lines if each.spec.id == line), None)
+        if of is None or of.loop is None or of.key is None:
+            return None
+        steps = [MOST_STEPS]
+        known: tuple[Any, ...] = (record.fields, record, lookups, NOTHING, None, NOTHING, None)
+        try:
+            if self._routes is not None:
+                known = (*known[:5], self._routes(*known, None, steps)[0], None)
+            return next((each for each in of.loop(*known, None, steps) if of.key(*known, each, steps) == key), None)
+        except FAILURES as error:
+            raise self._fault(error) from error
 
     def map(
         self,
@@ -85,15 +111,15 @@ class CompiledMapping:
     ) -> Mapped:
         """The lines that this record asks for; see `connector.flow.Mapping`. Raises MappingFault."""
         fields, steps = record.fields, [MOST_STEPS]
-        looked_up = _NOTHING if lookups is None else lookups
-        o, ok = (origin.fields, origin.key) if origin is not None else (_NOTHING, None)
+        looked_up = NOTHING if lookups is None else lookups
+        o, ok = (origin.fields, origin.key) if origin is not None else (NOTHING, None)
         try:
-            known: tuple[Any, ...] = (fields, record, looked_up, o, ok, _NOTHING, main_id)
+            known: tuple[Any, ...] = (fields, record, looked_up, o, ok, NOTHING, main_id)
             if self._once is not None:
                 self.once(record)
             if self._when is not None and not entered and not self._when(*known, None, steps):
                 return Mapped([], "", "when")
-            route, label = _NOTHING, ""
+            route, label = NOTHING, ""
             if self._routes is not None:
                 route, label, _ = self._routes(*known, None, steps)
             known = (fields, record, looked_up, o, ok, route, main_id)
@@ -108,7 +134,7 @@ class CompiledMapping:
                     self._elements(line, known, steps, wanted)
                     if line.spec.each and line.when is not None and not entered and not wanted:
                         return Mapped([], "", "when")  # main stands first: none of its elements was chosen
-        except _FAILURES as error:
+        except FAILURES as error:
             raise self._fault(error) from error
         return Mapped(wanted, label, None)
 
@@ -127,21 +153,21 @@ class CompiledMapping:
         made = next((one for one in self._lines if one.spec.id == line), None)
         if made is None or made.ending is None:
             return None
-        o, ok = (origin.fields, origin.key) if origin is not None else (_NOTHING, None)
+        o, ok = (origin.fields, origin.key) if origin is not None else (NOTHING, None)
         steps = [MOST_STEPS]
-        known: tuple[Any, ...] = (record.fields, record, _NOTHING if lookups is None else lookups, o, ok)
+        known: tuple[Any, ...] = (record.fields, record, NOTHING if lookups is None else lookups, o, ok)
         try:
-            route = _NOTHING if self._routes is None else self._routes(*known, _NOTHING, main_id, None, steps)[0]
+            route = NOTHING if self._routes is None else self._routes(*known, NOTHING, main_id, None, steps)[0]
             return made.ending.of((*known, route, main_id), key if made.spec.each else None, steps)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise self._fault(error) from error
 
     def once(self, record: Record) -> str:
         """What a record is evaluated once for; see `connector.flow.Mapping`. Raises MappingFault."""
         assert self._once is not None, "only of a mapping that says `once_per`"
         try:
-            return str(self._once(record.fields, record, _NOTHING, _NOTHING, None, _NOTHING, None, None, [MOST_STEPS]))
-        except _FAILURES as error:
+            return str(self._once(record.fields, record, NOTHING, NOTHING, None, NOTHING, None, None, [MOST_STEPS]))
+        except FAILURES as error:
             raise self._fault(error) from error
 
     def tell(
@@ -155,11 +181,11 @@ class CompiledMapping:
         """What the source is told of a refusal; see `connector.flow.Mapping`. Raises MappingFault."""
         if self._telling is None:
             return None
-        o, ok = (origin.fields, origin.key) if origin is not None else (_NOTHING, None)
-        known = (record.fields, record, _NOTHING if lookups is None else lookups, o, ok, _NOTHING, None)
+        o, ok = (origin.fields, origin.key) if origin is not None else (NOTHING, None)
+        known = (record.fields, record, NOTHING if lookups is None else lookups, o, ok, NOTHING, None)
         try:
             return self._telling.wanted(refusal, known, [MOST_STEPS])
-        except _FAILURES as error:
+        except FAILURES as error:
             raise self._fault(error) from error
 
     def _elements(self, line: CompiledLine, known: tuple[Any, ...], steps: list[int], wanted: list[Wanted]) -> None:
@@ -221,7 +247,7 @@ class CompiledMapping:
 
     def _fault(self, error: Exception) -> MappingFault:
         """The failure of an expression as a MappingFault at its place."""
-        site = self._sites[_site_number(error.__traceback__) - 1]
+        site = self._sites[site_number(error.__traceback__) - 1]
         message = str(error) if isinstance(error, (Wrong, RecursionError)) else _arithmetic(error)
         kinds = error.kinds if isinstance(error, Wrong) else ()
         if kinds:
@@ -243,7 +269,7 @@ def _wanted(line: CompiledLine, known: tuple[Any, ...], element: Any, steps: lis
     return Wanted(line.spec, "" if line.key is None else line.key(*known, element, steps), target, values)
 
 
-def _site_number(trace: TracebackType | None) -> int:
+def site_number(trace: TracebackType | None) -> int:
     """The line of the innermost generated frame: its number is that of a Site."""
     number = 1
     while trace is not None:

@@ -34,6 +34,8 @@ class Draft:
         self.module = Module()
         self.sites: list[Site] = [Site(())]
         self.reads = Reads()
+        self.when_answers = False
+        """Whether `when` reads what is answered, or the keys of lookups do."""
 
     def fault(self, path: Path, offset: int | None, message: str, remedy: str = "", *, key: bool = False) -> None:
         """Remember a fault at the value of `path`, at a character of its text, or at its key."""

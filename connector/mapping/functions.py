@@ -21,7 +21,7 @@ Work = Callable[..., Any]
 
 _OPERATORS = (
     "add sub mul div floordiv mod neg pos eq ne lt le gt ge contains lacks get index text cat joined each ref file said "
-    "need park key_of keys_of trimmed"
+    "need park key_of keys_of origins_of trimmed"
 )
 
 

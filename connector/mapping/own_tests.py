@@ -21,6 +21,7 @@ _KEYS = (
     "name", "record", "lookups", "origin", "entered", "main_id", "route", "once_per", "refused", "had", "ends", *_OUTCOMES
 )  # fmt: skip
 _RECORD = ("key", "stamp", "site", "now", "fields")
+_ORIGIN = (*_RECORD, "this")
 _REFUSED = ("line", "key", "stream", "reason", "field", "remedy", "code")
 _WRITE = ("to", "line", "key", "target", "fields", "absent")
 
@@ -62,7 +63,8 @@ def lint_tests(
             draft.fault(path, None, "a test needs a 'record'", "record: {key: RR-1, fields: {…}}")
         for part in ("record", "origin"):
             if part in test:
-                record = draft.keys((*path, part), test[part], _RECORD, (), f"a test's {part}")
+                known = _RECORD if part == "record" else _ORIGIN
+                record = draft.keys((*path, part), test[part], known, (), f"a test's {part}")
                 draft.names((*path, part, "fields"), record.get("fields"), "fields")
         for lookup in draft.names((*path, "lookups"), test.get("lookups"), "lookups"):
             if lookup not in lookups:
@@ -147,6 +149,8 @@ def _record(given: dict[str, Any] | None) -> Record | None:
     fields = dict(given.get("fields") or {})
     if "now" in given:
         fields[NOW] = given["now"]
+    if "this" in given:
+        fields["this"] = given["this"]
     return Record(key=key, fields=fields, stamp=stamp, site=str(given.get("site", "")))
 
 

@@ -206,7 +206,10 @@ _TEST = _object(
         "name": _text("what the test promises; each once", minLength=1),
         "record": _object("the record as the source shows it", _RECORD),
         "lookups": _named("looked-up records by the lookup's name; null is missing", {}),
-        "origin": _object("in a flow that answers: the record that is answered", _RECORD),
+        "origin": _object(
+            "in a flow that answers: the record that is answered",
+            _RECORD | {"this": {"description": "the element of its line, where a line is answered"}},
+        ),
         "had": _list("lines that were sent before", _object("a line that was sent", _HAD)),
         "ends": _list(
             "what becomes of those that the record asks for no longer, all of them; [] means they stay",

@@ -53,8 +53,6 @@ class Scope:
                 return None if self.main else ("'main.id' is not known here", self.no_main)
             case "main", _:
                 return "main has nothing but 'main.id'", "write main.id"
-            case "origin", "this":
-                return "'origin.this' is not supported yet", "use origin.key or its fields"
             case "origin", None:
                 return "origin alone has no value", "write origin.key or origin.field"
             case "origin", _:
@@ -86,6 +84,8 @@ class Reads:
     lookups: dict[str, set[str] | None] = field(default_factory=dict)
     origin: set[str] = field(default_factory=set)
     uses_origin: bool = False
+    uses_this: bool = False
+    """Whether `origin.this` is read: the element of the line that is answered."""
     sites: dict[tuple[str, str], int] = field(default_factory=dict)
     """Where each is read first: (`record`, `origin` or a lookup's name, field) → the number of its Site."""
 
@@ -99,5 +99,7 @@ class Reads:
 
     def of_origin(self, name: str) -> None:
         self.uses_origin = True
-        if name != "key":
+        if name == "this":
+            self.uses_this = True
+        elif name != "key":
             self.origin.add(name)

@@ -338,3 +338,9 @@ def keys_of(value: Any, many: bool) -> str | list[str] | None:
     if type(value) is not list:
         raise Wrong("not a list of keys", kinds=(kind(value),), remedy="use json or split")
     return list(dict.fromkeys(found for one in value if (found := text(one))))
+
+
+def origins_of(value: Any) -> list[str]:
+    """The keys of the records that one answers: of one, of a list, or of none."""
+    found = value if type(value) is list else [value]
+    return list(dict.fromkeys(each for one in found if (each := text(one))))

@@ -225,5 +225,11 @@ def m015_holds(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@ledger()
+def m016_joined(db: Database) -> None:
+    """Which of these were sent when: an answer is looked at again when another record has joined its object."""
+    db.conn.execute("CREATE INDEX line_joined ON line (sent_at) WHERE id='main' AND key<>''")
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""

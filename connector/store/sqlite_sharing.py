@@ -15,6 +15,10 @@ _SHARING = (
     'SELECT line.key, line."row" FROM line INDEXED BY line_shared JOIN "row" ON "row".id=line."row" '
     "WHERE line.id='main' AND line.key<>'' AND line.key IN ({}) AND \"row\".flow=? ORDER BY line.\"row\""
 )
+_JOINED = (
+    'SELECT line.key, max(sent_at) FROM line INDEXED BY line_joined JOIN "row" ON "row".id=line."row" '
+    "WHERE line.id='main' AND line.key<>'' AND sent_at>=? AND \"row\".flow=? GROUP BY line.key"
+)
 _CUT_OFF = (
     'SELECT max(uncertain) FROM "row" INDEXED BY row_uncertain WHERE state=0 AND uncertain IS NOT NULL AND flow=?'
 )
@@ -42,6 +46,12 @@ class SqliteSharing(LedgerFile):
         for key, row in pairs:
             found.setdefault(shown(key), []).append(rows[row])
         return found
+
+    def joined(self, flow: str, since: datetime) -> Mapping[str, datetime]:
+        number = self._prepare(flow)
+        with self._read() as db:
+            found = db.execute(_JOINED, (since.timestamp(), number)).fetchall()
+        return {shown(key): at_time(at) for key, at in found}
 
     def cut_off(self, flow: str, now: datetime) -> datetime | None:
         number = self._prepare(flow)

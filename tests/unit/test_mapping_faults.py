@@ -106,7 +106,6 @@ def also(line: str) -> str:
         (also('{id: a, to: destination.X, for: "{{ x }}", as: item, key: "{{ this.id }}", fields: {A: 1}}'),
          "3:67", "'this' is not known", "'item'"),
         ('fields: {A: "{{ now }}"}', "1:17", "'now' is not known here", "once_per"),
-        ('fields: {A: "{{ origin.this.x }}"}', "1:17", "'origin.this' is not supported yet", ""),
         ('fields: {A: "{{ origin }}"}', "1:17", "origin alone", "origin.key"),
         ('lookups: {o: {stream: source.x, key: "{{ route.a }}"}}\n' + FIELDS, "1:42", "'route' is not known here", ""),
         # expressions

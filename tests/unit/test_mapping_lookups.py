@@ -81,3 +81,18 @@ def test_only_a_stream_that_shows_what_changed_may_be_watched(tmp_path: Path, st
     (fault,) = caught.value.faults
     assert str(fault.place).endswith("one.yaml:3:69")
     assert fault.message == "'shop.orders.status' does not tell what has changed, so nobody can watch it"
+
+
+def test_the_element_of_an_answered_line_stands_in_a_test_as_origin_this() -> None:
+    text = """\
+also: [{id: note, to: destination.orders.notes, key: "{{ Outcome }}", fields: {text: "{{ origin.this.item }}: {{ Outcome }}"}}]
+tests:
+  - name: what becomes of a line
+    record: {key: L1, fields: {Outcome: SHIPPED}}
+    origin: {key: "1", this: {item: A}}
+    writes: [{line: note, fields: {text: "A: SHIPPED"}}]
+"""
+    mapping = compile_mapping(load("line.yaml", text), answers=True)
+    assert mapping.uses_this
+    assert mapping.origin_fields == frozenset()
+    assert [failure for each in run_tests(mapping) for failure in each.failures] == []

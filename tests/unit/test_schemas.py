@@ -159,7 +159,7 @@ def test_every_key_says_what_it_is_for_and_no_other_key_may_stand_beside_them(na
         *((("$defs", way), (*keys, *fields._ALWAYS)) for way, keys in fields._WAYS.items()),
         (("$defs", "test"), own_tests._KEYS),
         (("$defs", "test", "properties", "record"), own_tests._RECORD),
-        (("$defs", "test", "properties", "origin"), own_tests._RECORD),
+        (("$defs", "test", "properties", "origin"), own_tests._ORIGIN),
         (("$defs", "write"), own_tests._WRITE),
     ],
 )

@@ -78,6 +78,7 @@ class Streams(Mapping[str, Stream]):
             conditional="1s" if keyed else "none",
             lengths=CASE_LENGTHS if name == "Case" else {},
             number="CaseNumber" if name == "Case" else None,
+            bears=settings.key_field if keyed else None,
             states=frozenset(WORDS) if name == "Case" else frozenset(),
             facts=frozenset(FACTS) if name == "Case" else frozenset(),
             attended=ATTENDED if name == "Case" else (),
