@@ -292,6 +292,16 @@ def test_the_check_takes_what_the_link_says_for_no_field_of_the_file(service: Sa
     assert [problem.field for problem in report.problems] == ["Nope"]
 
 
+def test_the_check_says_where_files_may_come_from(service: Salesforce, box: Sandbox, host: FileHost) -> None:
+    writes = {"VersionData": FieldUse("VersionData", creates=True, kinds=frozenset({"file"}))}
+    use = StreamUse("ContentVersion", writes=frozenset({"create"}), fields=writes)
+    assert service.check([use]).facts["files from"] == f"127.0.0.1:{host.port}"
+    assert "files from" not in service.check([StreamUse("Case")]).facts
+    bare = open_(box)
+    assert bare.check([use]).facts["files from"] == "no host (files.hosts names none)"
+    bare.close()
+
+
 def test_the_check_finds_a_key_field_that_is_missing_on_files(box: Sandbox, host: FileHost) -> None:
     box.control.set(hidden_fields=["ContentVersion.Commerce_Key__c"])
     adapter = open_(box)

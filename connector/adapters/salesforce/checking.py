@@ -51,9 +51,12 @@ class Checker:
         for use in uses:
             problems += self._of_stream(use)
         problems += self._of_names(uses)
+        facts = self._facts()
+        if any("file" in field.kinds for use in uses for field in use.fields.values()):
+            facts["files from"] = ", ".join(self._settings.files.hosts) or "no host (files.hosts names none)"
         answer = heard or self._describe.last
         problems += clock_problems("Salesforce's", answer.ahead if answer else None)
-        return Report(self._facts(), problems)
+        return Report(facts, problems)
 
     def must_refuse_a_second(self, name: str) -> None:
         """Misconfigured when a create that is repeated after a lost answer would make a second record, because the key field
