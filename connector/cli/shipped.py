@@ -19,25 +19,15 @@ from connector.document import load
 
 NAMES = {
     "order-exception-to-case": "orders-to-cases",
-    "case-to-order": "cases-to-orders",
     "case-to-order-review": "cases-to-reviews",
-    "case-to-fulfilment": "cases-to-fulfilments",
-    "case-to-return": "cases-to-returns",
-    "case-to-complaint": "cases-to-complaints",
     "case-to-warranty": "cases-to-warranty",
-    "comment-to-complaint": "comments-to-complaints",
-    "comment-to-note": "comments-to-returns",
-    "file-to-document": "files-to-returns",
-    "case-to-refund": "cases-to-refunds",
-    "refund-to-case": "refunds-to-cases",
     "case-to-checkout-problem": "cases-to-checkouts",
-    "case-to-dispute": "cases-to-disputes",
     "case-to-order-change": "cases-to-changes",
     "order-change-straight": "changes-straight",
     "order-change-result-to-case": "changes-done-to-cases",
     "waiting-case-to-escalation": "declined-payments-in-time",
 }
-"""Names of flows that no header tells, as in config.example.yaml."""
+"""Names of flows that neither a header nor the file's name tells, as in config.example.yaml."""
 _HEAD = re.compile(r"^# Flow:\s*(\{.*)$", re.MULTILINE)
 _ANSWERED = re.compile(r"^# Answered:(.*(?:\n#  .*)*)", re.MULTILINE)
 _FILE = re.compile(r"([\w-]+)\.yaml")
@@ -114,7 +104,12 @@ def _behind(flows: Mapping[str, Shipped]) -> set[str]:
 
 def _name(stem: str, backs: list[str], heads: Mapping[str, Shipped]) -> str:
     told = [heads[each].answers for each in backs]
-    return next((name for name in told if name), None) or NAMES.get(stem, stem)
+    return next((name for name in told if name), None) or NAMES.get(stem) or _plural(stem)
+
+
+def _plural(stem: str) -> str:
+    """`cases-to-refunds` of `case-to-refund`."""
+    return "-to-".join(part if part.endswith("s") else f"{part}s" for part in stem.split("-to-"))
 
 
 def _head(file: Path) -> Shipped:

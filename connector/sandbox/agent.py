@@ -35,6 +35,12 @@ ASKING = {"Return": 0.25, "Warranty Claim": 0.25, "Dispute": 0.25}
 """Type of a Case → how often they ask for evidence first, where customers answer (option `customers`)."""
 QUESTION = "Please send a photograph of the article and the receipt."
 
+NEW_ADDRESS = {
+    "New_Street__c": "Hauptstraße 7",
+    "New_Postal_Code__c": "8020",
+    "New_City__c": "Graz",
+    "New_Country__c": "AT",
+}
 CORRECTION = "Last name: Müller"
 
 NOTES = (
@@ -282,12 +288,15 @@ class Agents:
         """What a decision needs beside itself: an amount in the currency of the case, or what is to be corrected."""
         if resolution == "Correct":
             return {"Correction__c": CORRECTION}
+        if resolution == "Release" and values.get("Reason") == "Address":
+            return NEW_ADDRESS
         if resolution not in ("Refund", "Credit"):
             return {}
         amount = round(min(float(values.get("Order_Total__c") or 20.0), 20.0 + self.random.random() * 100), 2)
         if values.get("Currency__c") == "JPY":
             amount = float(round(amount))
-        return {f"{resolution}_Amount__c": amount}
+        kind = {"Refund_Kind__c": "Partial"} if values.get("Type") == "Fulfilment Exception" else {}
+        return {f"{resolution}_Amount__c": amount, **kind}
 
     def _ask_first(self, case: str, resolution: str, agent: int) -> None:
         """The customer is asked; some time later the agent decides."""

@@ -86,8 +86,6 @@ class OrderDesk:
         if wish["c_kind"] == "ADDRESS":
             new = {name: wish[given] for given, name in _ADDRESS.items() if wish.get(given)}
             shipment["shipping_address"] = {**shipment["shipping_address"], **new}
-            if order.get("c_addressMismatch"):
-                order["c_addressMismatch"] = False
         elif wish["c_kind"] == "SHIPPING":
             shipment["shipping_method"] = {"_type": "shipping_method", "id": wish.get("c_shippingMethod") or "001"}
         else:

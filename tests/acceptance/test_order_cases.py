@@ -32,6 +32,7 @@ def where(tmp_path: Path) -> Iterator[Stage]:
             exception=False, status="new", confirmation_status="not_confirmed", shipping_status="not_shipped",
             order_total=80.0, c_addressMismatch=True, c_riskScore=82, c_riskIndicators="velocity; proxy",
             c_fulfillmentStatus="DELAYED", c_customerGroup="GÖLD",
+            c_events='[{"id": "e1", "text": "placed"}, {"id": "e2", "text": "address check: no match"}]',
         )  # fmt: skip
         made.settle()
         yield made
@@ -56,6 +57,10 @@ def told(where: Stage, kind: str) -> list[str]:
     return [one["CommentBody"].partition("\n")[0] for one in every]
 
 
+def notices(where: Stage, kind: str) -> list[dict[str, Any]]:
+    return [one for one in where.box.control.objects("CustomerNotice") if one["c_kind"] == kind]
+
+
 def test_three_cases_of_one_order_have_keys_of_their_own_and_their_decisions_stand_side_by_side(where: Stage) -> None:
     found = cases(where)
     number = order(where)["order_no"]
@@ -66,6 +71,7 @@ def test_three_cases_of_one_order_have_keys_of_their_own_and_their_decisions_sta
     }
     assert found["Fraud Review"]["Risk_Indicators__c"] == "velocity;proxy"
     assert found["Fulfilment Exception"]["Priority"] == "High", "a good customer, however the group is written"
+    assert told(where, "Order Exception") == ["placed", "address check: no match"]
     shown = order(where)
     assert shown["c_fraudFlag"] == "REVIEW"
     assert shown["c_caseNumber"] == found["Order Exception"]["CaseNumber"]
@@ -100,7 +106,7 @@ def test_a_verification_holds_the_order_and_asks_the_customer_once(where: Stage)
     where.box.control.change_order(order(where)["order_no"], confirmation_status="confirmed")
     decide(where, "Fraud Review", "Verify", close=False)
     where.settle()
-    assert where.box.control.objects("CustomerNotice") == []
+    assert notices(where, "VERIFICATION_WANTED") == []
     (why,) = told(where, "Fraud Review")
     assert why.endswith("the resolution note does not say what the customer shall do.")
 
@@ -110,15 +116,16 @@ def test_a_verification_holds_the_order_and_asks_the_customer_once(where: Stage)
         where.box.control.touch(cases(where)["Fraud Review"]["Id"])
     shown = order(where)
     assert (shown["c_fraudFlag"], shown["confirmation_status"]) == ("VERIFY", "not_confirmed")
-    (notice,) = where.box.control.objects("CustomerNotice")
-    assert (notice["c_kind"], notice["c_text"]) == ("VERIFICATION_WANTED", ASKED)
+    (notice,) = notices(where, "VERIFICATION_WANTED")
+    assert notice["c_text"] == ASKED
+    assert len(notices(where, "DELIVERY_LATE")) == 1
     assert notice["c_email"] == shown["customer_info"]["email"]
 
     decide(where, "Fraud Review", "Reject", note="Nobody answered.")
     where.settle()
     shown = order(where)
     assert (shown["c_fraudFlag"], shown["status"]) == ("REJECTED", "cancelled")
-    assert len(where.box.control.objects("CustomerNotice")) == 1
+    assert len(where.box.control.objects("CustomerNotice")) == 2
     where.assert_nothing_twice()
 
 
@@ -168,7 +175,7 @@ def whole_way(where: Stage, settle: Callable[[], None] | None = None) -> dict[st
         "cases": sorted(case["Commerce_Key__c"] for case in control.cases()),
         "orders": {one["order_no"]: [one.get(name) for name in attributes] for one in control.orders("RefArch")},
         "notes": Counter(note["order_no"] for note in control.notes()),
-        "notices": sorted(one["c_orderNo"] for one in control.objects("CustomerNotice")),
+        "notices": sorted((one["c_kind"], one["c_orderNo"]) for one in control.objects("CustomerNotice")),
     }
 
 

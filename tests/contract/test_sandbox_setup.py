@@ -270,7 +270,7 @@ KIND = object_types({"Claim": {"c_sum": Attribute("double")}})
             WHOLE.replace('<attribute attribute-id="sum"', '<attribute attribute-id="som"'),
             "which is not declared",
         ),
-        (EXTENSION, WHOLE.replace('type-id="Order"', 'type-id="Catalog"'), "extends Order and Product alone"),
+        (EXTENSION, WHOLE.replace('type-id="Order"', 'type-id="Catalog"'), "extends Order, Product and Profile alone"),
         (TYPES, KIND.replace("<storage-scope>site</storage-scope>", ""), "storage-scope of Claim"),
         (TYPES, KIND.replace("key-definition", "key"), "key is not allowed in custom-type"),
         ("order.xml", KIND, "no file in meta/"),

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from connector.adapters.sfcc import Sfcc, SfccSettings
-from connector.errors import AuthFailed, Gone, Misconfigured, RateLimited, Rejected, Transient, Unavailable
-from connector.model import Result, Select
+from connector.errors import AuthFailed, Changed, Gone, Misconfigured, RateLimited, Rejected, Transient, Unavailable
+from connector.model import FieldUse, Result, Select, StreamUse
 from connector.sandbox import Sandbox
 from tests.contract.scapi_shop import scapi_shop
 from tests.contract.sfcc_shop import ALL, Shop, SystemClock, shop
@@ -389,3 +389,60 @@ def test_a_product_s_flags_are_written_entry_by_entry(box: Sandbox) -> None:
         assert record.fields["name[fr_FR]"] == "Cravate"
         assert isinstance(ref.write("products", "update", "k", fields, target="none").error, Gone)
         assert isinstance(ref.write("products", "update", "k", {"online_flag": True}, target=number).error, Rejected)
+
+
+# customers, over both APIs
+@pytest.mark.parametrize("api", ["ocapi", "scapi"])
+def test_a_customer_is_read_and_corrected_by_number(box: Sandbox, api: str) -> None:
+    scopes = {"scopes": ["sfcc.shopper-customers.rw"]}
+    with scapi_shop(box, **scopes) if api == "scapi" else shop(box) as ref:
+        number, email = registered(ref)
+        (record,) = ref.adapter.fetch("customers", [number, "none", ".."], select=ALL).values()
+        assert (record.key, record.fields["email"]) == (number, email)
+        assert record.fields["credentials[locked]"] is False
+        fields = {"c_loyaltyPoints": Decimal(120), "phone_home": "+43 1", "credentials[locked]": True}
+        assert ref.write("customers", "update", "k", fields, target=number).error is None
+        (record,) = ref.adapter.fetch("customers", [number], select=ALL).values()
+        assert (record.fields["c_loyaltyPoints"], record.fields["phone_home"]) == (120, "+43 1")
+        assert record.fields["credentials"] == {"login": email, "enabled": True, "locked": True}
+        assert isinstance(ref.write("customers", "update", "k", fields, target="none").error, Gone)
+        for name, value in (
+            ("customer_no", "1"),
+            ("credentials", {}),
+            ("credentials[locked]", "yes"),
+            ("c_nothing", "x"),
+        ):
+            assert isinstance(ref.write("customers", "update", "k", {name: value}, target=number).error, Rejected)
+
+
+def test_a_customer_that_somebody_changed_is_not_written_over_ocapi(box: Sandbox) -> None:
+    with shop(box) as ref:
+        number, _ = registered(ref)
+        (seen,) = ref.adapter.fetch("customers", [number], select=ALL).values()
+        ref.write("customers", "update", "k", {"c_accountNote": "theirs"}, target=number)
+        result = ref.write(
+            "customers", "update", "k", {"c_accountNote": "ours"}, target=number, unless_changed=seen.guard
+        )
+        assert isinstance(result.error, Changed)
+
+
+@pytest.mark.parametrize("api", ["ocapi", "scapi"])
+def test_check_knows_the_fields_of_a_customer_and_the_rights(box: Sandbox, api: str) -> None:
+    fields = {
+        name: FieldUse(name, updates=True) for name in ("c_loyaltyPoints", "phone_home", "customer_no", "nothing")
+    }
+    use = StreamUse("customers", fetches=True, writes=frozenset({"update"}), fields=fields)
+    with scapi_shop(box, scopes=["sfcc.shopper-customers.rw"]) if api == "scapi" else shop(box) as ref:
+        problems = ref.adapter.check([use]).problems
+        assert sorted(problem.field for problem in problems) == ["customer_no", "nothing"]
+    with scapi_shop(box, scopes=["sfcc.orders"]) if api == "scapi" else shop(box) as ref:
+        ref.control.set(permissions={"bench": [{"resource_id": "/order_search", "methods": ["post"]}]})
+        ref.adapter.check()
+        told = " ".join(problem.remedy for problem in ref.adapter.check([use]).problems)
+        assert ("sfcc.shopper-customers.rw" if api == "scapi" else "/customer_lists/*/customers/*") in told
+
+
+def registered(ref: Shop) -> tuple[str, str]:
+    """Number and e-mail of a customer of the site."""
+    known = (order["customer_info"] for order in ref.control.orders("RefArch"))
+    return next((str(one["customer_no"]), str(one["email"])) for one in known if "customer_no" in one)

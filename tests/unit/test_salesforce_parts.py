@@ -63,7 +63,7 @@ def test_streams_are_any_object_and_case_is_known() -> None:
         assert list(adapter.streams) == ["Case"]
         case = adapter.streams["Case"]
         assert (case.key, case.create, case.claims, case.settle_after) == ("Id", "exclusive", True, 3)
-        assert case.writes == {"create", "update"}
+        assert case.writes == {"create", "update", "delete"}
         assert case.lengths["Subject"] == 255
         assert {"Id", "SystemModstamp", "OwnerId", KEY} <= set(case.needs)
         other = adapter.streams["Dispute__c"]

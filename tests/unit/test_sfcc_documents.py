@@ -130,7 +130,13 @@ def test_streams_answer_for_types_that_they_do_not_list() -> None:
         "shipping_status",
         "external_status",
     ]
-    assert list(streams) == ["orders", "orders.notes", "products", *(f"orders.{name}" for name in statuses)]
+    assert list(streams) == [
+        "orders",
+        "orders.notes",
+        "products",
+        "customers",
+        *(f"orders.{name}" for name in statuses),
+    ]
     assert {streams[f"orders.{name}"].object for name in statuses} == {"orders"}
     assert streams["custom_objects/ReturnRequest"].writes == {"create", "update"}
     assert streams["orders.notes"].object == "orders"

@@ -64,6 +64,8 @@ class Described:
             )
         if use.writes & {"create", "append"} and self.said.get("createable") is False:
             yield Problem(f"the integration user may not create {name}", f"{_PERMISSION} Create on {name}", name)
+        if "delete" in use.writes and self.said.get("deletable") is False:
+            yield Problem(f"the integration user may not delete {name}", f"{_PERMISSION} Delete on {name}", name)
         if "update" in use.writes and self.said.get("updateable") is False:
             yield Problem(f"the integration user may not change {name}", f"{_PERMISSION} Edit on {name}", name)
 

@@ -96,7 +96,7 @@ def permission_set(
         "objectPermissions": [
             {
                 "allowCreate": "create" in objects[each],
-                "allowDelete": False,
+                "allowDelete": "delete" in objects[each],
                 "allowEdit": "update" in objects[each],
                 "allowRead": True,
                 "modifyAllRecords": False,

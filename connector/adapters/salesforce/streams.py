@@ -63,7 +63,7 @@ class Streams(Mapping[str, Stream]):
             return documents.stream(settings)
         keyed = name not in READ_ONLY
         needs = ["Id", "SystemModstamp", *([settings.key_field] if keyed else [])]
-        writes: frozenset[Op] = frozenset({"create", "update"}) if keyed else frozenset()
+        writes: frozenset[Op] = frozenset({"create", "update", "delete"}) if keyed else frozenset()
         return Stream(
             name,
             key="Id",

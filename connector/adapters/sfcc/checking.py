@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from connector.adapters.sfcc import resources
 from connector.adapters.sfcc.client import Client, segment
-from connector.adapters.sfcc.definitions import ORDER, PRODUCT, Attribute, Definitions, misfits
+from connector.adapters.sfcc.customers import customer_problems
+from connector.adapters.sfcc.definitions import CUSTOMER, ORDER, PRODUCT, Attribute, Definitions, misfits
 from connector.adapters.sfcc.documents import OBJECT_FIELDS, ORDER_FIELDS
 from connector.adapters.sfcc.notes import Notes
 from connector.adapters.sfcc.objects import Objects
@@ -20,7 +21,7 @@ from connector.adapters.sfcc.orders import Orders
 from connector.adapters.sfcc.product_fields import product_problems
 from connector.adapters.sfcc.products import parts
 from connector.adapters.sfcc.status_fields import status_problems
-from connector.adapters.sfcc.streams import NOTES, ORDERS, PRODUCTS, STATUSES, Status, object_type
+from connector.adapters.sfcc.streams import CUSTOMERS, NOTES, ORDERS, PRODUCTS, STATUSES, Status, object_type
 from connector.errors import AuthFailed, ConnectionFault, Misconfigured
 from connector.http import clock_problems
 from connector.model import FieldUse, Problem, Record, StreamUse
@@ -60,6 +61,8 @@ class Checker:
                 self._order(use, sample)
             elif use.stream == PRODUCTS:
                 self._product(use)
+            elif use.stream == CUSTOMERS:
+                self._customer(use)
         self._again()
         self.problems += clock_problems("the shop's", self._client.ahead)
         return self.problems
@@ -110,8 +113,9 @@ class Checker:
         resource, path = resources.OBJECT, f"{self._site}/custom_objects/{segment(kind)}/{NOBODY}"
         if use.fetches or use.writes:
             self._may(use.stream, "Data", resource, "GET", path)
-        if "update" in use.writes:
-            self._may(use.stream, "Data", resource, "PATCH", path)
+        for op, method in (("update", "PATCH"), ("delete", "DELETE")):
+            if op in use.writes:
+                self._may(use.stream, "Data", resource, method, path)
         found = self._fields(use, kind, OBJECT_FIELDS, frozenset)
         if "create" in use.writes:
             for attribute in found.values():
@@ -127,10 +131,22 @@ class Checker:
         if use.writes:
             self._may(use.stream, "Data", resources.PRODUCT, "PATCH", path)
         self.problems += product_problems(use)
+        self._attributes(use, PRODUCT)
+
+    def _customer(self, use: StreamUse) -> None:
+        path = f"/customer_lists/{segment(self._client.settings.customers)}/customers/{NOBODY}"
+        self._may(use.stream, "Data", resources.CUSTOMER, "GET", path)
+        if use.writes:
+            self._may(use.stream, "Data", resources.CUSTOMER, "PATCH", path)
+        self.problems += customer_problems(use)
+        self._attributes(use, CUSTOMER)
+
+    def _attributes(self, use: StreamUse, kind: str) -> None:
+        """Attributes of the shop's own, as their definitions say."""
         custom = [field for name, field in use.fields.items() if name.startswith("c_")]
-        found = self._well(use.stream, lambda: self._definitions.of(PRODUCT)) if custom else None
+        found = self._well(use.stream, lambda: self._definitions.of(kind)) if custom else None
         for field in custom if found is not None else ():
-            self._custom(use, PRODUCT, replace(field, name=parts(field.name)[0]), found or {})
+            self._custom(use, kind, replace(field, name=parts(field.name)[0]), found or {})
 
     # -- fields --------------------------------------------------------------------------------------------------------
 
@@ -193,7 +209,7 @@ class Checker:
 
         def ask() -> None:
             call = self._client.shop if api == "Shop" else self._client.data
-            payload: dict[str, str] | None = None if method == "GET" else {}
+            payload: dict[str, str] | None = None if method in ("GET", "DELETE") else {}
             response = call(method, resource, path, intent="read", payload=payload)
             error = self._client.fault(response, api, resource, method) if response.status >= 400 else None
             if response.status == 403 or isinstance(error, ConnectionFault):

@@ -15,7 +15,7 @@ from connector.adapters.sfcc import resources
 from connector.adapters.sfcc.client import Client, segment
 from connector.model import FieldUse, Kind, Problem
 
-ORDER, PRODUCT = "Order", "Product"
+ORDER, PRODUCT, CUSTOMER = "Order", "Product", "Profile"
 PAGE = 200
 """Definitions in one call."""
 _TEXT: frozenset[Kind] = frozenset({"text", "instant", "date"})
@@ -59,7 +59,7 @@ class Definitions:
         self._client, self._page = client, page
 
     def of(self, kind: str) -> dict[str, Attribute]:
-        """The attributes of `Order`, `Product` or a custom object type, by the name that a document shows.
+        """The attributes of `Order`, `Product`, `Profile` (customers) or a custom object type, by the name that a document shows.
 
         Misconfigured when the client may not ask, or there is no such type.
         """
@@ -93,7 +93,7 @@ class Definitions:
 
 
 def _attributes(kind: str) -> str:
-    return resources.ORDER_ATTRIBUTES if kind in (ORDER, PRODUCT) else resources.OBJECT_ATTRIBUTES
+    return resources.ORDER_ATTRIBUTES if kind in (ORDER, PRODUCT, CUSTOMER) else resources.OBJECT_ATTRIBUTES
 
 
 def _path(kind: str) -> str:

@@ -94,6 +94,11 @@ RULES: Mapping[str, _Rule] = {
     "ResourceStateConflictException": _Rule(Conflict),
     "OrderNotFoundException": _Rule(Gone, "the order is no longer in the shop"),
     "CustomObjectNotFoundException": _Rule(Gone, "the custom object is no longer in the shop"),
+    "CustomerListCustomerNotFoundException": _Rule(Gone, "no customer of the list has this number: they may be guests"),
+    "CustomerListNotFoundException": _Rule(Misconfigured, "set customer_list to a customer list of the instance"),
+    "LoginAlreadyInUseException": _Rule(
+        Rejected, "another customer signs in with this: settle it in the shop, then retry"
+    ),
     "ProductNotFoundException": _Rule(
         Gone, "no product of the shop has this id: correct it where it was named, then retry"
     ),
@@ -108,7 +113,14 @@ RULES: Mapping[str, _Rule] = {
 }
 """By fault type. A type that is not here is judged by its status."""
 
-MISSING = frozenset({"OrderNotFoundException", "CustomObjectNotFoundException", "ProductNotFoundException"})
+MISSING = frozenset(
+    {
+        "OrderNotFoundException",
+        "CustomObjectNotFoundException",
+        "ProductNotFoundException",
+        "CustomerListCustomerNotFoundException",
+    }
+)
 """The one proof of absence: any other 404 is a wrong path."""
 
 MALFORMED = "MalformedKeyParameterException"

@@ -103,6 +103,16 @@ class Objects:
             return Result(target=key)
         return self._failed(response, "PATCH")
 
+    def delete(self, write: Write) -> Result:
+        """One object; one that is not there any more is Gone. Saying it twice says it once."""
+        key = write.target or ""
+        if not addressable(key):
+            return Result(error=unaddressable(key))
+        response = self._client.data("DELETE", resources.OBJECT, self._path(key), intent="update")
+        if response.status in (200, 204):
+            return Result(target=key)
+        return self._failed(response, "DELETE")
+
     def probe(self) -> None:
         """The cheapest search of this type; raises what is wrong."""
         self._search(query.term("site_id", self._settings.site), selector(_NEEDS, (), "object"), count=1)

@@ -1,4 +1,4 @@
-"""A shop over OCAPI: orders, their statuses, notes on them, custom objects, and products.
+"""A shop over OCAPI: orders, their statuses, notes on them, custom objects, products and customers.
 
 `reading.py` reads what has changed, `orders.py`, `statuses.py`, `notes.py`, `objects.py` and `products.py` hold the streams,
 `client.py` makes the calls, `faults.py` is the table of what a refusal means.
@@ -13,6 +13,7 @@ from typing import Literal
 from connector.adapter import Clock, Declared, Stream
 from connector.adapters.sfcc.checking import Checker
 from connector.adapters.sfcc.client import Client
+from connector.adapters.sfcc.customers import Customers
 from connector.adapters.sfcc.notes import Notes
 from connector.adapters.sfcc.objects import Objects
 from connector.adapters.sfcc.orders import Orders
@@ -20,7 +21,7 @@ from connector.adapters.sfcc.products import Products
 from connector.adapters.sfcc.rows import one_by_one
 from connector.adapters.sfcc.settings import SfccSettings
 from connector.adapters.sfcc.statuses import Statuses
-from connector.adapters.sfcc.streams import NOTES, ORDERS, PRODUCTS, STATUSES, Streams, object_type
+from connector.adapters.sfcc.streams import CUSTOMERS, NOTES, ORDERS, PRODUCTS, STATUSES, Streams, object_type
 from connector.errors import Misconfigured
 from connector.model import Cursor, Page, Record, Report, Result, Select, Setup, StreamUse, Write
 
@@ -76,6 +77,8 @@ class Ocapi:
             return {} if by == "our_key" else self._orders.fetch(unique, select)
         if stream == PRODUCTS:
             return {} if by == "our_key" else Products(self._client).fetch(unique)
+        if stream == CUSTOMERS:
+            return {} if by == "our_key" else Customers(self._client).fetch(unique)
         return self._of_type(stream, "fetched").fetch(unique, select)
 
     def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:
@@ -112,15 +115,17 @@ class Ocapi:
             return Statuses(self._client, STATUSES[stream]).update
         if stream == PRODUCTS:
             return Products(self._client).update
+        if stream == CUSTOMERS:
+            return Customers(self._client).update
         objects = self._of_type(stream, "written")
-        return objects.create if write.op == "create" else objects.update
+        return {"create": objects.create, "delete": objects.delete}.get(write.op, objects.update)
 
     def _of_type(self, stream: str, verb: str) -> Objects:
         kind = object_type(stream)
         if kind is None:
             raise Misconfigured(
                 f"{self.name}.{stream} cannot be {verb}",
-                remedy="streams: orders, custom_objects/<Type>; products, notes and statuses of orders are not polled",
+                remedy="streams: orders, custom_objects/<Type>; products, customers, notes and statuses of orders are not polled",
             )
         return self._objects(kind)
 

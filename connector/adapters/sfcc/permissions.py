@@ -12,7 +12,7 @@ import orjson
 
 from connector.adapters.sfcc import resources
 from connector.adapters.sfcc.settings import SfccSettings
-from connector.adapters.sfcc.streams import NOTES, ORDERS, PRODUCTS, object_type
+from connector.adapters.sfcc.streams import CUSTOMERS, NOTES, ORDERS, PRODUCTS, object_type
 from connector.model import StreamUse
 
 Allowed = tuple[str, str, str]
@@ -51,12 +51,13 @@ def needed(use: StreamUse) -> Iterator[Allowed]:
         yield from _of_objects(use)
     elif use.stream == ORDERS or use.stream.startswith(f"{ORDERS}."):
         yield from _of_orders(use)
-    elif use.stream == PRODUCTS:
+    elif use.stream in (PRODUCTS, CUSTOMERS):
+        resource = resources.PRODUCT if use.stream == PRODUCTS else resources.CUSTOMER
         yield "data", resources.ORDER_ATTRIBUTES, "get"
         yield "data", resources.single(resources.ORDER_ATTRIBUTES), "get"
-        yield "data", resources.PRODUCT, "get"
+        yield "data", resource, "get"
         if use.writes:
-            yield "data", resources.PRODUCT, "patch"
+            yield "data", resource, "patch"
 
 
 def _of_orders(use: StreamUse) -> Iterator[Allowed]:
@@ -79,6 +80,7 @@ def _of_objects(use: StreamUse) -> Iterator[Allowed]:
     yield "data", resources.OBJECT_SEARCH, "post"
     yield "data", resources.OBJECT, "get"
     methods: Iterable[str] = [
-        {"create": "put", "update": "patch"}[op] for op in sorted(use.writes & {"create", "update"})
+        {"create": "put", "update": "patch", "delete": "delete"}[op]
+        for op in sorted(use.writes & {"create", "update", "delete"})
     ]
     yield from (("data", resources.OBJECT, method) for method in methods)

@@ -9,6 +9,7 @@ SITE_ORDER = "/sites/*/orders/*"
 OBJECT_SEARCH = "/custom_objects_search/*"
 OBJECT = "/sites/*/custom_objects/*/*"
 PRODUCT = "/products/*"
+CUSTOMER = "/customer_lists/*/customers/*"
 ORDER_ATTRIBUTES = "/system_object_definitions/*/attribute_definitions"
 OBJECT_ATTRIBUTES = "/custom_object_definitions/*/attribute_definitions"
 

@@ -14,7 +14,16 @@ SCAPI_ROWS = 10_000
 """Rows that a list of SCAPI can be paged through."""
 _OCAPI_ONLY = frozenset({"shop_version", "data_version", "select", "ahead"})
 _SCAPI_ONLY = frozenset(
-    {"organization", "scopes", "dates", "object_path", "object_search", "repeat_events", "load_pause"}
+    {
+        "customers_scope",
+        "organization",
+        "scopes",
+        "dates",
+        "object_path",
+        "object_search",
+        "repeat_events",
+        "load_pause",
+    }
 )
 
 
@@ -34,6 +43,11 @@ class SfccSettings(BaseModel):
         json_schema_extra={"pattern": "^https?://"},
     )
     site: str = Field(pattern=r"^[A-Za-z0-9_-]{1,32}$", description="site id, as in Business Manager")
+    customer_list: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_-]{1,100}$",
+        description="the site's customer list; called as the site unless given",
+    )
     api: Literal["ocapi", "scapi"] = Field(default="ocapi", description="each API has clients of its own")
     organization: str | None = Field(
         default=None,
@@ -44,6 +58,9 @@ class SfccSettings(BaseModel):
         default=("sfcc.orders", "sfcc.orders.rw", "sfcc.custom-objects", "sfcc.custom-objects.rw"),
         min_length=1,
         description="scapi: what the client was given in Account Manager; the tenant's scope is asked for besides",
+    )
+    customers_scope: str = Field(
+        default="sfcc.shopper-customers", description="scapi: the scope of customers, to write with .rw behind it"
     )
     dates: Literal["day", "instant"] = Field(
         default="day", description="scapi: whether its filters take a time of day (instant) or days only"
@@ -115,6 +132,11 @@ class SfccSettings(BaseModel):
         for name in sorted(self.model_fields_set & other):
             raise ValueError(f"{name} says nothing with api: {self.api}; remove it")
         return self
+
+    @property
+    def customers(self) -> str:
+        """The customer list."""
+        return self.customer_list or self.site
 
     @property
     def cap(self) -> int:

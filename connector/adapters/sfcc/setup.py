@@ -13,7 +13,7 @@ from connector.adapters.sfcc.products import parts
 from connector.adapters.sfcc.scapi.page import PAGE as SCAPI_PAGE
 from connector.adapters.sfcc.scapi.page import SCOPES, scopes_text
 from connector.adapters.sfcc.settings import SfccSettings
-from connector.adapters.sfcc.streams import ORDERS, PRODUCTS, object_type
+from connector.adapters.sfcc.streams import CUSTOMERS, ORDERS, PRODUCTS, object_type
 from connector.model import Attribute, FieldUse, Problem, Setup, StreamUse
 
 EXTENSION, TYPES = "meta/system-objecttype-extensions.xml", "meta/custom-objecttype-definitions.xml"
@@ -57,16 +57,18 @@ class _Archive:
     def of(self, settings: SfccSettings, uses: Sequence[StreamUse]) -> Setup:
         orders = next((self._attributes(use) for use in uses if use.stream == ORDERS), {})
         products = next((self._attributes(use) for use in uses if use.stream == PRODUCTS), {})
+        customers = next((self._attributes(use) for use in uses if use.stream == CUSTOMERS), {})
+        extended = {"Order": orders, "Product": products, "Profile": customers}
         types = {kind: self._attributes(use) for use in uses if (kind := object_type(use.stream)) is not None}
         if self._problems:
             return Setup({}, self._guessed, self._problems)
-        files = {"README.md": _page(settings, orders, products, list(types))}
+        files = {"README.md": _page(settings, extended, list(types))}
         if settings.api == "scapi":
             files[SCOPES] = scopes_text(settings, uses)
         else:
             files |= {SHOP: settings_of("shop", settings, uses), DATA: settings_of("data", settings, uses)}
-        if extended := {kind: found for kind, found in (("Order", orders), ("Product", products)) if found}:
-            files[EXTENSION] = extensions(extended)
+        if any(extended.values()):
+            files[EXTENSION] = extensions({kind: found for kind, found in extended.items() if found})
         if types:
             files[TYPES] = object_types(dict(sorted(types.items())))
         return Setup(files, self._guessed)
@@ -75,7 +77,7 @@ class _Archive:
         """Custom attributes that the flows use; of a custom type all that are declared, for it is written whole."""
         declared = self._declared.get(use.stream, {})
         used = list(dict.fromkeys(parts(name)[0] for name in use.fields if name.startswith("c_")))
-        names = used if use.stream in (ORDERS, PRODUCTS) else list(dict.fromkeys([*declared, *used]))
+        names = used if use.stream in (ORDERS, PRODUCTS, CUSTOMERS) else list(dict.fromkeys([*declared, *used]))
         return {name: self._attribute(use.stream, name, use.fields.get(name)) for name in sorted(names)}
 
     def _attribute(self, stream: str, name: str, use: FieldUse | None) -> Attribute:
@@ -100,13 +102,9 @@ def _guess(use: FieldUse | None) -> Attribute:
     return Attribute("text" if longest is not None and longest > 4000 else "string")
 
 
-def _page(
-    settings: SfccSettings, orders: Mapping[str, Attribute], products: Mapping[str, Attribute], types: Sequence[str]
-) -> str:
+def _page(settings: SfccSettings, extended: Mapping[str, Mapping[str, Attribute]], types: Sequence[str]) -> str:
     imported = []
-    counted = [
-        f"{len(found)} attributes of {kind}" for kind, found in (("Order", orders), ("Product", products)) if found
-    ]
+    counted = [f"{len(found)} attributes of {kind}" for kind, found in extended.items() if found]
     if counted:
         imported.append(f"   - `{EXTENSION}`: {', '.join(counted)}")
     if types:

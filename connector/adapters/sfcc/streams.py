@@ -13,6 +13,7 @@ NOTES = "orders.notes"
 EVENTS = "orders.events"
 OBJECTS = "custom_objects/"
 PRODUCTS = "products"
+CUSTOMERS = "customers"
 
 SUBJECT, TEXT = 256, 4000
 """Longest subject and text of an order note."""
@@ -69,7 +70,8 @@ def object_type(stream: str) -> str | None:
 
 
 class Streams(Mapping[str, Stream]):
-    """`orders`, its notes and statuses, `products`, and `custom_objects/<Type>`: which types exist only the instance knows."""
+    """`orders`, its notes and statuses, `products`, `customers`, and `custom_objects/<Type>` for any type: only the instance
+    knows which there are."""
 
     def __init__(self, settle_after: float) -> None:
         self._settle_after = settle_after
@@ -97,6 +99,16 @@ class Streams(Mapping[str, Stream]):
                 PRODUCTS,
                 key="id",
                 needs=("id",),
+                writes=frozenset({"update"}),
+                settle_after=settle_after,
+                order="none",
+                conditional="exact",
+                variants=True,
+            ),
+            CUSTOMERS: Stream(
+                CUSTOMERS,
+                key="customer_no",
+                needs=("customer_no",),
                 writes=frozenset({"update"}),
                 settle_after=settle_after,
                 order="none",
@@ -131,7 +143,7 @@ class Streams(Mapping[str, Stream]):
             name,
             key="key_value_string",
             needs=("key_value_string", "last_modified", "site_id"),
-            writes=frozenset({"create", "update"}),
+            writes=frozenset({"create", "update", "delete"}),
             fetch_batch=200,
             settle_after=self._settle_after,
             key_length=255,

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 
 from connector.sandbox.sfcc.after_sales import AFTER_SALES
 from connector.sandbox.sfcc.buying import BUYING
-from connector.sandbox.sfcc.schema import KEY_PROPERTY, OBJECT_TYPES, ORDER_ATTRIBUTES, PRODUCT_ATTRIBUTES, Attribute
+from connector.sandbox.sfcc.schema import (
+    CUSTOMER_ATTRIBUTES,
+    KEY_PROPERTY,
+    OBJECT_TYPES,
+    ORDER_ATTRIBUTES,
+    PRODUCT_ATTRIBUTES,
+    Attribute,
+)
 
 
 @dataclass(slots=True)
@@ -23,5 +30,6 @@ class Declared:
     def __init__(self, *, bare: bool = False) -> None:
         self.orders: dict[str, Attribute] = {} if bare else dict(ORDER_ATTRIBUTES)
         self.products: dict[str, Attribute] = {} if bare else dict(PRODUCT_ATTRIBUTES)
+        self.customers: dict[str, Attribute] = {} if bare else dict(CUSTOMER_ATTRIBUTES)
         sample = {} if bare else OBJECT_TYPES | BUYING | AFTER_SALES
         self.types = {name: ObjectType(dict(attributes)) for name, attributes in sample.items()}

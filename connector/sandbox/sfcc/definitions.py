@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SYSTEM = "Order"
 PRODUCT = "Product"
+CUSTOMER = "Profile"
 _TYPES = {"text": "string", "bool": "boolean", "number": "double", "datetime": "datetime"}
 _OWN = {
     "orderNo": "string", "status": "enum_of_int", "confirmationStatus": "enum_of_int", "exportStatus": "enum_of_int",
@@ -33,6 +34,8 @@ _OF_PRODUCT = {
     "brand": "string",
 }
 """The same of a product."""
+_OF_CUSTOMER = {"customerNo": "string", "email": "string", "firstName": "string", "lastName": "string"}
+_SYSTEM_OWN = {SYSTEM: _OWN, PRODUCT: _OF_PRODUCT, CUSTOMER: _OF_CUSTOMER}
 _LISTED: select.Tree = dict.fromkeys(("count", "start", "total", "next", "select"))
 _LISTED["data"] = {"id": None, "link": None}
 _MOST = 200
@@ -85,11 +88,11 @@ class Definitions:
     def _all(self, family: str, kind: str) -> list[tuple[str, Attribute, bool]]:
         """Id, attribute, whether it is the system's own."""
         system = family == "system_object_definitions"
-        attributes = self.shop.attributes(kind) if (kind in (SYSTEM, PRODUCT)) == system else None
+        attributes = self.shop.attributes(kind) if (kind in (SYSTEM, PRODUCT, CUSTOMER)) == system else None
         if attributes is None:
             raise Fault(404, "ObjectTypeNotFoundException", f"There is no object type '{kind}'.", objectType=kind)
         own: Mapping[str, Attribute] = (
-            {name: Attribute(type_) for name, type_ in (_OWN if kind == SYSTEM else _OF_PRODUCT).items()}
+            {name: Attribute(type_) for name, type_ in _SYSTEM_OWN[kind].items()}
             if system
             else {KEY_PROPERTY: Attribute("text")}
         )

@@ -58,7 +58,7 @@ class Refused(ValueError):
 def read(files: Mapping[str, str], into: Declared) -> Declared:
     """What the shop has declared after the import of these files, by their path in a site archive. Raises Refused."""
     made = Declared(bare=True)
-    made.orders, made.products = dict(into.orders), dict(into.products)
+    made.orders, made.products, made.customers = dict(into.orders), dict(into.products), dict(into.customers)
     made.types = {name: ObjectType(dict(each.attributes), each.key) for name, each in into.types.items()}
     taken = {path: text for path, text in files.items() if path.startswith("meta/")}
     if not taken:
@@ -104,9 +104,11 @@ def _shape(path: str, element: Element) -> None:
 
 
 def _extend(path: str, extension: Element, made: Declared) -> None:
-    known = {"Order": made.orders, "Product": made.products}.get(extension.get("type-id", ""))
+    known = {"Order": made.orders, "Product": made.products, "Profile": made.customers}.get(
+        extension.get("type-id", "")
+    )
     if known is None:
-        raise Refused(f"{path}: this sandbox extends Order and Product alone, not {extension.get('type-id')}")
+        raise Refused(f"{path}: this sandbox extends Order, Product and Profile alone, not {extension.get('type-id')}")
     _attributes(path, extension, "custom-attribute-definitions", known)
     _groups(path, extension, set(known))
 

@@ -37,6 +37,8 @@ ORDER_ATTRIBUTES: dict[str, Attribute] = {
     "c_riskIndicators": TEXT,
     "c_paymentChecks": TEXT,
     "c_ipCountry": TEXT,
+    "c_events": TEXT,
+    "c_documents": TEXT,
     "c_customerGroup": TEXT,
     "c_customerSince": DATETIME,
     "c_customerOrders": NUMBER,
@@ -58,6 +60,7 @@ ORDER_ATTRIBUTES: dict[str, Attribute] = {
     "c_fulfilmentDecidedAt": DATETIME,
 }
 
+CUSTOMER_ATTRIBUTES: dict[str, Attribute] = {"c_loyaltyPoints": NUMBER, "c_accountNote": TEXT}
 PRODUCT_ATTRIBUTES: dict[str, Attribute] = {
     "c_recallNotice": TEXT,
     "c_recallCase": TEXT,

@@ -19,8 +19,9 @@ from connector.sandbox.faults import Rule
 from connector.sandbox.gate import World, json_reply
 from connector.sandbox.server import Reply, Request
 from connector.sandbox.sfcc import impex, select, statics
+from connector.sandbox.sfcc.customers import Customers
 from connector.sandbox.sfcc.declared import Declared
-from connector.sandbox.sfcc.definitions import PRODUCT, SYSTEM, Definitions
+from connector.sandbox.sfcc.definitions import CUSTOMER, PRODUCT, SYSTEM, Definitions
 from connector.sandbox.sfcc.documents import Documents
 from connector.sandbox.sfcc.fault import Fault
 from connector.sandbox.sfcc.objects import SEPARATOR, Objects
@@ -65,6 +66,7 @@ class Shop:
         self.orders = Orders(self)
         self.objects = Objects(self)
         self.products = Products(self)
+        self.customers = Customers(self)
         self.definitions = Definitions(self)
         self.scapi = Gateway(self)
         self.lags: dict[str, float] = {}
@@ -77,6 +79,8 @@ class Shop:
             return self.declared.orders
         if kind == PRODUCT:
             return self.declared.products
+        if kind == CUSTOMER:
+            return self.declared.customers
         known = self.declared.types.get(kind)
         return known.attributes if known else None
 
@@ -208,6 +212,11 @@ class Shop:
             case ("DELETE", ["custom_objects", kind, key]):
                 objects.delete(site, kind, key, state)
                 return Reply(204)
+            case ("GET", ["customer_lists", of, "customers", number]) if not site:
+                return self._selected(request, self.customers.read(of, number, version))
+            case ("PATCH", ["customer_lists", of, "customers", number]) if not site:
+                self.customers.patch(of, number, _body(request), state)
+                return Reply(200, self.customers.read(of, number, version))
             case ("GET", ["products", number]) if not site:
                 return self._selected(request, self.products.read(number, version))
             case ("PATCH", ["products", number]) if not site:
@@ -298,6 +307,7 @@ def _nothing(method: str, rest: list[str]) -> Fault:
         "order_search",
         "orders",
         "products",
+        "customer_lists",
         "custom_objects",
         "custom_objects_search",
         *_DEFINITIONS,

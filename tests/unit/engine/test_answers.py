@@ -277,6 +277,29 @@ def test_what_was_refused_for_one_is_not_tried_again_while_another_waits(shared:
     assert world.states(FLOW) == {the_case(world): "parked"}
 
 
+def test_a_line_that_ends_for_one_record_leaves_those_of_the_others_alone(shared: World) -> None:
+    world = shared
+    mapping = """
+summary: remarks on what was decided, as long as it is so
+when: "{{ Resolution }}"
+also:
+  - id: part
+    to: source.Comment
+    when: "{{ Resolution != 'Partly' or origin.key == 'a' }}"
+    gone: {Body: over}
+    fields: {Body: "{{ Resolution }} for {{ origin.key }}"}
+"""
+    world.flow(FLOW, "desk.Case", "shop.returns", mapping, answers="returns-to-cases", brake=None)
+    world.restart()
+    decide(world, the_case(world), Resolution="Refund")
+    world.tick(FLOW)
+    decide(world, the_case(world), Resolution="Partly")
+    world.tick(FLOW)
+    rest(world)
+    bodies = {ours.split(":")[2]: one.fields["Body"] for ours, one in world.desk.by_our_key("Comment").items()}
+    assert bodies == {"a": "Partly for a", "b": "over"}
+
+
 @pytest.mark.parametrize("at", ["ingest", "settle"])
 def test_a_kill_refunds_each_of_them_once(shared: World, at: str) -> None:
     world = shared

@@ -374,3 +374,34 @@ def test_a_preview_shows_what_would_be_put_back(recalls: Recalls) -> None:
         "online": (False, True),
         "notice": ("by C1", None),
     }
+
+
+def test_a_new_recall_waits_while_the_end_of_an_older_one_may_still_arrive(recalls: Recalls) -> None:
+    recalls.recall("C1", Products="P1")
+    recalls.tick(FLOW)
+    recalls.shop.fail("write", Transient("no answer", uncertain=True))
+    recalls.lift("C1")
+    recalls.tick(FLOW)
+    recalls.recall("C2", Products="P1")
+    recalls.tick(FLOW)
+    row = recalls.store.row(FLOW, "", "C2")
+    assert row is not None
+    assert row.state == "pending"
+    recalls.shop.put("orders", "P1", online=True, notice=None)  # what was put back arrives late
+    for _ in range(4):
+        recalls.tick(FLOW, minutes=2)
+    assert recalls.product("P1") == (False, "by C2")
+    recalls.lift("C2")
+    recalls.tick(FLOW, minutes=2)
+    assert recalls.product("P1") == (True, None)
+    assert recalls.held() == 0
+
+
+def test_a_reopened_recall_holds_also_what_was_offline_before(recalls: Recalls) -> None:
+    recalls.recall(Products="P2", Notice="sold out")
+    recalls.tick(FLOW)
+    recalls.lift()
+    recalls.tick(FLOW)
+    recalls.recall(Products="P2", Notice="sold out", Lifted=False)
+    recalls.tick(FLOW)
+    assert recalls.held() == 2, "a second recall must find that it is held"

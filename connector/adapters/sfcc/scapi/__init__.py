@@ -13,6 +13,7 @@ from typing import Literal
 from connector.adapter import Clock, Declared, Stream
 from connector.adapters.sfcc.rows import one_by_one
 from connector.adapters.sfcc.scapi.client import Client
+from connector.adapters.sfcc.scapi.customers import Customers
 from connector.adapters.sfcc.scapi.events import Events
 from connector.adapters.sfcc.scapi.objects import Objects
 from connector.adapters.sfcc.scapi.orders import Orders
@@ -20,7 +21,7 @@ from connector.adapters.sfcc.scapi.products import Products
 from connector.adapters.sfcc.scapi.statuses import ScapiStatuses
 from connector.adapters.sfcc.scapi.streams import OWN, ScapiStreams
 from connector.adapters.sfcc.settings import SfccSettings
-from connector.adapters.sfcc.streams import EVENTS, ORDERS, PRODUCTS, object_type
+from connector.adapters.sfcc.streams import CUSTOMERS, EVENTS, ORDERS, PRODUCTS, object_type
 from connector.errors import Misconfigured
 from connector.model import Cursor, Page, Problem, Record, Report, Result, Select, Setup, StreamUse, Write
 
@@ -79,6 +80,8 @@ class Scapi:
             return {} if by == "our_key" else self._orders.fetch(unique, select)
         if stream == PRODUCTS:
             return {} if by == "our_key" else Products(self._client).fetch(unique)
+        if stream == CUSTOMERS:
+            return {} if by == "our_key" else Customers(self._client).fetch(unique)
         return self._of_type(stream, "fetched").fetch(unique, select)
 
     def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:
@@ -111,6 +114,8 @@ class Scapi:
             return self._statuses(stream).update
         if stream == PRODUCTS:
             return Products(self._client).update
+        if stream == CUSTOMERS:
+            return Customers(self._client).update
         objects = self._of_type(stream, "written")
         return objects.create if write.op == "create" else objects.update
 
@@ -122,7 +127,7 @@ class Scapi:
         if kind is None:
             raise Misconfigured(
                 f"{self.name}.{stream} cannot be {verb}",
-                remedy="streams: orders, custom_objects/<Type>; products, events and statuses of orders are not polled",
+                remedy="streams: orders, custom_objects/<Type>; the others are not polled",
             )
         return self._objects(kind)
 

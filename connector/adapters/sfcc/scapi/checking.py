@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from connector.adapters.sfcc.checking import NOBODY
+from connector.adapters.sfcc.customers import customer_problems
 from connector.adapters.sfcc.documents import OBJECT_FIELDS, ORDER_FIELDS
 from connector.adapters.sfcc.product_fields import product_problems
 from connector.adapters.sfcc.scapi.client import Client
+from connector.adapters.sfcc.scapi.customers import Customers
 from connector.adapters.sfcc.scapi.events import EVENT, FIELDS
 from connector.adapters.sfcc.scapi.faults import Asked
 from connector.adapters.sfcc.scapi.objects import Objects
@@ -22,7 +24,7 @@ from connector.adapters.sfcc.scapi.products import Products
 from connector.adapters.sfcc.scapi.statuses import ScapiStatuses
 from connector.adapters.sfcc.scapi.streams import OWN
 from connector.adapters.sfcc.status_fields import status_problems
-from connector.adapters.sfcc.streams import EVENTS, ORDERS, PRODUCTS, object_type
+from connector.adapters.sfcc.streams import CUSTOMERS, EVENTS, ORDERS, PRODUCTS, object_type
 from connector.errors import AuthFailed, ConnectionFault, Misconfigured
 from connector.http import clock_problems
 from connector.model import Problem, Record, StreamUse
@@ -61,6 +63,8 @@ class _Checker:
                 self._known(use, frozenset(FIELDS), "an order event")
             elif use.stream == PRODUCTS:
                 self._product(use)
+            elif use.stream == CUSTOMERS:
+                self._customer(use)
             elif use.stream in OWN:
                 self._status(use)
 
@@ -97,6 +101,13 @@ class _Checker:
         if use.writes:
             self._may(use, CHANGE_PRODUCT, Products.path(NOBODY), site=False)
         self.problems += product_problems(use)
+
+    def _customer(self, use: StreamUse) -> None:
+        customers = Customers(self._client)
+        self._may(use, customers.read, customers.path(NOBODY), site=False)
+        if use.writes:
+            self._may(use, customers.change, customers.path(NOBODY), site=False)
+        self.problems += customer_problems(use)
 
     # -- fields and calls ----------------------------------------------------------------------------------------------
 

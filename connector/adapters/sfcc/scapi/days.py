@@ -18,6 +18,7 @@ from datetime import timedelta
 
 from connector import stamps
 from connector.adapters.sfcc.ahead import Found
+from connector.adapters.sfcc.position import before
 from connector.adapters.sfcc.query import Window
 from connector.errors import Misconfigured, Unavailable
 from connector.model import Record
@@ -63,10 +64,12 @@ class Days:
     """A search, as the Reader knows it, over a list that is filtered by days. For one read of one list.
 
     `rows`: most that the list gives at once. One more than `page` are asked for, since the first one only proves the place.
+    `fresh`: seconds for which a stamp does not tell where a record stands: the list may be older than the records in it.
     """
 
-    def __init__(self, listed: List, *, page: int, rows: int, cap: int, place: Place) -> None:
+    def __init__(self, listed: List, *, page: int, rows: int, cap: int, place: Place, fresh: float) -> None:
         self._list, self._most, self._page, self._cap, self.place = listed, page, min(page + 1, rows), cap, place
+        self._fresh = fresh
         self._base: tuple[str | None, int] = ("", 0)
 
     def __call__(self, window: Window) -> Found:
@@ -83,8 +86,10 @@ class Days:
             self._base = (window.lower, offset + cut)
         records = found.records[cut : cut + self._most]
         more = found.more or cut + self._most < len(found.records)
-        if window.upper is not None and records and (records[-1].stamp or "") > window.upper:
-            records, more = [each for each in records if (each.stamp or "") <= window.upper], False
+        if window.upper is not None:
+            hot = before(found.at, self._fresh)
+            while records and window.upper < (records[-1].stamp or "") <= hot:
+                records, more = records[:-1], False
         total = None if found.total is None or window.upper is not None else found.total - self._base[1]
         return Found(records, total, more, found.at)
 
@@ -112,10 +117,10 @@ class Days:
 
     def _located(self, lower: str) -> tuple[int, Found]:
         """A page that is proved to have everything from `lower` on at its place or behind, and the page's offset."""
-        before = self.place
+        known = self.place
         for day in self._days(lower):
             if (day, True) != (self.place.day, self.place.known):
-                self.place = before if before.known and before.day == day else Place()
+                self.place = known if known.known and known.day == day else Place()
             hint = self.place.before(lower) if self.place.known and self.place.day == day else None
             try:
                 found = self._within(day, lower, hint or 0)

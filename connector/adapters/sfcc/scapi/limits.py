@@ -8,7 +8,7 @@ from typing import Any
 from connector.adapters.sfcc.scapi import scopes
 from connector.adapters.sfcc.scapi.streams import FILTERS, LISTED, OWN
 from connector.adapters.sfcc.settings import SfccSettings
-from connector.adapters.sfcc.streams import ORDERS, PRODUCTS, object_type
+from connector.adapters.sfcc.streams import CUSTOMERS, ORDERS, PRODUCTS, object_type
 from connector.model import Problem, StreamUse
 
 _OCAPI = "read the orders over another connection that has api: ocapi"
@@ -30,7 +30,7 @@ def limits(settings: SfccSettings, uses: Sequence[StreamUse]) -> list[Problem]:
 
 def _scopes(settings: SfccSettings, use: StreamUse) -> Iterator[Problem]:
     """The token holds what `scopes` asks for, and no more."""
-    api = api_of(use.stream)
+    api = api_of(use.stream, settings)
     for does, writes in (("reads", False), ("writes", True)):
         if writes == bool(use.writes) and not api.granted(settings.scopes, writes=writes):
             needed = api.needed(writes=writes)
@@ -42,10 +42,12 @@ def _scopes(settings: SfccSettings, use: StreamUse) -> Iterator[Problem]:
             )
 
 
-def api_of(stream: str) -> scopes.Api:
+def api_of(stream: str, settings: SfccSettings) -> scopes.Api:
     """The API that a stream is read and written by."""
     if object_type(stream) is not None:
         return scopes.OBJECTS
+    if stream == CUSTOMERS:
+        return scopes.customers_api(settings.customers_scope)
     return scopes.PRODUCTS if stream == PRODUCTS else scopes.ORDERS
 
 

@@ -71,7 +71,14 @@ class Listing:
         filters = self._divisions[self._level.number]
         settings = self._settings
         days = [
-            Days(self._listed(each), page=settings.page, rows=ROWS, cap=settings.deep_paging, place=Place())
+            Days(
+                self._listed(each),
+                page=settings.page,
+                rows=ROWS,
+                cap=settings.deep_paging,
+                place=Place(),
+                fresh=settings.margin + settings.index_lag,
+            )
             for each in filters
         ]
         search: Search = days[0] if len(days) == 1 else Parts(days, fresh=settings.margin + settings.index_lag)

@@ -34,5 +34,7 @@ What the shop's own code does is not in these files: it fills the attributes tha
 
 def scopes_text(settings: SfccSettings, uses: Sequence[StreamUse]) -> str:
     """What the client must be given for these flows, one a line."""
-    needed = {api_of(use.stream).needed(writes=writes) for use in uses for writes in {False, bool(use.writes)}}
+    needed = {
+        api_of(use.stream, settings).needed(writes=writes) for use in uses for writes in {False, bool(use.writes)}
+    }
     return "\n".join([tenant(settings.organization or ""), *sorted(needed)]) + "\n"

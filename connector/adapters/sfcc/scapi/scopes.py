@@ -25,8 +25,14 @@ class Api:
 
 
 ORDERS = Api("checkout/orders/v1", "sfcc.orders")
+CUSTOMERS_PATH = "customer/customers/v1"
 PRODUCTS = Api("product/products/v1", "sfcc.products")
 OBJECTS = Api("custom-object/custom-objects/v1", "sfcc.custom-objects")
+
+
+def customers_api(scope: str) -> Api:
+    """The API of customers; which scope it takes is not documented beyond doubt, so that is a setting."""
+    return Api(CUSTOMERS_PATH, scope)
 
 
 def tenant(organization: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from connector.adapter import NoStream, Stream
-from connector.adapters.sfcc.streams import EVENTS, NOTES, ORDERS, PRODUCTS, STATUSES, Status, Streams
+from connector.adapters.sfcc.streams import CUSTOMERS, EVENTS, NOTES, ORDERS, PRODUCTS, STATUSES, Status, Streams
 
 EVENT_KEY = 255
 """An event's id bears our key; no length is documented."""
@@ -34,13 +34,14 @@ _WITHOUT = "leave the line out (`without:` of the flow)"
 
 
 class ScapiStreams(Mapping[str, Stream]):
-    """`orders`, its statuses and events, `products`, and `custom_objects/<Type>` for any type."""
+    """`orders`, its statuses and events, `products`, `customers`, and `custom_objects/<Type>` for any type."""
 
     def __init__(self, settle_after: float) -> None:
         self._ocapi = Streams(settle_after)
         self._fixed = {name: self._ocapi[name] for name in (ORDERS, *OWN)}
         self._fixed[ORDERS] = replace(self._fixed[ORDERS], needs=("order_no", "last_modified", "site_id", "status"))
-        self._fixed[PRODUCTS] = replace(self._ocapi[PRODUCTS], conditional="none")
+        for name in (PRODUCTS, CUSTOMERS):
+            self._fixed[name] = replace(self._ocapi[name], conditional="none")
         self._fixed[EVENTS] = Stream(
             EVENTS,
             key="id",

@@ -15,6 +15,7 @@ import orjson
 from connector.sandbox.opaque import new_state
 from connector.sandbox.server import Reply, Request
 from connector.sandbox.sfcc.fault import Fault
+from connector.sandbox.sfcc.scapi.customers import Customers
 from connector.sandbox.sfcc.scapi.objects import Objects
 from connector.sandbox.sfcc.scapi.orders import Orders
 from connector.sandbox.sfcc.scapi.problem import Problem, of_fault
@@ -25,9 +26,14 @@ if TYPE_CHECKING:
     from connector.sandbox.sfcc.shop import Shop
 
 _PATH = re.compile(
-    r"/(?:checkout/orders|custom-object/custom-objects|product/products)/v1/organizations/([^/]+)(/.*)\Z"
+    r"/(?:checkout/orders|custom-object/custom-objects|product/products|customer/customers)/v1/organizations/([^/]+)(/.*)\Z"
 )
-_SCOPES = {"checkout": "sfcc.orders", "custom-object": "sfcc.custom-objects", "product": "sfcc.products"}
+_SCOPES = {
+    "checkout": "sfcc.orders",
+    "custom-object": "sfcc.custom-objects",
+    "product": "sfcc.products",
+    "customer": "sfcc.shopper-customers",
+}
 _WARN, _THROTTLE, _FULL = 80, 90, 100
 """Percent of load from which every answer warns, says that it throttles, and is refused."""
 
@@ -79,6 +85,7 @@ class Gateway:
         self.orders = Orders(self.shop)
         self.objects = Objects(self.shop)
         self.products = Products(self.shop)
+        self.customers = Customers(self.shop)
 
     @staticmethod
     def takes(path: str) -> bool:
@@ -116,6 +123,7 @@ class Gateway:
         call = Call(request, [unquote(part) for part in found[2].strip("/").split("/")], client)
         handlers: Mapping[str, Handler] = {
             "checkout": self.orders.handle, "custom-object": self.objects.handle, "product": self.products.handle,
+            "customer": self.customers.handle,
         }  # fmt: skip
         return handlers[family](call)
 

@@ -1,0 +1,54 @@
+"""Custom objects are deleted over real HTTP, once, and only where that is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from connector.adapters.sfcc.permissions import needed
+from connector.errors import Gone, Rejected
+from connector.model import StreamUse
+from connector.sandbox import Sandbox
+from tests.contract.sfcc_shop import ALL, Shop, shop
+
+RETURNS = "custom_objects/ReturnRequest"
+KEY = "flow:_ref_arch:_r-1:lines:a"
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    with Sandbox(orders=2, returns=1, shop_code=0) as made:
+        yield made
+
+
+@pytest.fixture
+def ref(box: Sandbox) -> Iterator[Shop]:
+    with shop(box, timeouts={"connect": 5, "read": 0.5, "total": 2}, tries=1) as made:
+        yield made
+
+
+def test_an_object_is_deleted_and_can_be_made_again_under_its_key(ref: Shop) -> None:
+    assert ref.write(RETURNS, "create", KEY, {"c_reason": "LATE"}).error is None
+    assert ref.write(RETURNS, "delete", KEY, {}, target=KEY).error is None
+    assert ref.adapter.fetch(RETURNS, [KEY], select=ALL) == {}
+    again = ref.write(RETURNS, "delete", KEY, {}, target=KEY).error
+    assert again is None or isinstance(again, Gone), "what is gone is gone"
+    assert ref.write(RETURNS, "create", KEY, {"c_reason": "DAMAGED"}).error is None
+    assert ref.adapter.fetch(RETURNS, [KEY], select=ALL)[KEY].fields["c_reason"] == "DAMAGED"
+
+
+def test_a_key_that_names_no_object_is_refused(ref: Shop) -> None:
+    assert isinstance(ref.write(RETURNS, "delete", KEY, {}, target="..").error, Rejected)
+
+
+def test_the_right_to_delete_is_asked_for_and_named_where_it_is_missing(ref: Shop) -> None:
+    use = StreamUse(RETURNS, writes=frozenset({"update", "delete"}))
+    assert ("data", "/sites/*/custom_objects/*/*", "delete") in list(needed(use))
+    assert ref.adapter.check([use]).problems == ()
+    entries = [
+        {"resource_id": resource, "methods": [method]} for _, resource, method in needed(use) if method != "delete"
+    ]
+    ref.control.set(permissions={"bench": entries}, permission_style=403)
+    (problem,) = ref.adapter.check([use]).problems
+    assert '"methods": ["delete"]' in problem.remedy
