@@ -12,26 +12,23 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from connector.sandbox.customer_verbs import CustomerVerbs
 from connector.sandbox.options import Options
-from connector.sandbox.people import People
 from connector.sandbox.salesforce.deploy import deploy
 from connector.sandbox.salesforce.people import INTEGRATION
 from connector.sandbox.salesforce.schema import KEY_FIELD
 from connector.sandbox.sfcc.tokens import check_settings, read_settings
 
 if TYPE_CHECKING:
-    from connector.sandbox.world import World
+    pass
 
 _FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints", "checkouts",
           "changes", "days", "equal_run", "longest_order", "bare", "clock_skew", "shop_skew", "claims", "disputes",
           "omni_channel", "org_skew", "faults", "agents", "traffic"}  # fmt: skip
 
 
-class Control(People):
+class Control(CustomerVerbs):
     """The verbs. They run on the loop's thread; `Sandbox.control` and the control port see to that."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
 
     # the whole
     def reset(self) -> None:
@@ -198,46 +195,6 @@ class Control(People):
         """The shop changes attributes of an order, given beside its `number`; null removes one."""
         return self.world.change_order(number, **changes)
 
-    def place_return(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
-        """A customer asks to send something of an order back."""
-        return self.world.place_return(number, **changes)
-
-    def place_complaint(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
-        """A customer complains about an order."""
-        return self.world.place_complaint(number, **changes)
-
-    def complaint_message(self, key: str, text: str, **more: Any) -> list[dict[str, Any]]:
-        """The customer adds to a complaint; returns the correspondence so far."""
-        return self.world.complaint_message(key, text, **more)
-
-    def place_checkout(self, **changes: Any) -> dict[str, Any]:
-        """A checkout fails before any order exists."""
-        return self.world.buyers.fail(**changes)
-
-    def place_change(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
-        """A customer wants an order changed before it leaves."""
-        return self.world.buyers.wish(number, **changes)
-
-    def change_object(self, kind: str, key: str, **changes: Any) -> None:
-        """The storefront or the shop's own code changes attributes of a custom object; null removes one."""
-        self.world.buyers.save(kind, key, changes)
-
-    def place_claim(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
-        """A customer claims warranty for a product of an order."""
-        return self.world.customers.claim(number, **changes)
-
-    def place_dispute(self, numbers: list[str] | None = None, **changes: Any) -> dict[str, Any]:
-        """A customer disputes orders (`numbers`; two of any): charged twice, points missing, wrong profile."""
-        return self.world.customers.dispute(numbers, **changes)
-
-    def customer_says(self, kind: str, key: str, text: str, **more: Any) -> list[dict[str, Any]]:
-        """The customer adds to a request of this `kind` (ReturnRequest …); returns the correspondence so far."""
-        return self.world.customers.say(kind, key, text, **more)
-
-    def customer_answers(self, kind: str, key: str, text: str, **more: Any) -> list[dict[str, Any]]:
-        """The customer answers what they were asked for evidence, with a `document` if wanted; returns the correspondence."""
-        return self.world.customers.answer(kind, key, text, **more)
-
     def traffic(self, per_minute: float) -> int:
         """New orders, changes and returns at a rate; 0 stops. Returns how many it has made."""
         self.world.traffic.run(per_minute)
@@ -318,11 +275,84 @@ class Control(People):
         """Saves Open Commerce API settings of `kind` shop or data; they replace what was there."""
         self.world.shop.save_settings(kind, read_settings(kind, document))
 
+    # people
+    def agent_take(self, case: str, **more: Any) -> dict[str, Any]:
+        """An agent (`agent`: 0, 1 …) becomes the owner; `visible_after` seconds for a late commit."""
+        return self.world.agents.take(case, **more)
+
+    def agent_return_to_queue(self, case: str, **more: Any) -> dict[str, Any]:
+        """Back to a `queue`, status New."""
+        return self.world.agents.return_to_queue(case, **more)
+
+    def agent_decide(self, case: str, resolution: str, **more: Any) -> dict[str, Any]:
+        """Resolution, `amount`, `note`; closes the case unless `close` is false."""
+        return self.world.agents.decide(case, resolution, **more)
+
+    def agent_close(self, case: str, **more: Any) -> dict[str, Any]:
+        """Status Closed."""
+        return self.world.agents.close(case, **more)
+
+    def agent_reopen(self, case: str, **more: Any) -> dict[str, Any]:
+        """Status Working."""
+        return self.world.agents.reopen(case, **more)
+
+    def agent_edit(self, case: str, fields: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """Any fields of a Case."""
+        return self.world.agents.edit(case, fields, **more)
+
+    def agent_comment(self, case: str, text: str, **more: Any) -> str:
+        """A comment; `public` publishes it."""
+        return self.world.agents.comment(case, text, **more)
+
+    def agent_attach(self, case: str, name: str, **more: Any) -> str:
+        """A file `name` on a case; `text` is its content, `document` of which one it is a new version; `internal`."""
+        return self.world.agents.attach(case, name, **more)
+
+    def agent_link(self, document: str, case: str, **more: Any) -> str:
+        """A document that is there already goes on a further case."""
+        return self.world.agents.link(document, case, **more)
+
+    def agent_delete_file(self, version: str, **more: Any) -> None:
+        """The document of this file, with all its versions."""
+        self.world.agents.delete_file(version, **more)
+
+    def agent_recall(self, products: list[str], notice: str = "", **more: Any) -> str:
+        """A recall of these products, with any fields of its case beside; returns its Id."""
+        return self.world.agents.recall(products, notice, **more)
+
+    def agent_lift(self, case: str, **more: Any) -> dict[str, Any]:
+        """The recall is over."""
+        return self.world.agents.lift(case, **more)
+
+    def agent_create(self, fields: dict[str, Any], **more: Any) -> str:
+        """A case opened by hand."""
+        return self.world.agents.create(fields, **more)
+
+    def agent_delete(self, case: str, **more: Any) -> None:
+        """Into the recycle bin."""
+        self.world.agents.delete(case, **more)
+
+    def agent_merge(self, master: str, loser: str, **more: Any) -> None:
+        """The loser is deleted and names its master."""
+        self.world.agents.merge(master, loser, **more)
+
+    def touch(self, case: str) -> None:
+        """The platform moves SystemModstamp, and nothing else."""
+        self.world.agents.touch(case)
+
+    def agents(self, on: bool = True) -> int:
+        """Starts or stops the automatic agents; returns how many cases they have decided."""
+        if on:
+            self.world.agents.start()
+        else:
+            self.world.agents.stop()
+        return self.world.agents.decided
+
 
 def _verbs() -> dict[str, str]:
     return {
         name: (member.__doc__ or "").splitlines()[0]
-        for name, member in {**vars(Control), **vars(People)}.items()
+        for name, member in {**vars(CustomerVerbs), **vars(Control)}.items()
         if not name.startswith("_") and callable(member)
     }
 

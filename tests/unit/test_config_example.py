@@ -61,6 +61,7 @@ def test_the_example_loads_without_a_fault() -> None:
         "comments-to-returns",
         "files-to-returns",
         "cases-to-complaints",
+        "recalls-to-products",
         "cases-to-disputes",
         "cases-to-warranty",
         "comments-to-complaints",
