@@ -110,27 +110,20 @@ class Control(CustomerVerbs):
     def duplicates(self) -> dict[str, dict[str, int]]:
         """What exists more than once and must not: cases and files by key, notes and comments by marker, refunds by what for."""
         journal = self.world.journal
-        keys = Counter(
-            r.values[KEY_FIELD].lower()
-            for r in self.world.org.cases
-            if r.values.get(KEY_FIELD) and not r.values["IsDeleted"]
-        )
         shown = self.world.shop.objects.shown
         refunds = Counter(str(r.get("c_returnId") or r.get("c_caseId")) for r in shown("RefundRequest"))
         return {
-            "cases": {k: n for k, n in keys.items() if n > 1},
+            "cases": {k: n for k, n in self._keys("Case").items() if n > 1},
             "created": {k: n for k, n in journal.created.items() if n > 1},
             "notes": {f"{no} {mark}": n for (no, mark), n in journal.notes.items() if n > 1},
             "comments": {f"{case} {text}": n for (case, text), n in journal.comments.items() if n > 1},
-            "files": {key: n for key, n in self._file_keys().items() if n > 1},
+            "files": {k: n for k, n in self._keys("ContentVersion").items() if n > 1},
             "refunds": {k: n for k, n in refunds.items() if n > 1},
         }
 
-    def _file_keys(self) -> Counter[str]:
-        versions = self.world.org.tables["ContentVersion"]
-        return Counter(
-            r.values[KEY_FIELD].lower() for r in versions if r.values.get(KEY_FIELD) and not r.values["IsDeleted"]
-        )
+    def _keys(self, table: str) -> Counter[str]:
+        rows = [r.values for r in self.world.org.tables[table] if not r.values["IsDeleted"]]
+        return Counter(values[KEY_FIELD].lower() for values in rows if values.get(KEY_FIELD))
 
     # the shop
     def orders(self, site: str | None = None) -> list[dict[str, Any]]:
@@ -249,6 +242,10 @@ class Control(CustomerVerbs):
         """What a file holds, as base64."""
         return b64encode(self.world.org.contents.blobs[version]).decode()
 
+    def tasks(self) -> list[dict[str, Any]]:
+        """All Tasks."""
+        return [dict(r.values) for r in self.world.org.tables["Task"]]
+
     def history(self, case: str) -> list[dict[str, Any]]:
         """CaseHistory rows of a case."""
         wanted = self.world.agents.find(case).values["Id"]
@@ -305,8 +302,12 @@ class Control(CustomerVerbs):
         return self.world.agents.comment(case, text, **more)
 
     def agent_attach(self, case: str, name: str, **more: Any) -> str:
-        """A file `name` on a case; `text` is its content, `document` the Id of a document of which it is a new version."""
+        """A file `name` on a case; `text` is its content, `document` of which one it is a new version; `internal`."""
         return self.world.agents.attach(case, name, **more)
+
+    def agent_link(self, document: str, case: str, **more: Any) -> str:
+        """A document that is there already goes on a further case."""
+        return self.world.agents.link(document, case, **more)
 
     def agent_delete_file(self, version: str, **more: Any) -> None:
         """The document of this file, with all its versions."""

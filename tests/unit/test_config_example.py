@@ -58,13 +58,18 @@ def test_the_example_loads_without_a_fault() -> None:
         "cases-to-refunds",
         "refunds-to-cases",
         "cases-to-returns",
+        "comments-to-returns",
+        "files-to-returns",
         "cases-to-complaints",
         "recalls-to-products",
         "cases-to-disputes",
         "cases-to-warranty",
         "comments-to-complaints",
+        "claims-to-orders",
         "declined-payments-in-time",
         "cases-in-time",
+        "idle-cases",
+        "given-back-cases",
     ]
     assert config.flows["cases-to-orders"].start == datetime(2026, 11, 13, tzinfo=UTC)
 
