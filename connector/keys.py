@@ -93,6 +93,13 @@ def shorten(key: str, longest: int) -> str:
     return kept + "_9" + blake2b(key.encode(), digest_size=16).hexdigest()
 
 
+def answered(line_key: str) -> tuple[str, str, str]:
+    """Site, record and line key of a line whose row answers several records: its key in the ledger begins with their name."""
+    site, _, rest = line_key.partition(":")
+    record, _, key = rest.partition(":")
+    return unescape(site), unescape(record), key
+
+
 def hashed(key: str) -> bool:
     """Whether the key was cut: its record is then found by trying, not by reading."""
     return _HASHED.search(key) is not None

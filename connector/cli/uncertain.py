@@ -39,6 +39,7 @@ def uncertain(store: Store, config: Config, now: datetime) -> Iterator[str]:
 def doubts(store: Store, config: Config, now: datetime) -> dict[str, Any]:
     """For machines: how many records are in doubt, and of the oldest each write with what happens to it."""
     from connector.config import SystemClock
+    from connector.engine.origins import scoped_by
 
     records = sum(count for count, _ in store.doubted().values())
     if not records:
@@ -46,21 +47,22 @@ def doubts(store: Store, config: Config, now: datetime) -> dict[str, Any]:
     flows = {flow.id: flow for flow in config.flows.values()}
     adapters = {name: connection.open(SystemClock()) for name, connection in config.connections.items()}
     try:
-        shown = [_told(row, flows.get(row.flow), adapters, now) for row in store.doubts(limit=SHOWN)]
+        scoped = {flow.id for flow in flows.values() if scoped_by(flow, config.flows.get(flow.answers or ""))}
+        shown = [_told(row, flows.get(row.flow), adapters, now, scoped) for row in store.doubts(limit=SHOWN)]
     finally:
         for adapter in adapters.values():
             adapter.close()
     return {"records": records, "shown": shown}
 
 
-def _told(row: Row, flow: Flow | None, adapters: dict[str, Adapter], now: datetime) -> dict[str, Any]:
+def _told(row: Row, flow: Flow | None, adapters: dict[str, Adapter], now: datetime, scoped: set[str]) -> dict[str, Any]:
     writes = [
         {
             "line": _named(line),
             "stream": line.stream,
             "target": line.target,
             "since": line.uncertain,
-            "recovery": _recovery(row, line, flow, adapters),
+            "recovery": _recovery(row, line, flow, adapters, row.flow in scoped),
         }
         for line in row.lines
         if line.uncertain is not None and line.state != "sent"
@@ -92,13 +94,13 @@ def _stream(name: str, adapters: dict[str, Adapter]) -> Stream | None:
         return None
 
 
-def _recovery(row: Row, line: Line, flow: Flow | None, adapters: dict[str, Adapter]) -> str:
+def _recovery(row: Row, line: Line, flow: Flow | None, adapters: dict[str, Adapter], scoped: bool) -> str:
     """What happens before anything is sent again, by what the stream can do."""
     stream = _stream(line.stream, adapters)
     if stream is None or line.uncertain is None:
         return "its stream is not configured any more"
     until = text(line.uncertain + timedelta(seconds=stream.proof_after))
-    key = _our_key(row, line, flow, stream)
+    key = _our_key(row, line, flow, stream, scoped)
     if "append" in stream.writes:
         return f"looked for by {key}, not before {until}; sent only if it is not there"
     if line.target is not None:
@@ -120,11 +122,14 @@ def _cut_off(flow: Flow | None, adapters: dict[str, Adapter]) -> str:
     return f"each of its lines is looked up by its key, or said again to the same object{wait}"
 
 
-def _our_key(row: Row, line: Line, flow: Flow | None, stream: Stream) -> str:
+def _our_key(row: Row, line: Line, flow: Flow | None, stream: Stream, scoped: bool) -> str:
     """The key that the line's object or text bears, in an answering flow that of the origin."""
     from connector import keys
 
     site, record = row.site, row.key
+    if scoped:
+        site, record, key = keys.answered(line.key)
+        return keys.make(row.flow, site, record, "" if line.id == "main" else line.id, key, longest=stream.key_length)
     ours = keys.parse(row.our_key or "") if flow is not None and flow.answers else None
     if flow is not None and flow.answers:
         if ours is None:

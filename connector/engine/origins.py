@@ -74,7 +74,7 @@ class Origins:
         self._take_stored(wanted, missing)
         self._fetch(missing)
         several = [work for work, _ in found if work.settle is None]
-        if self._shared or self._flow.by is not None:
+        if scoped_by(self._flow, self._answered):
             for work in several:
                 assert work.origin is not None
                 work.scope = f"{keys.escape(work.origin.site)}:{keys.escape(work.origin.key)}"
@@ -263,6 +263,11 @@ def shared_by(flow: Flow, answered: Flow | None) -> bool:
     if answered is None or flow.by is not None or flow.of_line is not None:
         return False
     return any(spec.id == "main" and spec.has_key and not spec.each for spec in answered.mapping.lines)
+
+
+def scoped_by(flow: Flow, answered: Flow | None) -> bool:
+    """Whether a row of this flow may answer several records, so that its lines bear their names."""
+    return flow.by is not None or shared_by(flow, answered)
 
 
 def joined_name(answered: Flow) -> str:

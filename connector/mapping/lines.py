@@ -69,6 +69,8 @@ def main_line(draft: Draft, data: dict[str, Any], scope: Scope, each: Each | Non
     made = fields.compile(("fields",), data["fields"])
     if "key" in data:
         _shared_key(draft, data["fields"], fields)
+    if "target" in data:
+        _never_sent(draft, fields)
     key = _function(draft, scope, ("key",), data.get("key"), "key_of", "the key")[0]
     target = _function(draft, scope, ("target",), data.get("target"), "key_of", "the target")[0]
     spec = LineSpec(
@@ -91,6 +93,13 @@ def _shared_key(draft: Draft, given: Any, fields: Fields) -> None:
         if policy == "always":
             remedy = "write: on-create or until-claimed; what each record adds goes to a line under also"
             draft.fault(("fields", name), None, "several records may share an object with its own 'key'", remedy)
+
+
+def _never_sent(draft: Draft, fields: Fields) -> None:
+    for name, policy in fields.policies.items():
+        if policy == "on-create":
+            message = "it would never be sent: the object that 'target' names is there already, and nothing makes it"
+            draft.fault(("fields", name), None, message, "write: once (another value later parks), or write: always")
 
 
 def also_lines(draft: Draft, given: Any, scope: Scope, main: LineSpec | None) -> list[DraftLine]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from random import Random
 from types import MappingProxyType
 from typing import Any
@@ -145,6 +145,19 @@ class Agents:
         transaction = Transaction(self.org, user, assign=False)
         return transaction.commit(transaction.create(self.org.cases, {"OwnerId": user, **fields}))
 
+    def recall(self, products: Sequence[str], notice: str = "", agent: int = 0, **more: Any) -> str:
+        """A recall of these products; returns the Id of its case."""
+        fields = {
+            "Type": "Recall",
+            "Subject": f"Recall of {len(products)} products",
+            "Product_Ids__c": "; ".join(products),
+        }
+        return self.create({**fields, **({"Notice__c": notice} if notice else {}), **more}, agent)
+
+    def lift(self, case: str, agent: int = 0) -> dict[str, Any]:
+        """The recall is over."""
+        return self._change(case, {"Recall_Lifted__c": True}, self._agent(agent))
+
     def delete(self, case: str, agent: int = 0) -> None:
         Transaction(self.org, self._agent(agent), assign=False).delete(self.org.cases, self.find(case))
 
@@ -194,7 +207,9 @@ class Agents:
         if self._running:
             return
         self._running = True
-        self._new.extend(r.values["Id"] for r in self.org.cases if not r.values["IsClosed"])
+        for row in self.org.cases:
+            if not row.values["IsClosed"]:
+                self._noticed(row)
         self.org.on_case.append(self._noticed)
         self._next()
 
@@ -204,7 +219,8 @@ class Agents:
         self._new.clear()
 
     def _noticed(self, row: Row) -> None:
-        self._new.append(row.values["Id"])
+        if row.values.get("Type") != "Recall":  # whoever began it lifts it
+            self._new.append(row.values["Id"])
 
     def _next(self) -> None:
         self.world.clock.after(1 / max(self.world.options.agent_rate, 0.001), self._work)

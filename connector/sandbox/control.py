@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from connector.sandbox.customer_verbs import CustomerVerbs
 from connector.sandbox.options import Options
 from connector.sandbox.salesforce.deploy import deploy
 from connector.sandbox.salesforce.people import INTEGRATION
@@ -19,18 +20,15 @@ from connector.sandbox.salesforce.schema import KEY_FIELD
 from connector.sandbox.sfcc.tokens import check_settings, read_settings
 
 if TYPE_CHECKING:
-    from connector.sandbox.world import World
+    pass
 
 _FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints", "checkouts",
           "changes", "days", "equal_run", "longest_order", "bare", "clock_skew", "shop_skew", "claims", "disputes",
           "omni_channel", "org_skew", "faults", "agents", "traffic"}  # fmt: skip
 
 
-class Control:
+class Control(CustomerVerbs):
     """The verbs. They run on the loop's thread; `Sandbox.control` and the control port see to that."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
 
     # the whole
     def reset(self) -> None:
@@ -197,46 +195,6 @@ class Control:
         """The shop changes attributes of an order, given beside its `number`; null removes one."""
         return self.world.change_order(number, **changes)
 
-    def place_return(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
-        """A customer asks to send something of an order back."""
-        return self.world.place_return(number, **changes)
-
-    def place_complaint(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
-        """A customer complains about an order."""
-        return self.world.place_complaint(number, **changes)
-
-    def complaint_message(self, key: str, text: str, **more: Any) -> list[dict[str, Any]]:
-        """The customer adds to a complaint; returns the correspondence so far."""
-        return self.world.complaint_message(key, text, **more)
-
-    def place_checkout(self, **changes: Any) -> dict[str, Any]:
-        """A checkout fails before any order exists."""
-        return self.world.buyers.fail(**changes)
-
-    def place_change(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
-        """A customer wants an order changed before it leaves."""
-        return self.world.buyers.wish(number, **changes)
-
-    def change_object(self, kind: str, key: str, **changes: Any) -> None:
-        """The storefront or the shop's own code changes attributes of a custom object; null removes one."""
-        self.world.buyers.save(kind, key, changes)
-
-    def place_claim(self, number: str | None = None, **changes: Any) -> dict[str, Any]:
-        """A customer claims warranty for a product of an order."""
-        return self.world.customers.claim(number, **changes)
-
-    def place_dispute(self, numbers: list[str] | None = None, **changes: Any) -> dict[str, Any]:
-        """A customer disputes orders (`numbers`; two of any): charged twice, points missing, wrong profile."""
-        return self.world.customers.dispute(numbers, **changes)
-
-    def customer_says(self, kind: str, key: str, text: str, **more: Any) -> list[dict[str, Any]]:
-        """The customer adds to a request of this `kind` (ReturnRequest …); returns the correspondence so far."""
-        return self.world.customers.say(kind, key, text, **more)
-
-    def customer_answers(self, kind: str, key: str, text: str, **more: Any) -> list[dict[str, Any]]:
-        """The customer answers what they were asked for evidence, with a `document` if wanted; returns the correspondence."""
-        return self.world.customers.answer(kind, key, text, **more)
-
     def traffic(self, per_minute: float) -> int:
         """New orders, changes and returns at a rate; 0 stops. Returns how many it has made."""
         self.world.traffic.run(per_minute)
@@ -354,6 +312,14 @@ class Control:
         """The document of this file, with all its versions."""
         self.world.agents.delete_file(version, **more)
 
+    def agent_recall(self, products: list[str], notice: str = "", **more: Any) -> str:
+        """A recall of these products, with any fields of its case beside; returns its Id."""
+        return self.world.agents.recall(products, notice, **more)
+
+    def agent_lift(self, case: str, **more: Any) -> dict[str, Any]:
+        """The recall is over."""
+        return self.world.agents.lift(case, **more)
+
     def agent_create(self, fields: dict[str, Any], **more: Any) -> str:
         """A case opened by hand."""
         return self.world.agents.create(fields, **more)
@@ -382,7 +348,7 @@ class Control:
 def _verbs() -> dict[str, str]:
     return {
         name: (member.__doc__ or "").splitlines()[0]
-        for name, member in vars(Control).items()
+        for name, member in {**vars(CustomerVerbs), **vars(Control)}.items()
         if not name.startswith("_") and callable(member)
     }
 

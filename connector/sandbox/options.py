@@ -138,6 +138,8 @@ class Options:
     agents: bool = False
     agent_rate: float = 2.0
     """Cases that the agents decide in a second."""
+    recalls: int = 0
+    """Recalls that the agents start by themselves and lift again, one after the other, of products that may overlap."""
     agent_delay: float = 0.5
     """An agent works that long on a case after taking it."""
 

@@ -19,6 +19,7 @@ from connector.sandbox.data.orders import OrderMaker
 from connector.sandbox.faults import Faults
 from connector.sandbox.journal import Journal
 from connector.sandbox.options import Options
+from connector.sandbox.recalls import Recalls
 from connector.sandbox.salesforce.org import Org
 from connector.sandbox.sfcc.documents import Documents
 from connector.sandbox.sfcc.shop import Shop
@@ -70,6 +71,7 @@ class World:
         for _ in range(0 if options.bare else options.disputes):
             self.customers.dispute()
         self.agents = Agents(self, self.org)
+        self.recalls = Recalls(self)
         self.traffic = Traffic(self)
         for rule in options.faults:
             self.faults.add(**rule)
@@ -78,6 +80,7 @@ class World:
         """Starts what happens by itself; called once the loop runs."""
         self.shop_code.start()
         self.customers.start()
+        self.recalls.start()
         if self.options.agents:
             self.agents.start()
         self.traffic.run(self.options.traffic)

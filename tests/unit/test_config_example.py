@@ -59,6 +59,7 @@ def test_the_example_loads_without_a_fault() -> None:
         "refunds-to-cases",
         "cases-to-returns",
         "cases-to-complaints",
+        "recalls-to-products",
         "cases-to-disputes",
         "cases-to-warranty",
         "comments-to-complaints",

@@ -206,3 +206,16 @@ def test_a_file_that_does_not_exist_is_a_fault_with_the_nearest_name(tmp_path: P
     assert load_mapping(str(tmp_path / "return-to-case.yaml")).lines
     with pytest.raises(ConfigFault, match=r"did you mean 'return-to-case\.yaml'"):
         load_mapping(str(tmp_path / "returns-to-case.yaml"))
+
+
+def test_a_field_that_goes_on_create_only_is_refused_where_a_target_says_that_the_object_is_there() -> None:
+    """It counted as sent and never went: nothing makes the object that a line names by its target."""
+    text = """target: '{{ no }}'
+fields:
+  A: {from: '{{ a }}', write: on-create}
+  B: {from: '{{ b }}', write: once}
+"""
+    fault = only_fault(text)
+    assert (fault.place.line, fault.place.column) == (3, 6)
+    assert "would never be sent" in fault.message
+    assert "write: once" in fault.remedy

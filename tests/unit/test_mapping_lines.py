@@ -325,7 +325,7 @@ def test_a_line_may_have_a_key_and_a_condition_without_elements() -> None:
 
 
 def test_the_main_line_may_have_a_key_or_target_of_its_own() -> None:
-    mapping = of({"key": "{{ group }}", "target": "{{ Id }}", "fields": {"A": {"from": 1, "write": "on-create"}}})
+    mapping = of({"key": "{{ group }}", "target": "{{ Id }}", "fields": {"A": {"from": 1, "write": "until-claimed"}}})
     (line,) = mapping.map(record(group=7, Id="500")).lines
     assert (line.key, line.target) == ("7", "500")
     assert (line.spec.has_key, line.spec.has_target) == (True, True)

@@ -53,6 +53,7 @@ def test_orders_returns_and_complaints_are_shipped_both_ways() -> None:
         "warranty-to-case",
         "case-to-warranty",
         "dispute-to-case",
+        "recall-to-products",
         "case-to-dispute",
         "order-review-to-case",
         "case-to-order-review",

@@ -16,7 +16,7 @@ def _system(name: str, kind: str = "datetime", **more: Any) -> Field:
 
 
 def _custom(name: str, kind: str = "string", length: int = 255, **more: Any) -> Field:
-    if kind in ("double", "datetime"):
+    if kind in ("double", "datetime", "boolean"):
         length = 0
     return Field(name=name, kind=kind, length=length, label=name[:-3].replace("_", " "), custom=True, **more)
 
@@ -117,6 +117,9 @@ CASE = Object(
         _custom("Credit_Amount__c", "double"),
         _custom("Credit_Points__c", "double"),
         _custom("Correction__c", "textarea", 32768, filterable=False),
+        _custom("Product_Ids__c", "textarea", 32768, filterable=False),
+        _custom("Notice__c", "textarea", 32768, filterable=False),
+        _custom("Recall_Lifted__c", "boolean", default=False),
         _custom("Claim_No__c"),
         _custom("Product__c"),
         _custom("Serial_No__c"),

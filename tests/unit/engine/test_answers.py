@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from connector.cli.uncertain import _our_key
 from connector.document import load
 from connector.errors import Rejected, Transient
 from connector.mapping.finding import finding
@@ -395,3 +396,13 @@ def test_the_element_of_a_pruned_record_is_fetched_with_all_that_the_line_is_mad
     world.desk.put("Comment", line_id(world, "A"), Outcome="SHIPPED")
     world.tick(FLOW, minutes=1)
     assert world.notes("1") == ["A x 2 of 1, new: SHIPPED"]
+
+
+def test_what_is_in_doubt_is_told_under_the_key_that_the_record_which_is_answered_gives_it(shared: World) -> None:
+    world = shared
+    decide(world, the_case(world), Resolution="Refund")
+    world.tick(FLOW)
+    (row,) = world.store.rows(flow=FLOW)
+    stream = world.shop.streams["refunds"]
+    keys = {_our_key(row, line, world.flows[FLOW], stream, True) for line in row.lines if line.id == "refund"}
+    assert keys == set(world.shop.created)
