@@ -90,6 +90,11 @@ def by_difference(known: Sequence[Stay], now: Stay) -> list[Stay]:
     return [*before, _until(last, max(last.since, now.since)), now]
 
 
+def ended(stays: Sequence[Stay], at: str) -> list[Stay]:
+    """The same, the last one over at this time."""
+    return [*stays[:-1], *(_until(stay, max(stay.since, stay.until or at)) for stay in stays[-1:])]
+
+
 def _until(stay: Stay, until: str | None) -> Stay:
     return Stay(stay.owner, stay.name, stay.person, stay.since, until, stay.ours)
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "status": "Show the books of every flow and the health of every connection.",
     "explain": "Say what became of a record, and what to do.",
     "parked": "List, show, retry and drop what waits for a person.",
+    "report": "Tell what the ledger knows about the work: how long cases wait in their queues.",
     "remap": "Map settled records anew after a mapping has changed; --dry-run only counts.",
     "rekey": "Bring stored records under the configured key, or under none.",
     "backfill": "Read the records of a window of time, beside the flow's own cursor.",

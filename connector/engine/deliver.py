@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from connector.adapter import Clock
 from connector.digests import Digester
 from connector.engine.brake import Brake
+from connector.engine.confirmation import end
 from connector.engine.enrich import Enrichment
 from connector.engine.fetch import Stopped, fetch_all
 from connector.engine.flips import Flipping, remedy, stop_loop
@@ -23,6 +24,7 @@ from connector.engine.report import Tally
 from connector.engine.send import Sender
 from connector.engine.several import together
 from connector.engine.sharing import join
+from connector.engine.states import OVER
 from connector.engine.targets import Targets
 from connector.engine.telling import Telling, with_told
 from connector.errors import MappingFault, Rejected, RemoteError
@@ -108,7 +110,7 @@ class Delivery:
                 if busy and step.target and not self._takes(step, step.target):
                     step.state, step.due = "owed", self._shop.clock.now() + timedelta(seconds=1)
 
-        for work in self._works if not self._telling.on else ():
+        for work in self._works if not (self._telling.on or self._shop.flow.by_state) else ():
             if not any(step.wanted.values is None for step in work.steps):
                 work.record = work.leased.record = None  # mapped: thousands of decoded orders need not wait for answers
 
@@ -163,6 +165,9 @@ class Delivery:
         Elements of one appended line go one after another: a wave takes the next one of each row, so that a call that fails
         in part, or is not made, leaves no gap that a later element has passed.
         """
+        if self._shop.flow.by_state and any(step.why == OVER for step in work.steps):
+            end(work)
+            return []
         if len(work.steps) == 1:  # by far most rows: it waits for nobody, and nobody for it
             (only,) = work.steps
             if only.state == "waiting":

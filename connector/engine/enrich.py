@@ -12,7 +12,7 @@ from connector.engine.health import Health
 from connector.engine.origins import Origins, both, covers, gone
 from connector.engine.places import Place, Places
 from connector.engine.plan import Work
-from connector.engine.states import stale
+from connector.engine.states import OVER, stale
 from connector.errors import MappingFault
 from connector.flow import Flow
 from connector.mapping.spec import Lookup
@@ -95,7 +95,7 @@ class Enrichment:
         )
         for work in late:
             if work.leased.key not in found:
-                work.ends(work.leased.was or "filtered", "was no longer so when it could be acted on")
+                work.ends(work.leased.was or "filtered", OVER)
 
     # -- lookups -------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from connector.digests import NULL, Digester, name_digest
 from connector.engine import late
 from connector.engine.claims import gone, refused, rounds
+from connector.engine.confirmation import look_for
 from connector.engine.endings import Endings
 from connector.engine.equal import number, same
 from connector.engine.fetch import Stopped, fetch_all, stop
@@ -205,11 +206,13 @@ class Sender:
             self._adopt(place, [(step, None) for step in standing])
             steps = [step for step in steps if not _stands(step)]
 
-        def look(asking: Sequence[Step]) -> Mapping[str, Record]:
+        def live_ones(asking: Sequence[Step]) -> Mapping[str, Record]:
             return self._fetch(place, [step.target or "" for step in asking], "key", asking)
 
         if self._shop.flow.mapping.undoes:
-            steps = Holding(self._shop, self._token).take(place, steps, look)
+            steps = Holding(self._shop, self._token).take(place, steps, live_ones)
+
+        look = look_for(self._shop.flow, self._shop.places, self._shop.health, place, live_ones)
         for wave in rounds(place, steps, live, look):
             self._call_all(place, "update", wave)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from connector import states
@@ -18,7 +18,10 @@ from connector.errors import MappingFault, Misconfigured
 from connector.flow import Flow
 from connector.model import Cursor, Page, Record, Report, Result, Select, Stay, StreamUse, Write
 from connector.stamps import stamp
-from connector.store import Leased, Store
+from connector.store import Held, Leased, Store
+
+OVER = "was no longer so when it could be acted on"
+"""Why a row of a flow by state ends without what its record asked for."""
 
 
 def stale(flow: Flow, leased: Leased, now: datetime) -> bool:
@@ -54,6 +57,8 @@ class Attending:
         self._stream, self._store, self._clock = stream, store, clock
         self._full = ".".join(flow.source)
         self.streams = adapter.streams
+        self._ahead = timedelta(0)
+        """How far the remote system's clock is ahead of ours, as the last page told: a fetch tells no time."""
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -64,14 +69,30 @@ class Attending:
         if select.keys_only:
             yield from self._adapter.read(stream, since, select=select, overlap=overlap)
             return
-        begin = None if self._flow.by_state else since
-        for page in self._adapter.read(stream, begin, select=self._asked(select), overlap=overlap):
+        asked = self._asked(select)
+        if not self._flow.by_state:
+            for page in self._adapter.read(stream, since, select=asked, overlap=overlap):
+                yield replace(page, records=[one.record for one in self._seen(page.records)])
+            return
+        left = set(self._store.in_view(self._flow.id))
+        for page in self._adapter.read(stream, None, select=asked, overlap=overlap):
             seen = self._seen(page.records)
-            if not self._flow.by_state:
-                yield replace(page, records=[one.record for one in seen])
-                continue
-            hits = self._new(self._hits(seen, page.read_at))
-            yield Page(hits, None, page.read_at)
+            left -= {record.key for record in page.records}
+            self._ahead = page.read_at - self._clock.now()
+            yield Page(self._new(self._hits(seen, page.read_at)), None, page.read_at)
+        self._look_after(sorted(left), asked)
+
+    def _look_after(self, keys: Sequence[str], asked: Select) -> None:
+        """Records that this flow had in view and has no more: who has them now ends their stay in the ledger. What is not found
+        was deleted, and ends now."""
+        for start in range(0, len(keys), self._stream.fetch_batch):
+            part = keys[start : start + self._stream.fetch_batch]
+            found = self._adapter.fetch(self._stream.name, part, select=asked)
+            self._seen(list(found.values()), watched=False)
+            gone = self._store.stays(self._full, [key for key in part if key not in found])
+            ends = stamp(self._clock.now() + self._ahead)
+            closed = {key: Held(held.seen, states.ended(held.stays, ends)) for key, held in gone.items()}
+            self._store.note_stays(self._full, closed)
 
     def fetch(
         self, stream: str, keys: Sequence[str], *, by: Literal["key", "our_key"] = "key", select: Select
@@ -84,7 +105,7 @@ class Attending:
             return {key: one.record for key, one in zip(found, seen, strict=True)}
         own = {key: states.record_key(key) for key in keys}
         found = self._adapter.fetch(stream, list(dict.fromkeys(own.values())), select=self._asked(select))
-        hits = self._hits(self._seen(list(found.values())), self._clock.now())
+        hits = self._hits(self._seen(list(found.values())), self._clock.now() + self._ahead)
         named = {states.record_key(hit.key): hit for hit in hits}
         return {
             key: named[name] for key, name in own.items() if name in named and (key == name or named[name].key == key)
@@ -100,34 +121,38 @@ class Attending:
 
     # -- who has it since when -----------------------------------------------------------------------------------------
 
-    def _seen(self, records: Sequence[Record]) -> list[_Seen]:
+    def _seen(self, records: Sequence[Record], *, watched: bool | None = None) -> list[_Seen]:
         """Records with their stays: of those that changed since they were last seen, as the system remembers, else by what
         differs from then. What is new is noted in the ledger, also of records that nothing becomes of."""
+        watched = self._flow.by_state if watched is None else watched
         known = self._store.stays(self._full, [record.key for record in records])
         owners = {record.key: self._attended.owner(self._stream.name, record) for record in records}
         changed = [record for record in records if self._is_news(record, owners[record.key], known.get(record.key))]
-        noted: dict[str, tuple[str | None, Sequence[Stay]]] = {}
-        if changed:
-            told = self._attended.stays(self._stream.name, changed)
-            for record in changed:
-                before = known[record.key][1] if record.key in known else ()
-                found = told.get(record.key) or states.by_difference(before, owners[record.key])
-                noted[record.key] = (record.stamp, found)
-            self._store.note_stays(self._full, noted)
+        told = self._attended.stays(self._stream.name, changed) if changed else {}
+        noted: dict[str, Held] = {}
+        for record in changed:
+            before = known[record.key].stays if record.key in known else ()
+            found = told.get(record.key) or states.by_difference(before, owners[record.key])
+            noted[record.key] = Held(record.stamp, found, watched)
+        for key in known.keys() - noted.keys():
+            if known[key].watched is not watched and self._flow.by_state:
+                noted[key] = replace(known[key], watched=watched)
+        if noted:
+            self._store.note_stays(self._full, noted, flow=self._flow.id)
+        together = {**known, **noted}
         seen = []
         for record in records:
-            stays = (noted.get(record.key) or known[record.key])[1]
+            stays = together[record.key].stays
             seen.append(_Seen(_with(record, states.facts(stays)), stays))
         return seen
 
     @staticmethod
-    def _is_news(record: Record, owner: Stay, known: tuple[str | None, Sequence[Stay]] | None) -> bool:
-        if known is None:
+    def _is_news(record: Record, owner: Stay, known: Held | None) -> bool:
+        if known is None or not known.stays:
             return True
-        seen, stays = known
-        if record.stamp is not None and seen is not None and record.stamp != seen:
-            return record.stamp > seen  # an older version that surfaced late says nothing new
-        return not stays or (stays[-1].owner, stays[-1].until) != (owner.owner, owner.until)
+        if record.stamp is not None and known.seen is not None and record.stamp != known.seen:
+            return record.stamp > known.seen  # an older version that surfaced late says nothing new
+        return (known.stays[-1].owner, known.stays[-1].until) != (owner.owner, owner.until)
 
     # -- flows by state ------------------------------------------------------------------------------------------------
 

@@ -92,6 +92,8 @@ def _compile(draft: Draft, data: dict[str, Any]) -> CompiledMapping:
     main = main_line(draft, data, scope, each)
     lines = ([main] if main else []) + also_lines(draft, data.get("also"), scope, main.spec if main else None)
     held = care(draft, data, scope)
+    if main and "once_per" in data:
+        lines = [main, *(_following(line) for line in lines[1:])]
     told = telling(draft, data["refused"], scope, {line.spec.id for line in lines}) if "refused" in data else None
     if not lines:
         draft.fault((), None, "the mapping writes nothing", "add `fields` or `also`")
@@ -115,6 +117,13 @@ def _compile(draft: Draft, data: dict[str, Any]) -> CompiledMapping:
         once_per="once_per" in data,
         _once=functions.get(once),
     )
+
+
+def _following(line: DraftLine) -> DraftLine:
+    """What a flow by state does beside its main line follows from that: where it was over, nothing is told."""
+    if "main" in line.spec.after or line.spec.to == "main":
+        return line
+    return replace(line, spec=replace(line.spec, after=(*line.spec.after, "main")))
 
 
 def _once(draft: Draft, data: dict[str, Any], scope: Scope) -> str:

@@ -110,27 +110,20 @@ class Control(CustomerVerbs):
     def duplicates(self) -> dict[str, dict[str, int]]:
         """What exists more than once and must not: cases and files by key, notes and comments by marker, refunds by what for."""
         journal = self.world.journal
-        keys = Counter(
-            r.values[KEY_FIELD].lower()
-            for r in self.world.org.cases
-            if r.values.get(KEY_FIELD) and not r.values["IsDeleted"]
-        )
         shown = self.world.shop.objects.shown
         refunds = Counter(str(r.get("c_returnId") or r.get("c_caseId")) for r in shown("RefundRequest"))
         return {
-            "cases": {k: n for k, n in keys.items() if n > 1},
+            "cases": {k: n for k, n in self._keys("Case").items() if n > 1},
             "created": {k: n for k, n in journal.created.items() if n > 1},
             "notes": {f"{no} {mark}": n for (no, mark), n in journal.notes.items() if n > 1},
             "comments": {f"{case} {text}": n for (case, text), n in journal.comments.items() if n > 1},
-            "files": {key: n for key, n in self._file_keys().items() if n > 1},
+            "files": {k: n for k, n in self._keys("ContentVersion").items() if n > 1},
             "refunds": {k: n for k, n in refunds.items() if n > 1},
         }
 
-    def _file_keys(self) -> Counter[str]:
-        versions = self.world.org.tables["ContentVersion"]
-        return Counter(
-            r.values[KEY_FIELD].lower() for r in versions if r.values.get(KEY_FIELD) and not r.values["IsDeleted"]
-        )
+    def _keys(self, table: str) -> Counter[str]:
+        rows = [r.values for r in self.world.org.tables[table] if not r.values["IsDeleted"]]
+        return Counter(values[KEY_FIELD].lower() for values in rows if values.get(KEY_FIELD))
 
     # the shop
     def orders(self, site: str | None = None) -> list[dict[str, Any]]:
@@ -248,6 +241,10 @@ class Control(CustomerVerbs):
     def file_data(self, version: str) -> str:
         """What a file holds, as base64."""
         return b64encode(self.world.org.contents.blobs[version]).decode()
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """All Tasks."""
+        return [dict(r.values) for r in self.world.org.tables["Task"]]
 
     def history(self, case: str) -> list[dict[str, Any]]:
         """CaseHistory rows of a case."""

@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from connector.budget import Spent
-from connector.model import Attempt, Cursor, Page, Record, Row, RowState, Stay, Usage
+from connector.model import Attempt, Cursor, Page, Record, Row, RowState, Usage
 from connector.secret import RecordKeys
 from connector.store.holds import Hold, Holds
 from connector.store.nouns import (
     Books,
     Cause,
+    Dwell,
     Ended,
     Extent,
     GoOn,
+    Held,
     Ingested,
     Leased,
     LeaseToken,
@@ -28,7 +30,6 @@ from connector.store.nouns import (
     Moved,
     Rekeyed,
     Settle,
-    Wait,
     Watch,
     Watching,
 )
@@ -40,10 +41,12 @@ __all__ = [
     "Backfill",
     "Books",
     "Cause",
+    "Dwell",
     "Ended",
     "Extent",
     "Forgotten",
     "GoOn",
+    "Held",
     "Hold",
     "Ingested",
     "LeaseToken",
@@ -54,7 +57,6 @@ __all__ = [
     "Rekeyed",
     "Settle",
     "Store",
-    "Wait",
     "Watch",
     "Watching",
     "open_store",
@@ -164,17 +166,20 @@ class Store(Tools, Watches, Shared, Holds, Protocol):
         """Stamps by (site, key), for the sweep: what is not there was never seen."""
         ...
 
-    def stays(self, stream: str, keys: Sequence[str]) -> Mapping[str, tuple[str | None, Sequence[Stay]]]:
-        """By key who had these records of a stream (`connection.stream`), the oldest first, and the stamp at which they were last
-        looked at. Left out: never."""
+    def stays(self, stream: str, keys: Sequence[str]) -> Mapping[str, Held]:
+        """By key who had these records of a stream (`connection.stream`). Left out: they were never looked at."""
         ...
 
-    def note_stays(self, stream: str, seen: Mapping[str, tuple[str | None, Sequence[Stay]]]) -> None:
-        """Remember these instead of what is known of the same records."""
+    def note_stays(self, stream: str, seen: Mapping[str, Held], *, flow: str | None = None) -> None:
+        """Remember these instead of what is known of the same records; `flow` has those in view that are `watched`."""
         ...
 
-    def waits(self, begin: datetime, end: datetime) -> Iterator[Wait]:
-        """Stays in queues that began in this window, its end excluded, in order of time."""
+    def in_view(self, flow: str) -> Sequence[str]:
+        """Keys of records that this flow has in view and whose last stay has not ended."""
+        ...
+
+    def dwell(self, begin: datetime, end: datetime, now: datetime, *, queue: str | None = None) -> Sequence[Dwell]:
+        """Stays in queues that began in this window, its end excluded: one for each day and queue, in that order."""
         ...
 
     def replay(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from connector.model import Cursor, Line, Record
+from connector.model import Cursor, Line, Record, Stay
 
 LeaseToken = str
 GoOn = Callable[[], bool]
@@ -193,15 +193,35 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """One stay in a queue: since when, until when (stamps; None: still), and how it ended. `returned`: it came back from a
-    person."""
+class Held:
+    """Who had a record, the oldest first, and the stamp of it at which that was last looked at. `watched`: a flow by state has
+    it in view, and will look where it went."""
 
+    seen: str | None
+    stays: Sequence[Stay]
+    watched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dwell:
+    """Stays that began in one queue on one day (UTC). Times are seconds; who waits still has waited until now.
+
+    `returned`: how many of them were given back by a person. `claimed`, `moved` (to another queue), `closed` (while it waited)
+    and `waiting` are how they ended, and add up to `stays`. Percentiles are waits that occurred (nearest rank).
+    """
+
+    day: str
     queue: str
-    since: str
-    until: str | None
-    went: Literal["waiting", "claimed", "moved", "closed"]
-    returned: bool
+    stays: int
+    claimed: int
+    moved: int
+    closed: int
+    waiting: int
+    returned: int
+    p50: float
+    p90: float
+    p95: float
+    max: float
 
 
 @dataclass(frozen=True, slots=True)

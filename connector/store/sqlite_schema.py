@@ -200,14 +200,16 @@ def m013_shared(db: Database) -> None:
 
 @ledger()
 def m014_stays(db: Database) -> None:
-    """Who had a record from when to when, in order (`n`), and at which stamp of it that was last looked at (`seen`). `went`:
-    how a stay ended; `returned`: it came back from a person. What is asked about queues is answered from an index."""
+    """Who had a record from when to when, in order (`n`), and at which stamp of it that was last looked at (`seen`). `watch`:
+    the flow by state that has it in view. `took`: its seconds, `went`: how it ended; `returned`: it came back from a person.
+    What is asked about queues is answered from an index."""
     for statement in (
         "CREATE TABLE stay (stream INTEGER NOT NULL, key TEXT NOT NULL, n INTEGER NOT NULL, seen TEXT, owner TEXT NOT NULL, "
         "name TEXT NOT NULL, person INTEGER NOT NULL, since TEXT NOT NULL, until TEXT, ours INTEGER NOT NULL, "
-        "went INTEGER NOT NULL, returned INTEGER NOT NULL, PRIMARY KEY (stream, key, n)) WITHOUT ROWID",
+        "took REAL, went INTEGER NOT NULL, returned INTEGER NOT NULL, watch INTEGER, PRIMARY KEY (stream, key, n)) WITHOUT ROWID",
         "CREATE INDEX stay_key ON stay (key)",
-        "CREATE INDEX stay_waits ON stay (since, name, until, went, returned) WHERE person = 0",
+        "CREATE INDEX stay_waits ON stay (since, name, took, went, returned) WHERE person = 0",
+        "CREATE INDEX stay_watch ON stay (watch) WHERE until IS NULL AND watch IS NOT NULL",
         "CREATE INDEX stay_until ON stay (until) WHERE until IS NOT NULL",
     ):
         db.conn.execute(statement)

@@ -5,56 +5,76 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from connector.model import Stay
-from connector.stamps import stamp
-from connector.store.nouns import Wait
+from connector.stamps import parse, stamp
+from connector.store.nouns import Dwell, Held
 from connector.store.sqlite_file import LedgerFile
 from connector.store.sqlite_many import write_many
 from connector.store.sqlite_values import bound, marks, shown
 
 STILL, CLAIMED, MOVED, CLOSED = range(4)
-_WENT: tuple[Literal["waiting", "claimed", "moved", "closed"], ...] = ("waiting", "claimed", "moved", "closed")
 _STAYS = (
-    "SELECT key, seen, owner, name, person, since, until, ours FROM stay WHERE stream=? AND key IN ({}) ORDER BY key, n"
+    "SELECT key, seen, watch, owner, name, person, since, until, ours FROM stay WHERE stream=? AND key IN ({}) "
+    "ORDER BY key, n"
 )
-_ADD = "INSERT INTO stay (stream, key, n, seen, owner, name, person, since, until, ours, went, returned) VALUES {}"
-_WAITS = "SELECT name, since, until, went, returned FROM stay WHERE person=0 AND since>=? AND since<? ORDER BY since"
+_ADD = "INSERT INTO stay (stream, key, n, seen, owner, name, person, since, until, ours, took, went, returned, watch) VALUES {}"
+_DWELL = """
+WITH wait AS (
+  SELECT substr(since, 1, 10) AS day, name, coalesce(took, max(0.0, (julianday(:now) - julianday(since)) * 86400)) AS took,
+    went, returned
+  FROM stay WHERE person=0 AND since>=:begin AND since<:end AND (:queue IS NULL OR name=:queue)),
+ranked AS (
+  SELECT *, row_number() OVER (PARTITION BY day, name ORDER BY took) AS n, count(*) OVER (PARTITION BY day, name) AS c
+  FROM wait)
+SELECT day, name, c, sum(went=1), sum(went=2), sum(went=3), sum(went=0), sum(returned),
+  max(iif(n=(c*50+99)/100, took, NULL)), max(iif(n=(c*90+99)/100, took, NULL)), max(iif(n=(c*95+99)/100, took, NULL)), max(took)
+FROM ranked GROUP BY day, name ORDER BY day, name
+"""
 _PART = 500
 
 
 class Stays(LedgerFile):
     """Part of SqliteStore."""
 
-    def stays(self, stream: str, keys: Sequence[str]) -> Mapping[str, tuple[str | None, Sequence[Stay]]]:
-        found: dict[str, tuple[str | None, list[Stay]]] = {}
+    def stays(self, stream: str, keys: Sequence[str]) -> Mapping[str, Held]:
+        found: dict[str, Held] = {}
+        lists: dict[str, list[Stay]] = {}
         with self._read() as db:
             number = self._words.number(stream)
             for start in range(0, len(keys), _PART):
                 part = [bound(key) for key in keys[start : start + _PART]]
-                for key, seen, owner, name, person, since, until, ours in db.execute(
+                for key, seen, watch, owner, name, person, since, until, ours in db.execute(
                     _STAYS.format(marks(len(part))), (number, *part)
                 ).fetchall():
                     stay = Stay(shown(owner), shown(name), bool(person), since, until, bool(ours))
-                    known = found.setdefault(shown(key), (seen, []))
-                    known[1].append(stay)
+                    name = shown(key)
+                    lists.setdefault(name, []).append(stay)
+                    found[name] = Held(seen, lists[name], watch is not None)
         return found
 
-    def note_stays(self, stream: str, seen: Mapping[str, tuple[str | None, Sequence[Stay]]]) -> None:
+    def note_stays(self, stream: str, seen: Mapping[str, Held], *, flow: str | None = None) -> None:
         with self._read():
             number = self._words.number(stream)
-        rows = [row for key, (stamp_, stays) in seen.items() for row in _rows(number, key, stamp_, stays)]
+            watch = None if flow is None else self._words.flow(flow)
+        rows = [row for key, held in seen.items() for row in _rows(number, key, held, watch if held.watched else None)]
         with self._write() as db:
             db.executemany("DELETE FROM stay WHERE stream=? AND key=?", [(number, bound(key)) for key in seen])
             write_many(db, _ADD, rows)
 
-    def waits(self, begin: datetime, end: datetime) -> Iterator[Wait]:
+    def in_view(self, flow: str) -> Sequence[str]:
+        with self._read() as db:
+            found = db.execute(
+                "SELECT key FROM stay WHERE watch=? AND until IS NULL", (self._words.flow(flow),)
+            ).fetchall()
+        return [shown(key) for (key,) in found]
+
+    def dwell(self, begin: datetime, end: datetime, now: datetime, *, queue: str | None = None) -> Sequence[Dwell]:
+        given = {"begin": stamp(begin), "end": stamp(end), "now": stamp(now), "queue": bound(queue)}
         with self._snapshot() as db:
-            found = db.execute(_WAITS, (stamp(begin), stamp(end)))
-            while part := found.fetchmany(_PART):
-                for name, since, until, went, returned in part:
-                    yield Wait(shown(name), since, until, _WENT[went], bool(returned))
+            found = db.execute(_DWELL, given).fetchall()
+        return [Dwell(day, shown(name), *rest) for day, name, *rest in found]
 
 
 def forget_stays(db: sqlite3.Connection, keys: Collection[str]) -> None:
@@ -71,13 +91,18 @@ def prune_stays(db: sqlite3.Connection, before: str, limit: int) -> bool:
     return bool(gone == limit)
 
 
-def _rows(stream: int, key: str, seen: str | None, stays: Sequence[Stay]) -> Iterator[tuple[Any, ...]]:
+def _rows(stream: int, key: str, held: Held, watch: int | None) -> Iterator[tuple[Any, ...]]:
+    stays = held.stays
     for n, stay in enumerate(stays):
         after = stays[n + 1] if n + 1 < len(stays) else None
         went = STILL if stay.until is None else CLOSED
         if after is not None:
             went = CLAIMED if after.person else MOVED
         yield (
-            stream, bound(key), n, seen, bound(stay.owner), bound(stay.name), stay.person, stay.since, stay.until,
-            stay.ours, went, n > 0 and stays[n - 1].person and not stay.person,
+            stream, bound(key), n, held.seen, bound(stay.owner), bound(stay.name), stay.person, stay.since, stay.until,
+            stay.ours, _took(stay), went, n > 0 and stays[n - 1].person and not stay.person, watch,
         )  # fmt: skip
+
+
+def _took(stay: Stay) -> float | None:
+    return None if stay.until is None else max(0.0, (parse(stay.until) - parse(stay.since)).total_seconds())

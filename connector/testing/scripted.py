@@ -62,6 +62,8 @@ class ScriptedAdapter:
         """By stream and key who had a record, where the system remembers it; without an entry it does not."""
         self.activity: dict[str, dict[str, str]] = defaultdict(dict)
         """By stream and key when somebody did something with a record, as a stamp."""
+        self._ours: set[tuple[str, str]] = set()
+        """Objects that we saved last."""
         self._scripts: list[_Script] = []
         self._during: list[Callable[[str, Sequence[Write]], None]] = []
         self._meanwhile: dict[tuple[int, bool], list[Callable[[], None]]] = defaultdict(list)
@@ -84,9 +86,10 @@ class ScriptedAdapter:
                 moment,
                 self.site,
                 old.our_key if old else None,
-                merged.get("claimed_by"),
+                merged.get("claimed_by") or None,
             )
             self.objects[stream][key] = record
+            self._ours.discard((stream, key))
             self._versions[stream, key] += 1
             return record
 
@@ -151,6 +154,8 @@ class ScriptedAdapter:
                     if (record.stamp or "") >= begin
                     and (record.stamp or "", record.key) > place
                     and (select.key_prefix is None or (record.our_key or "").startswith(select.key_prefix))
+                    and select.where.get("open") in (None, not record.fields.get("closed"))
+                    and select.where.get("claimed") in (None, bool(record.claimed_by))
                 )
                 here = found[: self.page]
                 records = [self._shown(self.objects[stream][key], select) for _, key in here]
@@ -231,11 +236,11 @@ class ScriptedAdapter:
     # -- who has a record (connector.adapter.Attended) -----------------------------------------------------------------
 
     def owner(self, stream: str, record: Record) -> Stay:
-        """Who has claimed it, else the queue in `OwnerId`; the field `closed` ends its stay, `ours` says that we moved it."""
+        """Who has claimed it, else the queue in `OwnerId`; the field `closed` ends its stay."""
         person, queue = record.claimed_by, record.fields.get("OwnerId")
         name = str(person or getattr(queue, "name", queue) or "")
         since = record.stamp or stamp(self.clock.now())
-        closed, ours = record.fields.get("closed"), bool(record.fields.get("ours"))
+        closed, ours = record.fields.get("closed"), (stream, record.key) in self._ours
         return Stay(name, name, bool(person), since, since if closed else None, ours)
 
     def stays(self, stream: str, records: Sequence[Record]) -> Mapping[str, Sequence[Stay]]:
@@ -281,6 +286,7 @@ class ScriptedAdapter:
         if self._changed(stream, write, self.objects[stream][write.target]):
             return Result(write.target, Changed(f"{stream} {write.target} was changed meanwhile", code="412"))
         record = self.put(stream, write.target, **{k: v for k, v in write.fields.items() if k not in conditions})
+        self._ours.add((stream, record.key))
         return Result(record.key)
 
     def _delete(self, stream: str, write: Write) -> Result:

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from connector.model import Stay
 from connector.stamps import stamp
-from connector.store import Store
-from connector.testing.store_hooks import NOW, StoreHooks, later, only, order
+from connector.store import Held, Store
+from connector.testing.store_hooks import FLOW, NOW, StoreHooks, later, only, order
 
 CASES = "service.Case"
 
@@ -27,38 +27,60 @@ class StaysPromises(StoreHooks):
     """What is told of a queue is what was seen."""
 
     def test_stays_come_back_as_they_were_noted_with_the_stamp_of_the_record(self, store: Store) -> None:
-        store.note_stays(CASES, {"1": ("s1", TAKEN), "2": (None, RETURNED)})
-        assert store.stays(CASES, ["1", "2", "3"]) == {"1": ("s1", TAKEN), "2": (None, RETURNED)}
+        store.note_stays(CASES, {"1": Held("s1", TAKEN), "2": Held(None, RETURNED)})
+        assert store.stays(CASES, ["1", "2", "3"]) == {"1": Held("s1", TAKEN), "2": Held(None, RETURNED)}
         assert store.stays("other.Case", ["1"]) == {}
 
     def test_what_is_noted_anew_replaces_what_was_known(self, store: Store) -> None:
-        store.note_stays(CASES, {"1": ("s1", RETURNED)})
-        store.note_stays(CASES, {"1": ("s2", TAKEN)})
-        assert store.stays(CASES, ["1"]) == {"1": ("s2", TAKEN)}
+        store.note_stays(CASES, {"1": Held("s1", RETURNED)})
+        store.note_stays(CASES, {"1": Held("s2", TAKEN)})
+        assert store.stays(CASES, ["1"]) == {"1": Held("s2", TAKEN)}
+
+    def test_a_flow_has_in_view_what_it_watches_and_what_has_not_ended(self, store: Store) -> None:
+        over = Held("s", [stay("q1", 0, 10)], watched=True)
+        store.note_stays(
+            CASES, {"1": Held("s", RETURNED[:1] + TAKEN[1:], watched=True), "2": over, "3": Held("s", TAKEN)}, flow=FLOW
+        )
+        assert store.in_view(FLOW) == ["1"]
+        assert store.stays(CASES, ["1"])["1"].watched
+        store.note_stays(CASES, {"1": Held("s", TAKEN)}, flow="another")
+        assert (store.in_view(FLOW), store.in_view("another")) == ([], [])
 
     def test_they_outlive_the_process(self, opened: Callable[[], Store]) -> None:
-        opened().note_stays(CASES, {"1": ("s1", TAKEN)})
-        assert opened().stays(CASES, ["1"]) == {"1": ("s1", TAKEN)}
+        opened().note_stays(CASES, {"1": Held("s1", TAKEN)})
+        assert opened().stays(CASES, ["1"]) == {"1": Held("s1", TAKEN)}
 
     def test_stays_in_queues_are_told_with_how_they_ended(self, store: Store) -> None:
-        store.note_stays(CASES, {"1": ("s", TAKEN), "2": ("s", RETURNED), "3": ("s", [stay("q1", 5)])})
-        found = list(store.waits(NOW, later(days=1)))
-        assert [(wait.queue, wait.went, wait.returned) for wait in found] == [
-            ("q1's name", "claimed", False),
-            ("q1's name", "claimed", False),
-            ("q1's name", "waiting", False),
-            ("q2's name", "moved", True),
-            ("q3's name", "closed", False),
+        store.note_stays(CASES, {"1": Held("s", TAKEN), "2": Held("s", RETURNED), "3": Held("s", [stay("q1", 5)])})
+        found = store.dwell(NOW, later(days=1), later(minutes=65))
+        assert [
+            (one.queue, one.stays, one.claimed, one.moved, one.closed, one.waiting, one.returned) for one in found
+        ] == [
+            ("q1's name", 3, 2, 0, 0, 1, 0),
+            ("q2's name", 1, 0, 1, 0, 0, 1),
+            ("q3's name", 1, 0, 0, 1, 0, 0),
         ]
-        assert [wait.queue for wait in store.waits(later(minutes=30), later(minutes=40))] == ["q2's name"]
+        assert found[0].p50 == 600.0
+        assert abs(found[0].max - 3600.0) < 0.01, "who waits still has waited until now"
+        assert [one.queue for one in store.dwell(later(minutes=30), later(minutes=40), NOW)] == ["q2's name"]
+        assert [one.stays for one in store.dwell(NOW, later(days=1), NOW, queue="q1's name")] == [3]
+
+    def test_percentiles_are_waits_that_occurred_by_day_and_queue(self, store: Store) -> None:
+        waits = [stay("q", day * 1440, day * 1440 + minutes) for day in (0, 1) for minutes in range(1, 101)]
+        store.note_stays(CASES, {str(number): Held("s", [one]) for number, one in enumerate(waits)})
+        first, second = store.dwell(NOW, later(days=2), NOW)
+        assert (first.day, second.day) == ("2026-11-20", "2026-11-21")
+        assert (first.stays, first.p50, first.p90, first.p95, first.max) == (100, 3000.0, 5400.0, 5700.0, 6000.0)
+        (alone,) = store.dwell(NOW, later(days=1), NOW)
+        assert alone == first
 
     def test_stays_that_ended_long_ago_go_with_the_audit(self, store: Store) -> None:
-        store.note_stays(CASES, {"1": ("s", TAKEN)})
+        store.note_stays(CASES, {"1": Held("s", TAKEN)})
         store.prune(NOW + timedelta(days=401), delivered=0, parked=0, audit=400 * 86400)
-        assert [one.owner for one in store.stays(CASES, ["1"])["1"][1]] == ["ada"]
+        assert [one.owner for one in store.stays(CASES, ["1"])["1"].stays] == ["ada"]
 
     def test_forgetting_a_record_forgets_who_had_it(self, store: Store) -> None:
-        store.note_stays(CASES, {"1": ("s", TAKEN), "500A": ("s", TAKEN), "2": ("s", TAKEN)})
+        store.note_stays(CASES, {"1": Held("s", TAKEN), "500A": Held("s", TAKEN), "2": Held("s", TAKEN)})
         self.settled(store, "done", order("1"))
         store.forget([only(store).id], {"500A"}, NOW, by="ada")
         assert set(store.stays(CASES, ["1", "2", "500A"])) == {"2"}

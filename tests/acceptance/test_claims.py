@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,27 @@ IN_TIME = """\
     by: state
     where: {{open: true, claimed: false, waiting_longer_than: 15m, Reason: Payment}}
     mapping: {mappings}/waiting-case-to-escalation.yaml
+"""
+MIRROR = """\
+  claims:
+    from: service.Case
+    to: shop.orders
+    start: beginning
+    mapping: {mappings}/claim-to-order.yaml
+"""
+BACK = """\
+  idle:
+    from: service.Case
+    to: service.Case
+    by: state
+    where: {{open: true, claimed: true, idle_longer_than: 4h}}
+    mapping: {mappings}/idle-case-to-queue.yaml
+  given-back:
+    from: service.Case
+    to: service.Case
+    by: state
+    where: {{open: true, claimed: true, Return_To_Queue__c: true}}
+    mapping: {mappings}/idle-case-to-queue.yaml
 """
 MINUTES = 60.0
 
@@ -114,3 +136,61 @@ def test_faults_of_the_org_escalate_late_and_once(where: Stage, kind: str) -> No
         where.settle()
     rows = [row for row in where.box.control.history(case(where)["Id"]) if row["Field"] == "Owner"]
     assert (owner(where), len(rows)) == ("Escalation", 2)
+
+
+def test_an_order_shows_that_it_is_being_handled_while_an_agent_has_its_case(where: Stage) -> None:
+    add_flows(where, MIRROR)
+    where.settle()
+    assert handled(where) == (None, None)
+    where.box.control.advance(10 * MINUTES)
+    taken = where.box.control.agent_take(case(where)["Id"])["LastModifiedDate"]
+    where.box.control.advance(10 * MINUTES)
+    where.box.control.agent_edit(case(where)["Id"], {"Subject": "on it"})
+    where.settle()
+    by, since = handled(where)
+    assert (by, str(since)[:19]) == ("Payments", taken[:19])
+    where.box.control.agent_return_to_queue(case(where)["Id"], queue="Payments")
+    where.settle()
+    assert handled(where) == (None, None)
+    report = where.run("report", "dwell", "--format", "json", "--to", "2099-01-01").out
+    assert [(one["queue"], one["stays"], one["claimed"], one["returned"]) for one in json.loads(report)] == [
+        ("Payments", 2, 1, 1)
+    ]
+
+
+def handled(where: Stage) -> tuple[Any, Any]:
+    (order,) = where.box.control.orders("RefArch")
+    return order.get("c_handledBy"), order.get("c_handledSince")
+
+
+def test_a_claim_that_nobody_works_on_ends_and_is_told_once_to_the_case_and_its_owner(where: Stage) -> None:
+    add_flows(where, BACK)
+    key = case(where)["Id"]
+    where.box.control.agent_take(key)
+    where.box.control.advance(3 * 60 * MINUTES)
+    where.box.control.agent_comment(key, "waiting for the customer")
+    where.box.control.advance(3 * 60 * MINUTES)
+    where.settle()
+    assert owner(where) == "Ines Agent", "she did something three hours ago"
+    where.box.control.advance(2 * 60 * MINUTES)
+    process = where.start("sync", "idle")
+    where.box.control.fault(
+        kind="kill", pid=process.pid, commit=True, system="salesforce", method="POST", path="composite$", times=1
+    )
+    assert where.finish(process).code == -signal.SIGKILL
+    assert owner(where) == "Payments"
+    where.settle()
+    where.settle()
+    assert [task["Subject"] for task in where.box.control.tasks()] == [
+        f"Case {case(where)['CaseNumber']} went back to Payments"
+    ]
+    assert sum("Back in the queue Payments" in one["CommentBody"] for one in where.box.control.comments(key)) == 1
+    assert where.box.control.tasks()[0]["OwnerId"] != case(where)["OwnerId"]
+
+    where.box.control.agent_take(key, agent=1)
+    where.box.control.agent_edit(key, {"Return_To_Queue__c": True}, agent=1)
+    where.settle()
+    assert (owner(where), case(where)["Return_To_Queue__c"]) == ("Payments", False)
+    assert len(where.box.control.tasks()) == 2
+    assert sum("Given back by Omar O'Neil" in one["CommentBody"] for one in where.box.control.comments(key)) == 1
+    where.assert_nothing_twice()

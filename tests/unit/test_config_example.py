@@ -63,8 +63,11 @@ def test_the_example_loads_without_a_fault() -> None:
         "cases-to-disputes",
         "cases-to-warranty",
         "comments-to-complaints",
+        "claims-to-orders",
         "declined-payments-in-time",
         "cases-in-time",
+        "idle-cases",
+        "given-back-cases",
     ]
     assert config.flows["cases-to-orders"].start == datetime(2026, 11, 13, tzinfo=UTC)
 

@@ -53,7 +53,7 @@ MAY_KNOW: dict[str, set[str]] = {
     },
     "cli": {
         "", "adapter", "budget", "cli", "config", "document", "engine", "errors", "flow", "keys", "mapping", "model",
-        "runner", "sandbox", "secret", "stamps", "store=", "telemetry", "visible",
+        "runner", "sandbox", "secret", "stamps", "states", "store=", "telemetry", "visible",
     },
     "sandbox": {"sandbox"},
     "testing": {"adapter", "budget", "digests", "errors", "model", "secret", "stamps", "store=", "testing"},

@@ -67,7 +67,7 @@ class Salesforce:
             raise ValueError(
                 f"{stream} takes one kind of write in a call: {', '.join(sorted(target.writes)) or 'none'}"
             )
-        if op == "create" and any(write.uncertain for write in batch):
+        if op == "create" and target.create == "exclusive" and any(write.uncertain for write in batch):
             self._parts.checker.must_refuse_a_second(stream)
         with self._http.within(2 * self._settings.timeouts.total, batch[0].until):
             if op == "append":

@@ -105,11 +105,13 @@ class Described:
         """What keeps the key field from carrying our key. Every read selects it; the rest matters where we create or search."""
         if key not in self.stream.needs:
             return
+        unique = self.stream.create == "exclusive"
         field = self.fields.get(key)
         if field is None:
             message = f"{self.name} has no field {key}, or the integration user may not see it"
             remedy = (
-                f"create {key} on {self.name}: Text({KEY_LENGTH}), External ID, Unique (case-insensitive), "
+                f"create {key} on {self.name if unique else 'Activity'}: Text({KEY_LENGTH})"
+                f"{', External ID, Unique (case-insensitive)' if unique else ''}, "
                 "and give the user's permission set read and edit access to it"
             )
             if (spelled := self._spelled.get(key.lower())) is not None:
@@ -124,9 +126,13 @@ class Described:
             return
         length = field.get("length") or KEY_LENGTH
         wrong = (
-            (not field.get("externalId"), "is no External ID", f"tick External ID on {key}: lookups need its index"),
             (
-                not field.get("unique"),
+                unique and not field.get("externalId"),
+                "is no External ID",
+                f"tick External ID on {key}: lookups need its index",
+            ),
+            (
+                unique and not field.get("unique"),
                 "is not unique",
                 f"tick Unique on {key}: without it two creates at the same time make two records",
             ),

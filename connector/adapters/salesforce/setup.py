@@ -35,9 +35,11 @@ _CASE_SHARES = frozenset(
         "ContentDocumentLink",
         "ContentVersion",
         "EmailMessage",
+        "Event",
         "FeedItem",
         "Group",
         "QueueSobject",
+        "Task",
         "User",
     }
 )

@@ -34,6 +34,12 @@ READ_ONLY = frozenset(
 """Objects that cannot carry a key field of ours, so that a second create could not be told from the first."""
 
 
+PLAIN = frozenset({"Event", "Task"})
+"""Activities. Whether a custom field of theirs can be unique, no public page says: so a look goes before each create, by our key
+in a text field of Activity."""
+ACTIVITY_LENGTHS: Mapping[str, int] = {"Subject": 255, "Description": 32_000}
+
+
 class Streams(Mapping[str, Stream]):
     """Answers for every name that could be an object's; lists the one that every org has."""
 
@@ -71,12 +77,12 @@ class Streams(Mapping[str, Stream]):
             writes=writes,
             batch=settings.batch,
             fetch_batch=200,
-            create="exclusive" if keyed else "plain",
+            create="exclusive" if keyed and name not in PLAIN else "plain",
             fetch="direct",
             settle_after=settings.settle_after,
             claims=name == "Case",
             conditional="1s" if keyed else "none",
-            lengths=CASE_LENGTHS if name == "Case" else {},
+            lengths=CASE_LENGTHS if name == "Case" else ACTIVITY_LENGTHS if name in PLAIN else {},
             number="CaseNumber" if name == "Case" else None,
             bears=settings.key_field if keyed else None,
             states=frozenset(WORDS) if name == "Case" else frozenset(),

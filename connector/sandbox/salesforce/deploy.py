@@ -27,10 +27,19 @@ _OLDEST, _NEWEST, _HIERARCHY = 31.0, 68.0, 67.0
 _ALWAYS_THERE = {"Id", "CaseNumber", "Status", "OwnerId", "IsClosed", "IsDeleted", "CreatedDate", "CreatedById",
                  "LastModifiedDate", "LastModifiedById", "SystemModstamp"}  # fmt: skip
 """Fields of Case without field-level security."""
-_FIXED = {"CaseComment", "ContentDocument", "ContentDocumentLink", "CaseHistory", "CaseStatus", "Group", "QueueSobject"}
+_FIXED = {
+    "CaseComment",
+    "ContentDocument",
+    "ContentDocumentLink",
+    "CaseHistory",
+    "CaseStatus",
+    "Group",
+    "QueueSobject",
+    "Task",
+}
 """Objects that take no custom fields."""
 _WITHOUT_PERMISSIONS = {"CaseComment", "CaseHistory", "ContentVersion", "ContentDocument", "ContentDocumentLink", "Group", "User",
-                        "QueueSobject", "CaseStatus"}  # fmt: skip
+                        "QueueSobject", "CaseStatus", "Task"}  # fmt: skip
 _NEEDS = {"allowCreate": "allowRead", "allowEdit": "allowRead", "allowDelete": "allowEdit", "viewAllRecords": "allowRead",
           "modifyAllRecords": "allowDelete"}  # fmt: skip
 _VERBS = {"allowCreate": "Create", "allowEdit": "Edit", "allowRead": "Read", "allowDelete": "Delete",

@@ -12,6 +12,7 @@ from typing import Any
 from connector.sandbox.salesforce.problem import Problem
 
 _EMAIL = re.compile(r"[^@\s,;<>()\"]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+\Z")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d\Z")
 _DATETIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?\Z")
 
 
@@ -143,6 +144,15 @@ def _datetime(f: Field) -> Callable[[Any], Any]:
     return check
 
 
+def _date(f: Field) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if type(value) is not str or not _DAY.match(value) or instant(value) is None:
+            raise unreadable(f.name, "date", value)
+        return value
+
+    return check
+
+
 def instant(text: str) -> str | None:
     """A date-time or date as `2026-11-20T10:02:00.000+0000`; None when it is none."""
     match = _DATETIME.match(text)
@@ -179,5 +189,6 @@ _CHECKS: dict[str, Callable[[Field], Callable[[Any], Any]]] = {
     "double": _number,
     "boolean": _boolean,
     "datetime": _datetime,
+    "date": _date,
     "base64": _blob,
 }

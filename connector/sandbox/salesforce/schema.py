@@ -125,6 +125,7 @@ CASE = Object(
         _custom("Serial_No__c"),
         _custom("Points__c", "double"),
         _custom("Disputed_Amount__c", "double"),
+        _custom("Return_To_Queue__c", "boolean", default=False),
         _custom("Resolution_Note__c", "textarea", 32768, filterable=False),
         _custom("Document_Links__c", "textarea", 32768, filterable=False),
         _custom("Refund_Kind__c", "picklist", values=("Full", "Partial", "Lines"), restricted=True),
@@ -268,6 +269,34 @@ HISTORY = Object(
     parent="CaseId",
 )
 
+TASK = Object(
+    "Task",
+    "00T",
+    (
+        *_STAMPS,
+        *_MODIFIED,
+        Field(name="OwnerId", kind="reference", length=18, refers=("User",)),
+        Field(name="WhatId", kind="reference", length=18, refers=("Case",)),
+        Field(name="Subject", length=255),
+        Field(name="Description", kind="textarea", length=32000, filterable=False),
+        Field(
+            name="Status",
+            kind="picklist",
+            length=255,
+            values=("Not Started", "In Progress", "Completed"),
+            default="Not Started",
+        ),
+        Field(name="Priority", kind="picklist", length=255, values=("High", "Normal", "Low"), default="Normal"),
+        Field(name="ActivityDate", kind="date"),
+        _custom(KEY_FIELD),
+    ),
+    relations={"Owner": "OwnerId", "What": "WhatId", "CreatedBy": "CreatedById"},
+    parent="WhatId",
+    createable=True,
+    updateable=True,
+    required=(),
+)
+
 WORK = Object(
     "AgentWork",
     "0Bz",
@@ -338,7 +367,7 @@ CASE_STATUS = Object(
     ),
 )
 
-OBJECTS = (CASE, COMMENT, VERSION, DOCUMENT, LINK, HISTORY, USER, GROUP, QUEUE_SOBJECT, CASE_STATUS)
+OBJECTS = (CASE, COMMENT, TASK, VERSION, DOCUMENT, LINK, HISTORY, USER, GROUP, QUEUE_SOBJECT, CASE_STATUS)
 QUEUES = ("Orders", "Payments", "Returns", "Concierge", "Reviews", "Escalation")
 AGENTS = ("Ines Agent", "Omar O'Neil", "Noël Dupré")
 CLOSED = frozenset({"Closed"})

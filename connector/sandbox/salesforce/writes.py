@@ -72,6 +72,8 @@ class Transaction:
         elif table.shape.name == content.LINK:
             self.org.contents.link(values)
         else:
+            if table.shape.name == "Task":
+                self._task(values)
             if values.get(KEY_FIELD) is not None:
                 self._unique(table, values[KEY_FIELD], None)
             if table.shape.name == content.VERSION:
@@ -168,6 +170,21 @@ class Transaction:
         body = values.get("CommentBody")
         if body is not None and len(body.encode()) > 4000:  # bytes, not characters
             raise Problem("STRING_TOO_LONG", f"Body: data value too large: {body} (max length=4000)", ["CommentBody"])
+
+    def _task(self, values: Values) -> None:
+        """A task belongs to an active user, never to a queue, and to a record that is there."""
+        given = full(str(values.get("OwnerId") or self.actor))
+        user = self.org.tables["User"].rows.get(given or "")
+        if user is None:
+            raise Problem("INVALID_CROSS_REFERENCE_KEY", "Assigned To ID: id value of incorrect type", ["OwnerId"])
+        if not user.values["IsActive"]:
+            raise Problem("INACTIVE_OWNER_OR_USER", "operation performed with inactive user", ["OwnerId"])
+        values["OwnerId"] = given
+        if values.get("WhatId") is not None:
+            case = self.org.cases.rows.get(full(str(values["WhatId"])) or "")
+            if case is None or case.values["IsDeleted"]:
+                raise Problem("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ["WhatId"])
+            values["WhatId"] = case.values["Id"]
 
     def _duplicate_rule(self, values: Values) -> None:
         if not self.org.world.options.duplicate_rule or self.allow_duplicates:

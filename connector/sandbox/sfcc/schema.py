@@ -48,6 +48,8 @@ ORDER_ATTRIBUTES: dict[str, Attribute] = {
     "c_caseDecision": Attribute("text", ("RELEASE", "HOLD", "CANCEL")),
     "c_caseDecidedAt": DATETIME,
     "c_caseOwner": TEXT,
+    "c_handledBy": TEXT,
+    "c_handledSince": DATETIME,
     "c_fraudFlag": Attribute("text", ("REVIEW", "VERIFY", "APPROVED", "REJECTED")),
     "c_reviewCaseNumber": TEXT,
     "c_reviewCaseStatus": TEXT,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connector.errors import Rejected, Unavailable
+from connector.errors import Rejected, Transient, Unavailable
 from connector.model import Ref, Stay
 from connector.stamps import stamp
+from connector.store import open_store
+from connector.testing import FrozenClock
 from tests.unit.engine.world import World
 
 ESCALATE = """
@@ -34,7 +37,7 @@ class Desk(World):
         self.restart()
 
     def case(self, key: str = "C1", **fields: Any) -> None:
-        self.desk.put("Case", key, Id=key, **{"OwnerId": "Returns", "Priority": "Low", "ours": False, **fields})
+        self.desk.put("Case", key, Id=key, **{"OwnerId": "Returns", "Priority": "Low", **fields})
 
     def poll(self, minutes: float = 1) -> None:
         self.clock.forward(minutes=minutes)
@@ -72,10 +75,9 @@ def test_our_own_change_of_owner_does_not_begin_another_stay(desk: Desk) -> None
     desk.case()
     desk.poll(0)
     desk.poll(15)
-    desk.case(OwnerId="Escalation", Priority="Medium", ours=True)  # as the system shows what we have just done
     for _ in range(4):
         desk.poll(15)
-    assert desk.fields()["Priority"] == "Medium"
+    assert desk.fields()["OwnerId"] == Ref("queue", "Escalation")
     assert len(list(desk.store.rows(flow=FLOW))) == 1
 
 
@@ -245,3 +247,167 @@ def test_what_is_learnt_outlives_the_process(desk: Desk) -> None:
     desk.restart()
     desk.poll(15)
     assert desk.fields()["Priority"] == "High"
+
+
+def went(desk: Desk) -> dict[str, int]:
+    """How the stays in queues that the ledger knows ended."""
+    now = desk.clock.now()
+    found = desk.store.dwell(now - timedelta(days=1), now, now)
+    ends = {name: sum(getattr(one, name) for one in found) for name in ("claimed", "closed", "waiting", "moved")}
+    return {name: count for name, count in ends.items() if count}
+
+
+def test_where_a_case_went_that_is_out_of_sight_is_looked_up_once(desk: Desk) -> None:
+    desk.case("C1")
+    desk.case("C2")
+    desk.poll(0)
+    desk.case("C1", claimed_by="Ines")
+    desk.desk.remove("Case", "C2")
+    desk.poll(5)
+    assert went(desk) == {"claimed": 1, "closed": 1}
+    before = desk.desk.calls()
+    desk.poll(5)
+    assert desk.desk.calls() - before == 1
+
+
+def test_where_a_case_went_is_looked_up_after_a_restart_too(desk: Desk) -> None:
+    desk.case()
+    desk.poll(0)
+    desk.case(claimed_by="Ines")
+    desk.restart()
+    desk.poll(5)
+    assert went(desk) == {"claimed": 1}
+
+
+GIVE_BACK = """
+summary: a case that nobody has worked on for 4 hours goes back
+target: "{{ record.key }}"
+once_per: "{{ record.key }}:{{ active_since }}"
+fields:
+  claimed_by: {from: "", write: until-claimed}
+  OwnerId: {ref: queue, name: "{{ claimed_from }}", write: until-claimed}
+also:
+  - {id: told, to: destination.Remark, target: "{{ record.key }}", fields: {text: "taken from {{ claimed_by }}"}, write: once}
+  - {id: task, to: destination.Ticket, fields: {owner: "{{ claimed_by }}"}}
+"""
+IDLE = {"open": True, "claimed": True, "idle_longer_than": 4 * 3600.0}
+
+
+@pytest.fixture
+def idle(tmp_path: Path) -> Desk:
+    """A case that Ines took an hour after it came, and left alone."""
+    desk = Desk(tmp_path, GIVE_BACK, **IDLE)
+    desk.flow("seen", "desk.Case", "desk.Case", ESCALATE.replace("Waited_Until", "Waited"), by_state=True,
+              where={"open": True, "claimed": False, "waiting_longer_than": 1e9})  # fmt: skip
+    desk.restart()
+    desk.case()
+    desk.engine.run_pass("seen")
+    desk.clock.forward(minutes=60)
+    desk.case(claimed_by="Ines")
+    desk.poll(0)
+    return desk
+
+
+def told(desk: Desk) -> tuple[int, int]:
+    """Remarks on the case, and tickets."""
+    return len(desk.desk.appended["Remark"]["C1"]), len(desk.desk.objects["Ticket"])
+
+
+def test_what_nobody_works_on_goes_back_and_is_told_once(idle: Desk) -> None:
+    idle.poll(239)
+    assert (idle.fields()["claimed_by"], told(idle)) == ("Ines", (0, 0))
+    idle.poll(1)
+    assert (idle.fields()["claimed_by"], idle.fields()["OwnerId"]) == ("", Ref("queue", "Returns"))
+    for _ in range(3):
+        idle.poll(60)
+    assert told(idle) == (1, 1)
+    assert idle.desk.appended["Remark"]["C1"][0][1] == {"text": "taken from Ines"}
+
+
+def test_who_does_something_keeps_it(idle: Desk) -> None:
+    idle.poll(200)
+    idle.desk.activity["Case"]["C1"] = stamp(idle.clock.now())
+    idle.poll(100)
+    assert idle.fields()["claimed_by"] == "Ines"
+    idle.poll(140)
+    assert idle.fields()["claimed_by"] == ""
+
+
+def test_who_does_something_between_poll_and_write_keeps_it_and_nothing_is_told(idle: Desk) -> None:
+    idle.clock.forward(minutes=240)
+
+    def act() -> None:
+        idle.desk.activity["Case"]["C1"] = stamp(idle.clock.now())
+        idle.case(Comment="on it")
+
+    calls = len(idle.desk.log)
+    idle.desk.meanwhile(act, call=3)
+    idle.engine.run_pass(FLOW)
+    assert [verb for verb, _, _ in idle.desk.log[calls : calls + 2]] == ["read", "active"]
+    assert (idle.fields()["claimed_by"], told(idle)) == ("Ines", (0, 0))
+    (row,) = idle.store.rows(flow=FLOW)
+    assert (row.state, row.reason, row.lines) == ("filtered", "was no longer so when it could be acted on", ())
+
+
+def test_one_who_saves_between_look_and_write_is_asked_again(idle: Desk) -> None:
+    idle.clock.forward(minutes=240)
+    calls = {"write": 0}
+
+    def save() -> None:
+        calls["write"] += 1
+        idle.case(Comment="a save of somebody that is no activity")
+
+    idle.desk.meanwhile(save, call=5)
+    idle.engine.run_pass(FLOW)
+    assert calls["write"] == 1
+    assert idle.fields()["claimed_by"] == ""
+    assert told(idle) == (1, 1)
+
+
+@pytest.mark.parametrize("verb", ["ingest", "settle"])
+def test_a_kill_anywhere_gives_back_once_and_tells_once(idle: Desk, verb: str) -> None:
+    idle.clock.forward(minutes=240)
+    idle.killed_pass(FLOW, at=verb)
+    idle.poll(0)
+    for _ in range(4):
+        idle.poll(10)
+    assert idle.fields()["claimed_by"] == ""
+    assert told(idle) == (1, 1)
+
+
+def test_a_lost_reply_gives_back_once_and_tells_once(idle: Desk) -> None:
+    idle.desk.fail("write", Transient("no answer", uncertain=True), committed=True)
+    idle.poll(240)
+    assert idle.fields()["claimed_by"] == ""
+    for _ in range(4):
+        idle.poll(10)
+    assert told(idle) == (1, 1)
+
+
+def test_a_kill_after_the_write_still_tells_when_the_telling_has_to_wait(idle: Desk) -> None:
+    """The remark is in doubt too, and looked up later: by then its case has been back in the queue for long."""
+    idle.clock.forward(minutes=240)
+    idle.desk.during(lambda stream, batch: idle.stop.set())
+    idle.engine.run_pass(FLOW)
+    assert (idle.fields()["claimed_by"], told(idle)) == ("", (0, 0))
+    idle.stop.clear()
+    idle.store.close()
+    idle.store = open_store("sqlite:///ledger.db", base=idle.folder)
+    idle.restart()
+    for _ in range(4):
+        idle.poll(10)
+    assert told(idle) == (1, 1)
+
+
+def test_the_remote_clock_tells_what_is_so_also_before_a_write(idle: Desk) -> None:
+    ahead = timedelta(hours=8)
+    moment = idle.clock.now()
+    idle.desk.clock = FrozenClock(moment + ahead)
+    idle.desk.histories["Case"]["C1"] = [
+        Stay("q", "Returns", False, stamp(moment)),
+        Stay("i", "Ines", True, stamp(moment + timedelta(hours=3))),
+    ]
+    idle.case(Comment="seen by its clock")
+    idle.poll(1)
+    assert idle.fields()["claimed_by"] == ""
+    assert told(idle) == (1, 1)

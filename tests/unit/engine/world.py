@@ -108,7 +108,7 @@ class World:
                     conditional=conditional,
                     states=frozenset(WORDS),
                     facts=frozenset(FACTS),
-                    attended=("OwnerId", "closed", "ours"),
+                    attended=("OwnerId", "closed"),
                 ),
                 Stream("Remark", "Id", writes=frozenset({"append"}), batch=200, object="Case", names_object="ParentId"),
                 Stream("Comment", "Id", writes=frozenset({"create", "update"}), batch=200, create="exclusive"),
