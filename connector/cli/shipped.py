@@ -21,6 +21,8 @@ NAMES = {
     "order-exception-to-case": "orders-to-cases",
     "case-to-order-review": "cases-to-reviews",
     "case-to-warranty": "cases-to-warranty",
+    "comment-to-note": "comments-to-returns",
+    "file-to-document": "files-to-returns",
     "case-to-checkout-problem": "cases-to-checkouts",
     "case-to-order-change": "cases-to-changes",
     "order-change-straight": "changes-straight",
