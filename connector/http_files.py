@@ -54,11 +54,9 @@ class Content:
 class Files:
     """Opens files for one connection. Safe for threads; nothing is kept."""
 
-    def __init__(
-        self, name: str, settings: FileSettings, *, ca_file: str | None = None, resolve: Resolve = socket.getaddrinfo
-    ) -> None:
+    def __init__(self, name: str, settings: FileSettings, *, resolve: Resolve = socket.getaddrinfo) -> None:
         self._name, self._settings, self._resolve = name, settings, resolve
-        self._ca = ca_file or requests.utils.DEFAULT_CA_BUNDLE_PATH
+        self._ca = settings.ca_file or requests.utils.DEFAULT_CA_BUNDLE_PATH
 
     @property
     def longest(self) -> float:
@@ -158,7 +156,8 @@ class Files:
         addresses = self._addresses(host, port, field)
         path = quote(where.path or "/", safe="/%:@!$&'()*+,;=~-._")
         query = f"?{quote(where.query, safe='/%:@!$&()*+,;=~-._?')}" if where.query else ""
-        # The allow-list has looked at names: a plain request goes to loopback only, as _allowed saw to
+        if where.scheme == "http" and not all(loopback_address(address[0]) for _, address in addresses):
+            raise _refused("SCHEME", "plain http is for this machine only, in a sandbox", field, _LOOK)
         pool: HTTPConnectionPool = (
             PinnedTlsPool(host, port, addresses=addresses, ca_certs=self._ca, cert_reqs="CERT_REQUIRED", maxsize=1)
             if where.scheme == "https"

@@ -60,6 +60,9 @@ class FileSettings(BaseModel):
         description="for a sandbox only: named hosts may be this machine, and plain http to it is allowed",
     )
     timeouts: Timeouts = Field(default=Timeouts(total=45), description="of one file")
+    ca_file: str | None = Field(
+        default=None, description="PEM file of the authority of these hosts, in place of the public ones"
+    )
 
     def within(self, seconds: float) -> FileSettings:
         """The same, no file taking longer than this: a call that writes it must end in its own time."""

@@ -21,11 +21,14 @@ NAMES = {
     "order-exception-to-case": "orders-to-cases",
     "case-to-order-review": "cases-to-reviews",
     "case-to-warranty": "cases-to-warranty",
+    "comment-to-note": "comments-to-returns",
+    "file-to-document": "files-to-returns",
     "case-to-checkout-problem": "cases-to-checkouts",
     "case-to-order-change": "cases-to-changes",
     "order-change-straight": "changes-straight",
     "order-change-result-to-case": "changes-done-to-cases",
     "waiting-case-to-escalation": "declined-payments-in-time",
+    "idle-case-to-queue": "idle-cases",
 }
 """Names of flows that neither a header nor the file's name tells, as in config.example.yaml."""
 _HEAD = re.compile(r"^# Flow:\s*(\{.*)$", re.MULTILINE)

@@ -112,16 +112,38 @@ class Agents:
         record = {"ParentId": parent, "CommentBody": text, "IsPublished": public}
         return transaction.commit(transaction.create(self.org.comments, record))
 
-    def attach(self, case: str, name: str, text: str = "%PDF-1.4", document: str | None = None, agent: int = 0) -> str:
-        """An agent puts a file on a case; returns the Id of the version."""
+    def attach(
+        self,
+        case: str,
+        name: str,
+        text: str = "%PDF-1.4",
+        document: str | None = None,
+        agent: int = 0,
+        *,
+        internal: bool = False,
+    ) -> str:
+        """An agent puts a file on a case; returns the Id of the version. `internal`: customers do not see it there."""
         transaction = Transaction(self.org, self._agent(agent), assign=False)
-        place = (
-            {"FirstPublishLocationId": self.find(case).values["Id"]}
-            if document is None
-            else {"ContentDocumentId": document}
-        )
-        record = {"Title": name.rpartition(".")[0] or name, "PathOnClient": name, "VersionData": text.encode(), **place}
-        return transaction.commit(transaction.create(self.org.tables["ContentVersion"], record))
+        entity = self.find(case).values["Id"]
+        place = {"FirstPublishLocationId": entity} if document is None else {"ContentDocumentId": document}
+        record = {
+            "Title": name.rpartition(".")[0] or name,
+            "PathOnClient": name,
+            "VersionData": text.encode(),
+            **place,
+        }
+        version = transaction.commit(transaction.create(self.org.tables["ContentVersion"], record))
+        made = self.org.tables["ContentVersion"].rows[version].values["ContentDocumentId"]
+        for row in self.org.tables["ContentDocumentLink"].children[made]:
+            if internal and row.values["LinkedEntityId"] == entity:
+                transaction.alter("ContentDocumentLink", row, {"Visibility": "InternalUsers"})
+        return version
+
+    def link(self, document: str, case: str, agent: int = 0) -> str:
+        """A document that is there already goes on a further case; returns the Id of the link."""
+        transaction = Transaction(self.org, self._agent(agent), assign=False)
+        record = {"ContentDocumentId": document, "LinkedEntityId": self.find(case).values["Id"], "ShareType": "V"}
+        return transaction.commit(transaction.create(self.org.tables["ContentDocumentLink"], record))
 
     def delete_file(self, version: str, agent: int = 0) -> None:
         """The whole document goes, with its versions and links."""

@@ -302,8 +302,12 @@ class Control(CustomerVerbs):
         return self.world.agents.comment(case, text, **more)
 
     def agent_attach(self, case: str, name: str, **more: Any) -> str:
-        """A file `name` on a case; `text` is its content, `document` the Id of a document of which it is a new version."""
+        """A file `name` on a case; `text` is its content, `document` of which one it is a new version; `internal`."""
         return self.world.agents.attach(case, name, **more)
+
+    def agent_link(self, document: str, case: str, **more: Any) -> str:
+        """A document that is there already goes on a further case."""
+        return self.world.agents.link(document, case, **more)
 
     def agent_delete_file(self, version: str, **more: Any) -> None:
         """The document of this file, with all its versions."""

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.acceptance.stage import Stage, stage
+from tests.acceptance.stage import ROOT, Stage, stage
 from tests.file_host import JPEG, PDF, FileHost, file_host
 
 CLAIM = """
@@ -126,3 +126,76 @@ def test_a_host_that_is_down_holds_up_nobody_else(where: Stage, host: FileHost) 
     host.serve("/busy.pdf")
     where.settle()
     assert held(where).keys() == {"Busy", "Receipt"}
+
+
+BACK = """
+  returns-to-cases:
+    {{from: shop.custom_objects/ReturnRequest, to: service.Case, mapping: {mappings}/return-to-case.yaml, start: beginning}}
+  comments-to-returns:
+    {{from: service.CaseComment, to: shop.orders, mapping: {mappings}/comment-to-note.yaml, answers: returns-to-cases}}
+  files-to-returns:
+    from: service.ContentVersion
+    to: shop.custom_objects/CaseDocument
+    mapping: {mappings}/file-to-document.yaml
+    answers: returns-to-cases
+defaults:"""
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Iterator[Stage]:
+    """The shipped mappings: documents of a return to its case, files of agents back to the return."""
+    with stage(tmp_path, orders=3, returns=0) as made:
+        config = tmp_path / "config.yaml"
+        first, rest = config.read_text().split("flows:\n")
+        flows = BACK.format(mappings=ROOT / "mappings/salesforce")
+        config.write_text(first + "flows:" + flows + rest.split("\ndefaults:")[1])
+        yield made
+
+
+def test_what_agents_attach_comes_back_once_as_a_link_and_what_we_attached_never(both: Stage) -> None:
+    control = both.box.control
+    url = f"{both.box.sfcc_url}/on/demandware.static/W-1/receipt.pdf"
+    order = control.place_return(
+        key="W-1", c_withinPolicy=False, c_documents=f'[{{"id": "d1", "name": "Receipt", "url": "{url}"}}]'
+    )["c_orderNo"]
+    both.settle()
+    case = "returns-to-cases:_ref_arch:_w-1"
+    assert held(both, case).keys() == {"Receipt"}
+    control.fault(kind="drop_after", system="sfcc", method="PUT", path="custom_objects/CaseDocument", times=1)
+    control.fault(kind="drop_after", system="sfcc", method="POST", path="/notes", times=1)
+    label = control.agent_attach(case, "Label \u202e.pdf", text="%PDF-1.4 label")
+    control.agent_attach(case, "Credit check.pdf", internal=True)
+    document = next(file["ContentDocumentId"] for file in control.files(case) if file["Id"] == label)
+    for _ in range(3):
+        both.settle()
+    again = control.agent_attach(case, "Label.pdf", text="%PDF-1.4 another", document=document)
+    for _ in range(2):
+        both.settle()
+    shown = sorted(
+        (one["c_path"].rpartition("/")[2], one["c_about"], one["c_orderNo"]) for one in control.objects("CaseDocument")
+    )
+    assert shown == sorted([(label, "W-1", order), (again, "W-1", order)])
+    notes = [note["text"] for note in control.notes(order) if "/sfc/servlet" in note["text"]]
+    assert sorted(note.rpartition("/")[2].split()[0] for note in notes) == sorted([label, again])
+    assert held(both, case)["Receipt"].startswith(b"%PDF"), "the customer's own is there, and came back to nobody"
+    assert {row.state for row in _rows(both)} == {"done", "filtered"}
+    both.assert_nothing_twice()
+
+
+def _rows(where: Stage) -> list[Any]:
+    with where.ledger() as store:
+        return list(store.rows(flow="files-to-returns"))
+
+
+def test_public_comments_on_a_return_are_notes_of_its_order_once_each(both: Stage) -> None:
+    control, case = both.box.control, "returns-to-cases:_ref_arch:_w-1"
+    said = orjson.dumps([{"id": "m1", "from": "customer", "text": "It broke."}]).decode()
+    order = control.place_return(key="W-1", c_withinPolicy=False, c_messages=said)["c_orderNo"]
+    both.settle()
+    control.fault(kind="drop_after", system="sfcc", method="POST", path="/notes", times=1)
+    control.agent_comment(case, "Send it back, please.", public=True)
+    control.agent_comment(case, "He is always like that.")
+    for _ in range(3):
+        both.settle()
+    assert [note["text"].partition("\n")[0] for note in control.notes(order)] == ["Send it back, please."]
+    both.assert_nothing_twice()

@@ -10,7 +10,7 @@ import pytest
 
 from connector.adapters.salesforce import Salesforce
 from connector.errors import Gone, Misconfigured, Rejected, RemoteError, Transient
-from connector.model import File, Result, Select, StreamUse, Write
+from connector.model import FieldUse, File, Result, Select, StreamUse, Write
 from connector.sandbox.box import Sandbox
 from connector.sandbox.options import Options
 from tests.contract.salesforce_org import KEY, open_
@@ -206,7 +206,9 @@ def test_a_create_is_not_repeated_where_the_key_is_not_unique(
 
 
 def read(service: Salesforce, prefix: str | None = "claims:", *fields: str) -> dict[str, Any]:
-    select = Select(fields=fields or ("Title", "FileExtension", "ContentSize", "LinkedEntityId"), key_prefix=prefix)
+    select = Select(
+        fields=fields or ("Title", "FileExtension", "ContentSize", "LinkedEntityId", "Visibility"), key_prefix=prefix
+    )
     return {
         record.key: record for page in service.read("ContentVersion", None, select=select) for record in page.records
     }
@@ -219,6 +221,27 @@ def test_what_an_agent_attaches_is_read_with_the_key_of_its_case(service: Salesf
     assert {name: record.fields[name] for name in ("Title", "FileExtension", "ContentSize", "LinkedEntityId")} == {
         "Title": "Answer", "FileExtension": "pdf", "ContentSize": 14.0, "LinkedEntityId": case,
     }  # fmt: skip
+
+
+def test_who_sees_a_file_is_said_by_its_link_to_the_case(service: Salesforce, box: Sandbox, case: str) -> None:
+    box.control.agent_attach(case, "Answer.pdf")
+    box.control.agent_attach(case, "Credit check.pdf", internal=True)
+    shown = {record.fields["Title"]: record.fields["Visibility"] for record in read(service).values()}
+    assert shown == {"Answer": "AllUsers", "Credit check": "InternalUsers"}
+
+
+def test_a_file_on_two_cases_belongs_to_the_first_that_is_ours(service: Salesforce, box: Sandbox, case: str) -> None:
+    other = box.control.agent_create({"Subject": "by hand"})
+    version = box.control.agent_attach(other, "Answer.pdf")
+    assert read(service) == {}
+    document = box.control.files(other)[0]["ContentDocumentId"]
+    box.control.agent_link(document, case)
+    found = read(service)
+    assert (list(found), found[version].our_key, found[version].fields["LinkedEntityId"]) == (
+        [version],
+        "claims:_ref:0001",
+        case,
+    )
 
 
 def test_what_we_put_there_ourselves_is_our_own(service: Salesforce, box: Sandbox, host: FileHost, case: str) -> None:
@@ -261,6 +284,22 @@ def test_a_page_costs_two_calls_more_whatever_it_holds(service: Salesforce, box:
     before = service.calls()
     assert len(read(service)) == 30
     assert service.calls() == before + 3
+
+
+def test_the_check_takes_what_the_link_says_for_no_field_of_the_file(service: Salesforce) -> None:
+    fields = {name: FieldUse(name, reads=True) for name in ("Title", "LinkedEntityId", "Visibility", "Nope")}
+    report = service.check([StreamUse("ContentVersion", changes=True, keyed=True, fields=fields)])
+    assert [problem.field for problem in report.problems] == ["Nope"]
+
+
+def test_the_check_says_where_files_may_come_from(service: Salesforce, box: Sandbox, host: FileHost) -> None:
+    writes = {"VersionData": FieldUse("VersionData", creates=True, kinds=frozenset({"file"}))}
+    use = StreamUse("ContentVersion", writes=frozenset({"create"}), fields=writes)
+    assert service.check([use]).facts["files from"] == f"127.0.0.1:{host.port}"
+    assert "files from" not in service.check([StreamUse("Case")]).facts
+    bare = open_(box)
+    assert bare.check([use]).facts["files from"] == "no host (files.hosts names none)"
+    bare.close()
 
 
 def test_the_check_finds_a_key_field_that_is_missing_on_files(box: Sandbox, host: FileHost) -> None:

@@ -58,6 +58,8 @@ def test_the_example_loads_without_a_fault() -> None:
         "cases-to-refunds",
         "refunds-to-cases",
         "cases-to-returns",
+        "comments-to-returns",
+        "files-to-returns",
         "cases-to-complaints",
         "recalls-to-products",
         "cases-to-disputes",

@@ -33,10 +33,9 @@ def host() -> Iterator[FileHost]:
 
 def files(host: FileHost | None = None, *more: str, loopback: bool = True, **settings: Any) -> Files:
     resolve = settings.pop("resolve", socket.getaddrinfo)
-    ca_file = settings.pop("ca_file", None)
     hosts = [*more, *([f"127.0.0.1:{host.port}"] if host else [])]
     made = FileSettings.model_validate({"hosts": hosts, "loopback": loopback, **settings})
-    return Files("service", made, ca_file=ca_file, resolve=resolve)
+    return Files("service", made, resolve=resolve)
 
 
 def at(url: str, *types: str, largest: int = 100_000) -> File:
@@ -201,6 +200,11 @@ def test_a_url_that_is_not_plainly_one_of_ours_is_never_asked(url: str, code: st
     resolve = answers("93.184.216.34")
     assert refused(files(None, "media.example", loopback=False, resolve=resolve), at(url)).code == code
     assert resolve.asked == []
+
+
+def test_plain_http_goes_to_this_machine_only_even_in_a_sandbox() -> None:
+    opener = files(None, "media.example:80", resolve=answers("93.184.216.34"))
+    assert refused(opener, at("http://media.example/r.pdf")).code == "FILE/SCHEME"
 
 
 def test_without_hosts_nothing_is_fetched() -> None:

@@ -17,7 +17,7 @@ SHIPPED = sorted((ROOT / "mappings").glob("*/*.yaml"))
 ANSWERING = {
     "case-to-return", "case-to-complaint", "comment-to-complaint", "case-to-order-review", "case-to-fulfilment",
     "case-to-checkout-problem", "case-to-order-change",
-    "case-to-warranty", "case-to-dispute",
+    "case-to-warranty", "case-to-dispute", "comment-to-note", "file-to-document",
 }  # fmt: skip
 CASE = """
     Subject Description Type Status Origin Reason Priority OwnerId SuppliedName SuppliedEmail Order_No__c Order_Date__c

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from connector.adapter import Stream
+from connector.adapters.salesforce import documents
 from connector.adapters.salesforce.budget import Gauge
 from connector.adapters.salesforce.client import Client
 from connector.adapters.salesforce.describing import Described, Describer
@@ -50,9 +51,12 @@ class Checker:
         for use in uses:
             problems += self._of_stream(use)
         problems += self._of_names(uses)
+        facts = self._facts()
+        if any("file" in field.kinds for use in uses for field in use.fields.values()):
+            facts["files from"] = ", ".join(self._settings.files.hosts) or "no host (files.hosts names none)"
         answer = heard or self._describe.last
         problems += clock_problems("Salesforce's", answer.ahead if answer else None)
-        return Report(self._facts(), problems)
+        return Report(facts, problems)
 
     def must_refuse_a_second(self, name: str) -> None:
         """Misconfigured when a create that is repeated after a lost answer would make a second record, because the key field
@@ -100,7 +104,10 @@ class Checker:
         key = self._settings.key_field
         problems = [*described.object_problems(use), *described.needed_problems(key, use)]
         problems += described.key_problems(key, use)
-        for field in use.fields.values():
+        beside = (
+            documents.OF_LINK if name == documents.STREAM else frozenset[str]()
+        )  # told by the link, not by the object
+        for field in (each for each in use.fields.values() if each.name not in beside):
             if field.name != key or key in described.fields:  # that it is missing was said
                 problems += field_problems(described, field)
         return problems

@@ -17,9 +17,10 @@ from connector.model import Record
 
 STREAM = "ContentVersion"
 BLOB = "VersionData"
-CASE = "LinkedEntityId"
-"""Not a field of a ContentVersion: the case that a file that was read is linked to."""
-NOT_SELECTED = frozenset({BLOB, CASE})
+CASE, VISIBILITY = "LinkedEntityId", "Visibility"
+OF_LINK = frozenset({CASE, VISIBILITY})
+"""No fields of a ContentVersion: the case that a file that was read is linked to, and who sees it there."""
+NOT_SELECTED = OF_LINK | {BLOB}
 _CASE_PREFIX = "500"
 
 
@@ -46,28 +47,29 @@ def attached(records: Sequence[Record], rows: Callable[[str], list[dict[str, Any
     the order of the links) and that case's Id. One that bears a key of ours itself is our own. At most two further queries for
     some hundred files; none where all are our own."""
     others = [record.fields["ContentDocumentId"] for record in records if record.our_key is None]
-    linked = _cases(list(dict.fromkeys(others)), rows)
-    keys = _keys([case for cases in linked.values() for case in cases], rows, key_field)
+    linked = _links(list(dict.fromkeys(others)), rows)
+    keys = _keys([link[CASE] for links in linked.values() for link in links], rows, key_field)
     found = []
     for record in records:
         if record.our_key is not None:
             found.append(replace(record, own=True))
             continue
-        cases = linked.get(record.fields["ContentDocumentId"], [])
-        case = next((one for one in cases if one in keys), None)
-        fields = record.fields | {CASE: case or (cases[0] if cases else None)}
-        found.append(replace(record, fields=fields, our_key=keys.get(case) if case else None))
+        links = linked.get(record.fields["ContentDocumentId"], [])
+        link = next((one for one in links if one[CASE] in keys), links[0] if links else {})
+        fields = record.fields | {name: link.get(name) for name in OF_LINK}
+        found.append(replace(record, fields=fields, our_key=keys.get(fields[CASE])))
     return found
 
 
-def _cases(documents: Sequence[str], rows: Callable[[str], list[dict[str, Any]]]) -> dict[str, list[str]]:
-    """Document → the cases that it is linked to."""
-    linked: dict[str, list[tuple[str, str]]] = {}
-    for query in soql.among("ContentDocumentLink", ["Id", "ContentDocumentId", CASE], "ContentDocumentId", documents):
+def _links(documents: Sequence[str], rows: Callable[[str], list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """Document → its links to cases, the first one first."""
+    linked: dict[str, list[dict[str, Any]]] = {}
+    columns = ["Id", "ContentDocumentId", CASE, VISIBILITY]
+    for query in soql.among("ContentDocumentLink", columns, "ContentDocumentId", documents):
         for row in rows(query):
             if str(row[CASE]).startswith(_CASE_PREFIX):
-                linked.setdefault(row["ContentDocumentId"], []).append((row["Id"], row[CASE]))
-    return {document: [case for _, case in sorted(links)] for document, links in linked.items()}
+                linked.setdefault(row["ContentDocumentId"], []).append(row)
+    return {document: sorted(links, key=lambda link: str(link["Id"])) for document, links in linked.items()}
 
 
 def _keys(cases: Sequence[str], rows: Callable[[str], list[dict[str, Any]]], key_field: str) -> Mapping[str, str]:

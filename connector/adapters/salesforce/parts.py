@@ -51,7 +51,7 @@ class Parts:
             uploads=Uploads(
                 self.client,
                 references,
-                Files(http.name, settings.files.within(settings.timeouts.total), ca_file=settings.ca_file),
+                Files(http.name, settings.files.within(settings.timeouts.total)),
                 key_field=settings.key_field,
                 ids_by_key=self.reader.ids_by_key,
             ),

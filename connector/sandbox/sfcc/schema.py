@@ -134,6 +134,16 @@ OBJECT_TYPES: dict[str, dict[str, Attribute]] = {
         "c_caseNumber": TEXT,
         "c_status": TEXT,
     },
+    "CaseDocument": {
+        "c_about": TEXT,
+        "c_orderNo": TEXT,
+        "c_name": TEXT,
+        "c_size": NUMBER,
+        "c_path": TEXT,
+        "c_documentId": TEXT,
+        "c_author": TEXT,
+        "c_at": DATETIME,
+    },
     "ComplaintMessage": {
         "c_complaintId": TEXT,
         "c_text": TEXT,
