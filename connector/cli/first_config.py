@@ -64,6 +64,8 @@ class Wish:
     organization: str = ""
     beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Flow → what it says beside its header, for what the API cannot."""
+    scopes: Sequence[str] = ()
+    """What the shop's client needs, where the default is not enough."""
 
 
 def text(wish: Wish, target: Path, mappings: Path) -> str:
@@ -77,6 +79,8 @@ def text(wish: Wish, target: Path, mappings: Path) -> str:
         "connections:",
     ]
     shop = _CONNECTIONS[wish.api].replace("{site}", wish.site).replace("{organization}", wish.organization)
+    if wish.scopes:
+        shop += f"    scopes: [{', '.join(wish.scopes)}]\n"
     store = "store: sqlite:///ledger.db                    # three slashes: beside this file; four: absolute"
     parts = [*head, shop, _CONNECTIONS[wish.cases], store, "", "flows:"]
     for flow in wish.flows:
@@ -125,6 +129,28 @@ def beside(flow: Shipped, shop: Adapter, document: Document) -> dict[str, Any]:
         for problem in shop.limits([StreamUse(stream, awaits=waits)]):
             said |= problem.flow or {}
     return said
+
+
+def scopes(flow: Shipped, shop: Adapter, document: Document) -> list[str]:
+    """Scopes that the flow needs and that the connection does not ask for by itself."""
+    from connector.model import StreamUse
+
+    if not isinstance(shop, Limited):
+        return []
+    data, ends = document.data, {"source": str(flow.says["from"]), "destination": str(flow.says["to"])}
+    named = [
+        (ends["source"], False),
+        *((str(each.get("stream")), False) for each in (data.get("lookups") or {}).values()),
+    ]
+    named += [(ends["destination"], True)] if "fields" in data else []
+    named += [(str(line.get("to", "")), True) for line in data.get("also") or []]
+    found: dict[str, None] = {}
+    for text, writes in named:
+        connection, _, stream = text.partition(".")
+        if ends.get(connection, connection).partition(".")[0] == "shop":
+            use = StreamUse(stream, writes=frozenset({"update"}) if writes else frozenset())
+            found |= {str(each.value): None for each in shop.limits([use]) if each.setting == "scopes"}
+    return list(found)
 
 
 def _relative(path: Path, target: Path) -> str:

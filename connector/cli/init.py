@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import replace
@@ -82,7 +83,7 @@ def command(
             raise click.UsageError("--api scapi needs --organization f_ecom_<realm>_<instance>")
         organization = click.prompt("Organization id (f_ecom_<realm>_<instance>)")
     wish = Wish(chosen(flows, names), api, cases, site, start, organization if api == "scapi" and organization else "")
-    wish = replace(wish, beside=_beside(wish))
+    wish = _fitted(wish)
     made = text(wish, target, places[cases].parent)
     if not yes:
         click.echo(made)
@@ -122,10 +123,10 @@ def _flows(flows: Mapping[str, Shipped], named: str | None, *, yes: bool) -> lis
     return names
 
 
-def _beside(wish: Wish) -> dict[str, dict[str, object]]:
-    """By flow what it must say because the shop's API cannot all that its mapping asks for."""
+def _fitted(wish: Wish) -> Wish:
+    """With what flows must say because the shop's API cannot all that their mappings ask for, and the scopes that they need."""
     from connector.adapter import adapter_class
-    from connector.cli.first_config import PLACEHOLDERS, beside
+    from connector.cli.first_config import PLACEHOLDERS, beside, scopes
     from connector.config import SystemClock
     from connector.document import load
 
@@ -145,10 +146,13 @@ def _beside(wish: Wish) -> dict[str, dict[str, object]]:
         raise click.UsageError(f"--site or --organization: {str(error).splitlines()[-2].strip()}") from error
     shop = kind("shop", settings, clock=SystemClock())  # type: ignore[call-arg]
     try:
-        found = {flow.name: beside(flow, shop, load(str(flow.file))) for flow in wish.flows}
+        read = [(flow, load(str(flow.file))) for flow in wish.flows]
+        found = {flow.name: beside(flow, shop, document) for flow, document in read}
+        more = dict.fromkeys(scope for flow, document in read for scope in scopes(flow, shop, document))
     finally:
         shop.close()
-    return {name: said for name, said in found.items() if said}
+    asked = (*getattr(settings, "scopes", ()), *more) if more else ()
+    return replace(wish, beside={name: said for name, said in found.items() if said}, scopes=asked)
 
 
 def _tried(made: str, target: Path) -> None:
@@ -170,7 +174,7 @@ def _tell(wish: Wish, target: Path, made: str) -> None:
     click.echo(f"{target}: {plural(len(wish.flows), 'flow')}, shop over {wish.api}, cases in {wish.cases}")
     for name, said in wish.beside.items():
         for key, value in said.items():
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else json.dumps(value)
             click.echo(f"  {name}: {key}: {shown}, for what {wish.api} cannot do")
     config = "" if str(target) == "config.yaml" else f" --config {target}"
     unset = [name for name in dict.fromkeys(_VARIABLE.findall(made)) if name not in os.environ]

@@ -38,6 +38,7 @@ def _scopes(settings: SfccSettings, use: StreamUse) -> Iterator[Problem]:
                 f"a flow {does} {use.stream}, for which a client of SCAPI needs the scope {needed}",
                 f"add {needed} to scopes of the connection, and give it to the client in Account Manager",
                 use.stream,
+                value=needed,
                 setting="scopes",
             )
 
