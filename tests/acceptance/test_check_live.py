@@ -74,7 +74,7 @@ config.yaml:21:9  there is no object Cases, or the integration user may not see 
 back.yaml:2:21  Case has no field staus, or the integration user may not see it
                 did you mean Status? else create it, or let the integration user read it
 order.yaml:2:45  there is no queue 'Risk'
-                 create the queue, or name one of these: Concierge, Orders, Payments, Returns
+                 create the queue, or name one of these: Concierge, Escalation, Orders, Payments, Returns, Reviews
 order.yaml:2:61  'Urgent' is no active value of the picklist Priority of Case
                  active values: High, Medium, Low
 order.yaml:3:13  the queue 'Concierge' does not take Case
@@ -158,8 +158,8 @@ def test_the_shipped_mappings_fit_the_sample_systems(tmp_path: Path) -> None:
         ended = run(tmp_path, "check", "--live")
         assert (ended.code, ended.err) == (0, ""), ended.out
         assert [line.split("  ")[0] for line in ended.out.splitlines()[1:]] == ["shop: ok", "service: ok"]
-        assert stage.box.control.requests()["salesforce"]["total"] == 5, (
-            "token, limits, describe of cases and comments, queues"
+        assert stage.box.control.requests()["salesforce"]["total"] == 6, (
+            "token, limits, describe of cases, comments and files, queues"
         )
 
 
