@@ -11,9 +11,8 @@ import pytest
 from connector.errors import Rejected, Transient, Unavailable
 from connector.model import Ref, Stay
 from connector.stamps import stamp
-from connector.store import open_store
 from connector.testing import FrozenClock
-from tests.unit.engine.world import World
+from tests.unit.engine.world import Killed, World
 
 ESCALATE = """
 summary: a case that nobody has claimed for 15 minutes
@@ -386,17 +385,38 @@ def test_a_lost_reply_gives_back_once_and_tells_once(idle: Desk) -> None:
 
 def test_a_kill_after_the_write_still_tells_when_the_telling_has_to_wait(idle: Desk) -> None:
     """The remark is in doubt too, and looked up later: by then its case has been back in the queue for long."""
+
+    def die(stream: str, batch: object) -> None:
+        raise Killed
+
     idle.clock.forward(minutes=240)
-    idle.desk.during(lambda stream, batch: idle.stop.set())
-    idle.engine.run_pass(FLOW)
-    assert (idle.fields()["claimed_by"], told(idle)) == ("", (0, 0))
-    idle.stop.clear()
-    idle.store.close()
-    idle.store = open_store("sqlite:///ledger.db", base=idle.folder)
+    idle.desk.during(die)
+    with pytest.raises(Killed):
+        idle.engine.run_pass(FLOW)
     idle.restart()
+    assert (idle.fields()["claimed_by"], told(idle)) == ("", (0, 0))
     for _ in range(4):
         idle.poll(10)
     assert told(idle) == (1, 1)
+
+
+def test_what_was_over_before_it_could_be_said_is_not_said(tmp_path: Path) -> None:
+    """A line that no look comes before."""
+    mapping = """
+summary: says that a case waits
+once_per: "{{ record.key }}:{{ queued_since }}"
+also: [{id: told, to: destination.Remark, target: "{{ record.key }}", fields: {text: it waits}}]
+"""
+    desk = Desk(tmp_path, mapping)
+    desk.case("C1")
+    desk.case("C2")
+    desk.poll(0)
+    desk.desk.fail("write", Unavailable("down"), times=1)
+    desk.poll(15)
+    desk.case("C1", claimed_by="Ines")
+    desk.poll(30)
+    said = {key: len(notes) for key, notes in desk.desk.appended["Remark"].items()}
+    assert said == {"C2": 1}
 
 
 def test_the_remote_clock_tells_what_is_so_also_before_a_write(idle: Desk) -> None:
