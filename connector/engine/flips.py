@@ -86,9 +86,8 @@ def values(step: Step, now: datetime, limit: Flips | None) -> dict[str, tuple[An
     before = step.before
     if before is None or not before.history or limit is None or not step.wanted.values:
         return {}
-    if (
-        step.state != "sent" and step.uncertain is None
-    ):  # nor was it tried: what may have arrived, a person may find there
+    # what was tried may have arrived: a person may find it there
+    if step.state != "sent" and not step.unclear:
         return {}
     since = int(now.timestamp() - limit.seconds)
     moved = {name for name, _, at in _entries(before.history) if at > since}

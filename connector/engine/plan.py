@@ -70,6 +70,8 @@ class Step:
     """Answered, and still in doubt since then: an earlier try may arrive later (`engine/late.py`)."""
     again: datetime | None = None
     """Answered, and to be sent once more at this time."""
+    unclear: bool = False
+    """Tried in this delivery, and not answered."""
     created: bool = False
     found: bool = False
     """Its object stands: an earlier try of this line, which got no answer, has made it."""

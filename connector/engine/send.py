@@ -343,7 +343,7 @@ class Sender:
         """These may have been sent. What was tried is remembered, and goes again as long as the doubt lasts."""
         now = self._shop.clock.now()
         for step in steps:
-            step.uncertain = now
+            step.uncertain, step.unclear = now, True
             doubted(step, self.digester)
             late.lost(step, self.digester)
 

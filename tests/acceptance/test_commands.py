@@ -68,7 +68,18 @@ def test_every_command_has_an_example_in_its_help() -> None:
     assert [name for name, command in ALL.items() if not examples_of(command)] == []
 
 
-@pytest.mark.parametrize("example", [each for each in EXAMPLES if each not in (*UNTIL_STOPPED, *FOR_MINUTES)])
+FIRST = [each for each in EXAMPLES if each.split()[0] == "init"]
+"""Where nothing is configured yet."""
+
+
+@pytest.mark.parametrize("example", FIRST)
+def test_the_example_of_a_first_configuration_works_where_there_is_none(tmp_path: Path, example: str) -> None:
+    ended = run(tmp_path, *dict.fromkeys([*shlex.split(example), "--yes"]), within=120)
+    assert ended.code == 0, ended.said
+    assert (tmp_path / "config.yaml").read_text().startswith("#")
+
+
+@pytest.mark.parametrize("example", [each for each in EXAMPLES if each not in (*UNTIL_STOPPED, *FOR_MINUTES, *FIRST)])
 def test_the_example_in_the_help_works(synced: Path, example: str) -> None:
     ended = run(synced, *shlex.split(example), within=120)
     assert ended.code == (example in FOUND), ended.said

@@ -181,7 +181,7 @@ def test_queues_and_users_are_found_by_name_and_a_wrong_queue_names_those_that_e
     first, second, third = service.write("Case", users)
     assert {box.control.case(result.target)["OwnerId"][:3] for result in (first, second)} == {"005"}
     assert isinstance(third.error, Rejected)
-    with pytest.raises(Misconfigured, match="Concierge, Orders, Payments, Returns"):
+    with pytest.raises(Misconfigured, match="Concierge, Escalation, Orders, Payments, Returns, Reviews"):
         service.write("Case", creates(1, OwnerId=Ref("queue", "Everybody")))
 
 

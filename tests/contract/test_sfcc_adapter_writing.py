@@ -214,7 +214,7 @@ def test_many_custom_objects_are_fetched_in_one_call(ref: Shop) -> None:
     assert ref.adapter.calls() - before == (1 if len(keys) > 4 else len(keys))
 
 
-@pytest.mark.parametrize(("stream", "op"), [("orders", "create"), ("orders.notes", "update"), (RETURNS, "delete")])
+@pytest.mark.parametrize(("stream", "op"), [("orders", "create"), ("orders.notes", "update"), (RETURNS, "append")])
 def test_a_kind_of_write_that_a_stream_does_not_take_is_said(ref: Shop, stream: str, op: str) -> None:
     with pytest.raises(Misconfigured, match=f"takes no {op}") as caught:
         ref.write(stream, op, "k", {"c_x": 1}, target="1")

@@ -138,7 +138,7 @@ def test_streams_answer_for_types_that_they_do_not_list() -> None:
         *(f"orders.{name}" for name in statuses),
     ]
     assert {streams[f"orders.{name}"].object for name in statuses} == {"orders"}
-    assert streams["custom_objects/ReturnRequest"].writes == {"create", "update"}
+    assert streams["custom_objects/ReturnRequest"].writes == {"create", "update", "delete"}
     assert streams["orders.notes"].object == "orders"
     for name in ("order", "custom_objects", "custom_objects/", "custom_objects/a/b", "custom_objects/ü", "Orders"):
         with pytest.raises(KeyError):
