@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 def command(session: Session, live: bool) -> int:
     """Read the configuration and every mapping and report all faults at once, with file, line, column and remedy.
 
-    Without --live the network is not touched. With it, each connection signs in, and what the flows do is held against
-    what the system says of itself: streams, fields, rights, types, lengths, listed values, queues and users, the key field,
-    the clock. Every problem is shown with the place in our files that it is about, and its remedy: 1 if something must be
+    Without --live the network is not touched. With it, each connection signs in, and what the flows that are enabled do is held
+    against what the system says of itself: streams, fields, rights, types, lengths, listed values, queues and users, the key
+    field, the clock. Every problem is shown with the place in our files that it is about, and its remedy: 1 if something must be
     changed, 3 if a system could not be reached or refused the credentials; the other systems are asked all the same.
 
     \b
@@ -51,7 +51,7 @@ def command(session: Session, live: bool) -> int:
     clock = SystemClock()
     adapters = {name: connection.open(clock) for name, connection in config.connections.items()}
     try:
-        uses, places = uses_of(config, adapters), load(str(config.path))
+        uses, places = uses_of(config, adapters, disabled=False), load(str(config.path))
         codes = {
             name: _ask(name, adapter, uses, places, config.connections[name].limits)
             for name, adapter in adapters.items()
@@ -64,8 +64,8 @@ def command(session: Session, live: bool) -> int:
             adapter.close()
 
 
-def uses_of(config: Config, adapters: Mapping[str, Adapter]) -> Uses:
-    """What the configured flows do with every stream, and where that is written."""
+def uses_of(config: Config, adapters: Mapping[str, Adapter], *, disabled: bool = True) -> Uses:
+    """What the configured flows do with every stream, and where that is written; without `disabled` those that run."""
     from connector.config.uses import collect
     from connector.document import load
 
@@ -75,6 +75,7 @@ def uses_of(config: Config, adapters: Mapping[str, Adapter]) -> Uses:
         adapters,
         lambda flow: document.place(("flows", flow, "mapping")),
         lambda flow, end: document.place(("flows", flow, end)),
+        disabled=disabled,
     )
 
 

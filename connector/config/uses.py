@@ -90,12 +90,16 @@ def collect(
     place: Callable[[str], Place],
     end: Callable[[str, Literal["from", "to"]], Place] | None = None,
     where: Callable[[str, str], Place] | None = None,
+    *,
+    disabled: bool = True,
 ) -> Uses:
     """What all flows do. `place`: where the configuration names a flow; `end`: where it names the flow's source or
     destination (the same place unless given), `where`: one name of its `where:` (not looked at unless given). Streams that no
-    system has are left out."""
+    system has are left out, and without `disabled` flows that are switched off."""
     uses = Uses()
     for flow in flows.values():
+        if not (flow.enabled or disabled):
+            continue
         named = place(flow.name)
         ends = (end(flow.name, "from"), end(flow.name, "to")) if end else (named, named)
         _Collector(uses, flow, flows, adapters, ends).run()

@@ -160,3 +160,18 @@ def test_a_stream_is_shown_where_the_flow_names_it(tmp_path: Path) -> None:
     case = [(place.line, place.column) for place in uses.places("service", "Case")]
     assert orders == [(10, 14), (11, 33)], "from of the one, to of the other"
     assert case == [(10, 31), (11, 15)]
+
+
+def test_what_is_switched_off_need_not_be_there_yet(tmp_path: Path) -> None:
+    off = CONFIG.replace("mapping: out.yaml,", "mapping: out.yaml, enabled: false,")
+    for name, text in (("config.yaml", off), ("in.yaml", IN), ("out.yaml", OUT)):
+        (tmp_path / name).write_text(text)
+    config = load_config(tmp_path / "config.yaml", environ={})
+    adapters = {name: each.open(SystemClock()) for name, each in config.connections.items()}
+    document = load(str(config.path))
+    asked = [
+        collect(config.flows, adapters, lambda flow: document.place(("flows", flow, "mapping")), disabled=disabled)
+        for disabled in (True, False)
+    ]
+    assert [("shop", "orders.notes") in each.streams for each in asked] == [True, False]
+    assert all(("service", "Case") in each.streams for each in asked)
