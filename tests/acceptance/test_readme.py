@@ -172,7 +172,8 @@ def test_the_five_steps_work_on_systems_that_nobody_has_prepared(tmp_path: Path,
         "c_caseDecidedAt",
         "c_addressMismatch",
     }
-    assert not (fields | queues | types | attributes) - named
+    off = {"Return_To_Queue__c"}  # of a flow that the example leaves off: made all the same, and not missed
+    assert (fields | queues | types | attributes) - named == off
 
     administrate(shell, sandbox)
     ask.change_order(number="00001301", c_addressMismatch=True)
