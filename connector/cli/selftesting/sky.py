@@ -16,8 +16,9 @@ WRITERS = {
     "sfcc": ("cases-to-orders", "cases-to-returns", "cases-to-complaints", "comments-to-complaints"),
 }
 """System → flows that write to it."""
-CLEAR = 2.5
-"""Seconds without gusts before a squall, so that what gusts have done to single rows is over when attempts are counted."""
+CLEAR = 5.0
+"""Seconds without gusts before a squall, more than a call's deadline (4 s): what gusts have done to single rows is over when
+attempts are counted."""
 DAY = 5_000_000
 
 
