@@ -184,13 +184,13 @@ def test_names_that_no_longer_resolve_are_said_once_a_connection_and_healed_once
 
 
 def test_the_budget_is_kept_over_a_kill_by_every_process_and_status_tells_it(where: Stage) -> None:
-    changed(where, "    page: 10\n", "    page: 10\n    budget: {calls_per_day: 60}\n")
+    changed(where, "    page: 10\n", "    page: 10\n    budget: {calls_per_day: 40}\n")
     with Daemon(where.folder) as daemon:
         until(delivered(where))
         daemon.wait_for("budget_held", connection="shop", lane="live")
         daemon.process.kill()
     made = where.box.control.requests()["sfcc"]["total"]
-    assert 54 <= made <= 64
+    assert 36 <= made <= 44
     with where.ledger() as store:
         counted = store.spent(datetime.now(UTC))["shop"].own(datetime.now(UTC))
     assert made - 5 <= counted <= made
@@ -198,6 +198,6 @@ def test_the_budget_is_kept_over_a_kill_by_every_process_and_status_tells_it(whe
     ended = where.run("sync", "orders-to-cases")
 
     assert ended.code == 3
-    assert "budget.calls_per_day is 60" in ended.err
-    assert "of 60" in where.run("status").out
+    assert "budget.calls_per_day is 40" in ended.err
+    assert "of 40" in where.run("status").out
     assert where.box.control.requests()["sfcc"]["total"] <= made + 5
