@@ -197,9 +197,25 @@ def write_ends(db: sqlite3.Connection, settles: Sequence[Settle]) -> None:
     for one in settles:
         for end in one.ended:
             place = (one.row, bound(end.id), bound(end.key))
+            _hand_over(db, place)
             db.execute('DELETE FROM held WHERE "row"=? AND id=? AND key=?', place)
             if end.deleted is not None:
                 _forgotten(db, place, end)
+
+
+def _hand_over(db: sqlite3.Connection, place: tuple[Any, ...]) -> None:
+    """What this line wrote may still stand where another goes on: the other knows it for ours, and not for a person's."""
+    held = 'SELECT stream, target, field, ours FROM held WHERE "row"=? AND id=? AND key=?'
+    for stream, target, field, ours in db.execute(held, place).fetchall():
+        others = (
+            'SELECT "row", id, key, ours FROM held WHERE stream=? AND target=? AND field=? '
+            'AND NOT ("row"=? AND id=? AND key=?)'
+        )
+        for *other, theirs in db.execute(others, (stream, target, field, *place)).fetchall():
+            known = list(dict.fromkeys([*_digests(ours), *_digests(theirs)]))[-_MOST:]
+            db.execute(
+                'UPDATE held SET ours=? WHERE "row"=? AND id=? AND key=? AND field=?', (b"".join(known), *other, field)
+            )
 
 
 def _forgotten(db: sqlite3.Connection, place: tuple[Any, ...], end: Ended) -> None:

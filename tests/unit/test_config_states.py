@@ -102,7 +102,7 @@ def test_now_is_known_in_flows_by_state_alone(tmp_path: Path) -> None:
 
 def test_a_wish_of_a_flow_by_state_takes_turns_with_nobody_and_a_value_that_is_kept_up_does(tmp_path: Path) -> None:
     text = (ROOT / "config.example.yaml").read_text()
-    assert text.count("by: state") == 2, "the shipped flows write what order-exception-to-case writes until-claimed"
+    assert text.count("by: state") == 4, "the shipped flows write what order-exception-to-case writes until-claimed"
     other = CONFIG + "  other: {from: desk.Case, to: desk.Case, mapping: other.yaml}\n"
     (tmp_path / "other.yaml").write_text('target: "{{ Id }}"\nfields: {Priority: Low}\n')
     (tmp_path / "m.yaml").write_text(MAPPING)

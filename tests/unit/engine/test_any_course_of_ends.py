@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from connector.errors import Transient, Unavailable
@@ -63,6 +63,15 @@ def run(build: Callable[[Path], Any]) -> None:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(_RECALL, _PASS), min_size=4, max_size=12))
+@example(
+    [
+        (("recall", "C3", "P1;P2"), ("passed", None)),
+        (("saved", "P1", False), ("down", "write")),
+        (("recall", "C2", "P1"), ("unclear", False)),
+        (("lift", "C1", None), ("killed", "ingest")),
+        (("recall", "C3", ""), ("passed", None)),
+    ]
+).via("one that ends while another, which has not written yet, goes on")
 def test_every_product_is_as_people_left_it_once_all_recalls_are_lifted(events: list[tuple[Any, Any]]) -> None:
     def course(folder: Path) -> None:
         world = Recalls(folder)
