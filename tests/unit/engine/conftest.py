@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.engine.world import World
+from tests.unit.engine.world import OPENED, World
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    """No ledger stays open behind a test."""
+    yield
+    while OPENED:
+        OPENED.pop().store.close()
 
 
 @pytest.fixture

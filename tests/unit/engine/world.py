@@ -63,6 +63,10 @@ class Dying:
         return getattr(self._store, name)
 
 
+OPENED: list[World] = []
+"""Worlds whose ledgers the test that made them leaves open; `conftest` closes them when it is over."""
+
+
 class World:
     """`shop` has orders, notes and returns; `desk` has cases and comments (exclusive create), remarks on cases
     (append) and tickets (plain create); parts (exclusive) and slips (plain) can be deleted."""
@@ -141,6 +145,7 @@ class World:
         self.flow("orders-to-cases", "shop.orders", "desk.Case", orders, **{"brake": None, **settings})
         self.flow("cases-to-orders", "desk.Case", "shop.orders", answers, answers="orders-to-cases", brake=None)
         self.store: Store = open_store("sqlite:///ledger.db", base=folder)
+        OPENED.append(self)
         self.engine = self._engine()
 
     def flow(self, name: str, source: str, destination: str, mapping: str, **settings: Any) -> None:
