@@ -5,15 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.engine.world import OPENED, World
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    """No ledger stays open behind a test."""
-    yield
-    while OPENED:
-        OPENED.pop().store.close()
+from tests.unit.engine.world import World
 
 
 @pytest.fixture
