@@ -105,7 +105,8 @@ def line_of(step: Step, state: LineState, reason: str, field: str, remedy: str) 
         key=step.name[1],
         stream=step.place.full,
         state=state,
-        target=step.target or (before.target if before else None),
+        # what we deleted ourselves is nobody's object any more, also while the answer to its successor is owed
+        target=step.target or (before.target if before and step.deleted is None else None),
         digests=step.digests or (before.digests if before else {}),
         uncertain=step.kept if state == "sent" else step.uncertain or step.kept,
         answered=step.state == "sent",

@@ -107,6 +107,16 @@ def test_every_product_is_as_people_left_it_once_all_recalls_are_lifted(events: 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(_LINES, _PASS), min_size=4, max_size=10), st.sampled_from(["Part", "Slip"]), st.booleans())
+@example(
+    [
+        (("lines", frozenset("a"), 1), ("passed", None)),
+        (("lines", frozenset(), 1), ("unclear", True)),
+        (("waited", 1.0, None), ("passed", None)),
+        (("lines", frozenset("a"), 1), ("unclear", True)),
+    ],
+    "Part",
+    False,
+).via("one that comes back after its deletion, and both answers are lost")
 def test_there_is_one_object_for_each_line_and_none_that_is_gone(
     events: list[tuple[Any, Any]], stream: str, choosing: bool
 ) -> None:
