@@ -105,6 +105,11 @@ class Step:
         return {**self.sending, **self.claimable}
 
     @property
+    def deleted_by_us(self) -> bool:
+        """Whether a delivery of its row that was cut off may have deleted its object: by the mapping's own `gone`."""
+        return self.work.leased.uncertain is not None and self.wanted.spec.ends in ("delete", "choose")
+
+    @property
     def ours(self) -> bool:
         """Whether we made what it writes to: an object of its own, or its row's main one."""
         main = next((other for other in self.work.steps if other.wanted.spec.id == "main"), None)

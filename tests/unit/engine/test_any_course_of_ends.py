@@ -117,6 +117,16 @@ def test_every_product_is_as_people_left_it_once_all_recalls_are_lifted(events: 
     "Part",
     False,
 ).via("one that comes back after its deletion, and both answers are lost")
+@example(
+    [
+        (("lines", frozenset("a"), 1), ("passed", None)),
+        (("lines", frozenset(), 1), ("killed", "settle")),
+        (("ordered", "a", None), ("passed", None)),
+        (("lines", frozenset("a"), 1), ("passed", None)),
+    ],
+    "Part",
+    False,
+).via("one that comes back after a process deleted it and died")
 def test_there_is_one_object_for_each_line_and_none_that_is_gone(
     events: list[tuple[Any, Any]], stream: str, choosing: bool
 ) -> None:
