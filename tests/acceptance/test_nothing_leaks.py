@@ -43,8 +43,10 @@ def systems(tmp_path: Path) -> Iterator[tuple[Sandbox, Careless, Careless]]:
         careless(box.salesforce_url, DESK_SECRET, TEXTS) as desk,
     ):
         config = CONFIG.format(
-            sfcc=shop.url, salesforce=desk.url, mappings=ROOT / "mappings/salesforce", read=10, total=20, lease=120
-        )
+            sfcc=shop.url, host=shop.url.rpartition("/")[2],
+            salesforce=desk.url, mappings=ROOT / "mappings/salesforce",
+            read=10, total=20, lease=120,
+        )  # fmt: skip
         config = config.replace("client_secret: secret", "client_secret: ${SHOP_SECRET}", 1)
         config = config.replace("client_secret: secret", "client_secret: '${file:desk.secret}'", 1)
         config = config.replace("web: {listen: none}", "web: {listen: 127.0.0.1:0}")
