@@ -85,7 +85,7 @@ PLANTED: dict[str, tuple[Callable[[Stage], object], str, str]] = {
     "lost word": (
         lambda s: s.control.customer_says(kind="Dispute", key="DP-1", text="And?"),
         "lost",
-        "a message of the customer is no comment",
+        "disputes-to-cases:_ref_arch:_d_p-1:messages",
     ),
     "older payment": (
         lambda s: s.control.change_order(number=disputed(s), payment_status="part_paid"),

@@ -53,11 +53,11 @@ class People:
             ("payments changed", 2, self._pay),
             ("evidence asked for", 2, self._ask),
             ("evidence sent", 2, self._prove),
-            ("disputes decided", 2, self._settle),
-            ("disputes reopened", 1, self._take_up),
+            ("disputes decided", 3, self._settle),
+            ("disputes reopened", 2, self._take_up),
             ("recalls begun", 2, self._recall),
             ("recalls changed", 1, self._rewrite),
-            ("recalls lifted", 1, self._lift),
+            ("recalls lifted", 2, self._lift),
         ]
 
     def act(self) -> None:
@@ -161,10 +161,10 @@ class People:
         self.control.agent_merge(master=master, loser=loser)
 
     # agents, after the sale
-    def _dispute_case(self, *, closed: bool) -> tuple[str, str, str | None]:
+    def _dispute_case(self, named: deque[str], *, closed: bool) -> tuple[str, str, str | None]:
         """The case of a dispute that is closed, or not, and what it says. Nobody touches one that was credited: another amount
         would wait for a person, and rightly so."""
-        key = self.random.choice(self._disputes)
+        key = self.random.choice(named)
         case = keys.make("disputes-to-cases", SITE, key)
         now = self.control.case(case=case)
         if now["IsClosed"] != closed or now.get("Resolution__c") == "Credit":
@@ -172,23 +172,24 @@ class People:
         return key, case, now.get("Resolution__c")
 
     def _ask(self) -> None:
-        key, case, _ = self._dispute_case(closed=False)
+        key, case, _ = self._dispute_case(self._disputes, closed=False)
         self.control.agent_decide(case=case, resolution="More evidence", note="The receipt, please.")
         self._asked.append(key)
 
     def _settle(self) -> None:
         """As one whose answer has come, since the automatic agents look at a case once."""
-        _, case, said = self._dispute_case(closed=False)
+        _, case, said = self._dispute_case(self._asked, closed=False)
         if said is None:
             raise IndexError("somebody else's")
         more = {"Correction__c": f"Name {self.did.total()}"}
         self.control.agent_decide(case=case, resolution=self.random.choice(("Correct", "Rejected")), more=more)
 
     def _take_up(self) -> None:
-        _, case, said = self._dispute_case(closed=True)
+        key, case, said = self._dispute_case(self._disputes, closed=True)
         if said == "More evidence":
             raise IndexError("the customer opens it again")
         self.control.agent_reopen(case=case)
+        self._asked.append(key)
 
     def _recall(self) -> None:
         """A few products, of so few that recalls overlap; at all sites or at one."""
