@@ -24,7 +24,7 @@ from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.health import Health, Tell
 from connector.engine.looking import Looking
 from connector.engine.places import Place, Places
-from connector.engine.pull import Presence, names_of, select_for, surfaced
+from connector.engine.pull import Presence, names_of, select_for, shown_fields, surfaced
 from connector.engine.remap import Remapping
 from connector.engine.report import Change, DryRun, PassReport, PlannedWrite, Preview, Progress, Tally
 from connector.engine.targets import Targets
@@ -254,7 +254,7 @@ class _Pass:
         """Misconfigured when attributes that most records had are missing in a whole page, and also in records that had
         them: the client may no longer read them."""
         presence, place = self._engine.presence(self._flow), self._source
-        suspects = presence.suspects(page.records, [each for each in select.fields if each not in place.stream.facts])
+        suspects = presence.suspects(page.records, shown_fields(select, place.stream))
         if not suspects:
             return
         had = place.adapter.fetch(place.name, list(set(suspects.values())), by="key", select=select)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from connector import keys
 from connector.adapter import Stream
 from connector.engine.places import Place
+from connector.engine.selection import both, fields_of, read_by
 from connector.flow import Flow
 from connector.model import Record, Select
 
@@ -17,10 +18,10 @@ def select_for(flow: Flow, place: Place, answered: Flow | None, origin_fields: f
 
     A flow that answers reads only records that bear a key of the answered flow.
     """
-    used = flow.mapping.fields
+    used = read_by(flow.mapping, place.stream)
     fields: tuple[str, ...] = ()
-    if flow.by is not None and used is not None:
-        used = None if flow.by.fields is None else used | flow.by.fields
+    if flow.by is not None:
+        used = both(used, flow.by.fields)
     if used is not None and origin_fields is not None:
         fields = tuple(sorted({*used, *origin_fields, *place.stream.needs, *names_of(flow, place.stream)}))
     prefix = None
@@ -34,6 +35,11 @@ def names_of(flow: Flow, stream: Stream) -> tuple[str, ...]:
     if flow.by_state:  # the key is that of an evaluation
         return tuple(filter(None, (stream.key, stream.number)))
     return (stream.number,) if flow.answers is not None and stream.number else ()
+
+
+def shown_fields(select: Select, stream: Stream) -> list[str]:
+    """The fields that each record of a page should show where it has them."""
+    return [each for each in fields_of(select.fields) if each not in stream.facts]
 
 
 class Presence:
