@@ -244,7 +244,9 @@ def test_whoever_comes_when_all_know_that_the_shared_object_was_deleted_parks_to
     assert parts(world) == {"a": new, "b": new}
 
 
-def test_of_those_who_come_together_nobody_makes_anew_what_a_person_deleted_before_its_answer_was_read(cases: World) -> None:
+def test_of_those_who_come_together_nobody_makes_anew_what_a_person_deleted_before_its_answer_was_read(
+    cases: World,
+) -> None:
     world = cases
     returned(world, "a")
     world.killed_pass(FLOW)
