@@ -130,6 +130,49 @@ def test_the_first_of_two_recalls_is_lifted_first(recalls: Recalls) -> None:
     assert recalls.product("P1") == (True, None)
 
 
+def test_a_recall_whose_case_was_deleted_or_merged_holds_nothing_against_others(recalls: Recalls) -> None:
+    recalls.recall("C1", Products="P1")
+    recalls.tick(FLOW)
+    recalls.recall("C2", Products="P1")
+    recalls.tick(FLOW)
+    recalls.desk.remove("Case", "C1")  # two cases of one recall: an agent merges them
+    recalls.lift("C2")
+    recalls.tick(FLOW)
+
+    assert recalls.product("P1") == (True, None), "what stood there before the first of them"
+    assert "recalls C1 held it too, and is deleted" in recalls.line("P1", "C2").reason
+    assert recalls.states(FLOW) == {"C1": "done", "C2": "done"}
+
+
+def test_a_recall_of_another_flow_whose_case_was_deleted_holds_nothing_either(recalls: Recalls) -> None:
+    other = RECALL.replace("'Recall'", "'Stop'")
+    recalls.flow("stops", "desk.Case", "shop.orders", other, brake=None)
+    recalls.restart()
+    recalls.recall("C1", Products="P1", Type="Stop")
+    recalls.tick("stops")
+    recalls.recall("C2", Products="P1")
+    recalls.tick(FLOW)
+    recalls.desk.remove("Case", "C1")
+    recalls.restart()
+    recalls.lift("C2")
+    recalls.tick(FLOW)
+    assert recalls.product("P1") == (True, None)
+
+
+def test_a_recall_that_cannot_be_looked_for_goes_on_holding_until_it_can(recalls: Recalls) -> None:
+    recalls.recall("C1", Products="P1")
+    recalls.tick(FLOW)
+    recalls.recall("C2", Products="P1")
+    recalls.tick(FLOW)
+    recalls.lift("C2")
+    recalls.desk.fail("fetch", Unavailable("down"))
+    recalls.tick(FLOW)
+    assert recalls.product("P1") == (False, "by C2")
+    assert recalls.states(FLOW)["C2"] == "pending"
+    recalls.tick(FLOW, minutes=10)
+    assert recalls.product("P1") == (False, "by C1")
+
+
 def test_two_recalls_of_one_poll_take_turns(recalls: Recalls) -> None:
     recalls.recall("C1", Products="P1")
     recalls.recall("C2", Products="P1")
