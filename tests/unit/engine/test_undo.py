@@ -173,6 +173,45 @@ def test_a_recall_that_cannot_be_looked_for_goes_on_holding_until_it_can(recalls
     assert recalls.product("P1") == (False, "by C1")
 
 
+def lose_the_ledger(recalls: Recalls) -> None:
+    recalls.store.close()
+    for path in recalls.folder.glob("ledger.db*"):
+        path.unlink()
+    recalls.restart()
+
+
+def test_what_we_wrote_ourselves_is_not_put_back_as_what_stood_there_before(recalls: Recalls) -> None:
+    """The ledger was lost, or an older one was put back: what is found then are our own values."""
+    recalls.recall("C1")
+    recalls.tick(FLOW)
+    lose_the_ledger(recalls)
+    recalls.tick(FLOW)
+    recalls.lift("C1")
+    recalls.tick(FLOW)
+
+    assert recalls.states(FLOW) == {"C1": "parked"}, "a person must know that the product is off still"
+    assert recalls.line().reason == "shop.orders P1: what notice held before our first write is not known"
+    assert "ledger" in recalls.line().remedy
+    assert recalls.product("P1") == (False, "by C1")
+
+
+@pytest.mark.parametrize("order", ["C1 C2", "C2 C1"])
+def test_nor_is_what_another_of_us_wrote(recalls: Recalls, order: str) -> None:
+    for key in ("C1", "C2"):
+        recalls.recall(key, Products="P1")
+        recalls.tick(FLOW)
+    lose_the_ledger(recalls)
+    for _ in range(3):
+        recalls.tick(FLOW, minutes=1)
+    first, last = order.split()
+    recalls.lift(first)
+    recalls.tick(FLOW)
+    recalls.lift(last)
+    recalls.tick(FLOW)
+    assert recalls.states(FLOW)[last] == "parked"
+    assert recalls.product("P1")[0] is False
+
+
 def test_two_recalls_of_one_poll_take_turns(recalls: Recalls) -> None:
     recalls.recall("C1", Products="P1")
     recalls.recall("C2", Products="P1")
