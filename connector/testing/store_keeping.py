@@ -210,7 +210,9 @@ class KeepingPromises(StoreHooks):
         self, store: Store, state: Literal["pending", "parked"]
     ) -> None:
         """What was lost bears the old key: under another one it would be made, or posted, a second time."""
-        self.settled(store, state, order("1"), lines=[LineSettle("note", "", "shop.orders.notes", "owed", uncertain=NOW)])
+        self.settled(
+            store, state, order("1"), lines=[LineSettle("note", "", "shop.orders.notes", "owed", uncertain=NOW)]
+        )
         with pytest.raises(LedgerError, match="1 record .* --uncertain"):
             store.rename(FLOW, "renamed", NOW)
         assert [row.flow for row in store.rows()] == [FLOW]
