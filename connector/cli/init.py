@@ -255,6 +255,9 @@ def _tell(wish: Wish, target: Path, made: str) -> None:
         for key, value in said.items():
             shown = ", ".join(map(str, value)) if isinstance(value, list) else json.dumps(value)
             click.echo(f"  {name}: {key}: {shown}, for what {wish.api} cannot do")
+    for flow in wish.flows:
+        if flow.says.get("enabled") is False:
+            click.echo(f"  {flow.name}: enabled: false, until your team wants it")
     if wish.files is not None and not wish.files:
         click.echo("  files: no host is named, so no file is fetched; name them under files.hosts of service")
     config = "" if str(target) == "config.yaml" else f" --config {target}"

@@ -107,6 +107,18 @@ def test_all_flows_over_either_api_pass_check_at_once(
         assert (one.summary in text) == (one.name != idle)
 
 
+def test_what_the_example_leaves_off_is_not_switched_on_by_taking_all(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = load(str(ROOT / "config.example.yaml")).data["flows"]
+    off = {Path(says["mapping"]).name for says in example.values() if says.get("enabled") is False}
+    assert off == {"idle-case-to-queue.yaml"}
+    assert main(["init", "--mappings", str(MAPPINGS.parent), "--yes"]) == 0
+    made = load("config.yaml").data["flows"]
+    assert {Path(s["mapping"]).name for s in made.values() if s.get("enabled") is False} == off
+    assert "idle-cases: enabled: false, until your team wants it" in capsys.readouterr().out
+
+
 def test_each_choice_alone_passes_check(folder: Path, flows: dict[str, Shipped]) -> None:
     for one in choices(flows):
         if one.name == "refunds-to-events":
