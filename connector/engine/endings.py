@@ -133,7 +133,7 @@ class Endings:
     def _put_back(self, place: Place, step: Step, record: Record | None, on: Sequence[Hold]) -> None:
         """Decide what of its fields goes back, and to which value."""
         mine = [one for one in on if one.name == (step.work.leased.row, *step.name)]
-        unknown = _unknown(step, mine)
+        unknown = _unknown(step, mine) or [one.field for one in mine if self._found_ours(one, on)]
         if record is None or record.deleted:
             _end(step, "the object is no longer there")
             return
@@ -165,6 +165,14 @@ class Endings:
             _changing(step, f"{place.full}: the object changed a moment ago")
         elif place.stream.conditional != "none":
             step.guard = record.guard
+
+    def _found_ours(self, one: Hold, on: Sequence[Hold]) -> bool:
+        """Whether what stood there before is a text of our own: the ledger that knew better was lost, or an older one was put
+        back. Other values say nothing: a product may have been offline before."""
+        found = one.original
+        if not isinstance(found, str) or not found or any(_keeps(other, one) for other in on):
+            return False
+        return same(found, one.wish) or self._shop.digester.value(found) in one.ours
 
     # -- the others ----------------------------------------------------------------------------------------------------
 
@@ -234,8 +242,9 @@ def _kind(step: Step) -> str:
 
 
 def _keeps(other: Hold, one: Hold) -> bool:
-    """Whether another line still holds the same field."""
-    return other.field == one.field and other.name != one.name and not other.given_up
+    """Whether another line still holds the same field. One that does not know what stood there has not written yet."""
+    known = other.original is not ...
+    return known and other.field == one.field and other.name != one.name and not other.given_up
 
 
 def _unknown(step: Step, mine: Sequence[Hold]) -> list[str]:
@@ -251,7 +260,8 @@ def _not_known(step: Step, fields: Sequence[str]) -> MappingFault:
     return MappingFault(
         f"{step.place.full} {step.target}: what {', '.join(fields)} held before our first write is not known",
         field=fields[0] if len(fields) == 1 else "",
-        remedy="it was written before the mapping said `undo`: put it back by hand, then drop the record (connector parked drop)",
+        remedy="it was written before the mapping said `undo`, or by a ledger that was lost or put back since: put back by hand what "
+        "stood there, then drop the record (connector parked drop)",
         code="undo",
     )
 

@@ -212,6 +212,25 @@ def test_a_recall_that_ends_while_the_other_holder_is_being_delivered_waits_and_
     assert recalls.held() == 2
 
 
+def test_a_recall_that_was_refused_before_the_product_was_there_keeps_nothing(recalls: Recalls) -> None:
+    recalls.recall("C1", Products="P9")
+    recalls.tick(FLOW)
+    recalls.shop.put("orders", "P9", online=True, notice="new")
+    recalls.recall("C2", Products="P9")
+    recalls.tick(FLOW)
+    assert recalls.product("P9") == (False, "by C2")
+    recalls.lift("C2")
+    recalls.tick(FLOW)
+    assert recalls.product("P9") == (True, "new")
+
+    recalls.store.replay(recalls.clock.now())
+    recalls.tick(FLOW)
+    assert recalls.product("P9") == (False, "by C1")
+    recalls.lift("C1")
+    recalls.tick(FLOW)
+    assert recalls.product("P9") == (True, "new")
+
+
 def test_a_product_that_comes_between_look_and_write_is_not_written_to_before_it_is_known(recalls: Recalls) -> None:
     recalls.recall(Products="P9")
     recalls.shop.meanwhile(lambda: recalls.shop.put("orders", "P9", online=True, notice="new"), after=True)
@@ -224,6 +243,45 @@ def test_a_product_that_comes_between_look_and_write_is_not_written_to_before_it
     recalls.lift()
     recalls.tick(FLOW)
     assert recalls.product("P9") == (True, "new")
+
+
+def lose_the_ledger(recalls: Recalls) -> None:
+    recalls.store.close()
+    for path in recalls.folder.glob("ledger.db*"):
+        path.unlink()
+    recalls.restart()
+
+
+def test_what_we_wrote_ourselves_is_not_put_back_as_what_stood_there_before(recalls: Recalls) -> None:
+    """The ledger was lost, or an older one was put back: what is found then are our own values."""
+    recalls.recall("C1")
+    recalls.tick(FLOW)
+    lose_the_ledger(recalls)
+    recalls.tick(FLOW)
+    recalls.lift("C1")
+    recalls.tick(FLOW)
+
+    assert recalls.states(FLOW) == {"C1": "parked"}, "a person must know that the product is off still"
+    assert recalls.line().reason == "shop.orders P1: what notice held before our first write is not known"
+    assert "ledger" in recalls.line().remedy
+    assert recalls.product("P1") == (False, "by C1")
+
+
+@pytest.mark.parametrize("order", ["C1 C2", "C2 C1"])
+def test_nor_is_what_another_of_us_wrote(recalls: Recalls, order: str) -> None:
+    for key in ("C1", "C2"):
+        recalls.recall(key, Products="P1")
+        recalls.tick(FLOW)
+    lose_the_ledger(recalls)
+    for _ in range(3):
+        recalls.tick(FLOW, minutes=1)
+    first, last = order.split()
+    recalls.lift(first)
+    recalls.tick(FLOW)
+    recalls.lift(last)
+    recalls.tick(FLOW)
+    assert recalls.states(FLOW)[last] == "parked"
+    assert recalls.product("P1")[0] is False
 
 
 def test_two_recalls_of_one_poll_take_turns(recalls: Recalls) -> None:
