@@ -260,8 +260,8 @@ def _not_known(step: Step, fields: Sequence[str]) -> MappingFault:
     return MappingFault(
         f"{step.place.full} {step.target}: what {', '.join(fields)} held before our first write is not known",
         field=fields[0] if len(fields) == 1 else "",
-        remedy="it was written before the mapping said `undo`, or by a ledger that was lost or put back since: put back by hand what "
-        "stood there, then drop the record (connector parked drop)",
+        remedy="it was written before the mapping said `undo`, or by a ledger that was lost or put back since: put back by hand "
+        "what stood there, then drop the record (connector parked drop)",
         code="undo",
     )
 

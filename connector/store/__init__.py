@@ -171,7 +171,8 @@ class Store(Tools, Watches, Shared, Holds, Protocol):
         ...
 
     def note_stays(self, stream: str, seen: Mapping[str, Held], *, flow: str | None = None) -> None:
-        """Remember these instead of what is known of the same records; `flow` has those in view that are `watched`."""
+        """Remember these instead of what is known of the same records; `flow` has those in view that are `watched`. Of names that
+        were forgotten nothing is remembered."""
         ...
 
     def in_view(self, flow: str) -> Sequence[str]:

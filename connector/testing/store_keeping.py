@@ -213,7 +213,7 @@ class KeepingPromises(StoreHooks):
         self.settled(
             store, state, order("1"), lines=[LineSettle("note", "", "shop.orders.notes", "owed", uncertain=NOW)]
         )
-        with pytest.raises(LedgerError, match="1 record .* --uncertain"):
+        with pytest.raises(LedgerError, match=r"1 record .* --uncertain"):
             store.rename(FLOW, "renamed", NOW)
         assert [row.flow for row in store.rows()] == [FLOW]
 

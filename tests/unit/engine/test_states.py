@@ -70,6 +70,20 @@ def test_a_case_that_waits_too_long_is_escalated_once_for_each_stay_in_the_queue
     assert len(list(desk.store.rows(flow=FLOW))) == 2
 
 
+def test_a_case_that_was_forgotten_is_not_evaluated_again_in_another_stay(desk: Desk) -> None:
+    desk.case()
+    desk.poll(0)
+    desk.poll(15)
+    (row,) = desk.store.rows(flow=FLOW)
+    desk.store.forget([row.id], {"C1"}, desk.clock.now(), by="ada")
+    desk.case(OwnerId="Payments", Priority="Low")
+    desk.poll()
+    desk.poll(20)
+    assert desk.fields()["Priority"] == "Low"
+    assert list(desk.store.rows(flow=FLOW)) == []
+    assert desk.store.stays("desk.Case", ["C1"]) == {}
+
+
 def test_our_own_change_of_owner_does_not_begin_another_stay(desk: Desk) -> None:
     desk.case()
     desk.poll(0)
