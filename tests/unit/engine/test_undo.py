@@ -198,7 +198,7 @@ def test_a_recall_that_ends_while_the_other_holder_is_being_delivered_waits_and_
                 leased.append(other.ingest(FLOW, page, recalls.clock.now(), lease=60, move=False))
             return getattr(store, name)
 
-    recalls.engine.store = Meanwhile()  # type: ignore[assignment]
+    recalls.engine.store = Meanwhile()
     recalls.tick(FLOW)
     (done,) = leased
     assert done.token is not None, "it has nothing to send"
@@ -232,8 +232,11 @@ def test_a_recall_that_was_refused_before_the_product_was_there_keeps_nothing(re
 
 
 def test_a_product_that_comes_between_look_and_write_is_not_written_to_before_it_is_known(recalls: Recalls) -> None:
+    def it_comes() -> None:
+        recalls.shop.put("orders", "P9", online=True, notice="new")
+
     recalls.recall(Products="P9")
-    recalls.shop.meanwhile(lambda: recalls.shop.put("orders", "P9", online=True, notice="new"), after=True)
+    recalls.shop.meanwhile(it_comes, after=True)
     recalls.tick(FLOW)
     assert recalls.product("P9") == (True, "new")
     assert recalls.states(FLOW) == {"C1": "parked"}
