@@ -23,7 +23,8 @@ ITEMS = [{"sku": "A1", "price": 10}, {"sku": "B2", "price": 20}]
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     world = World(tmp_path, orders=NAMED)
-    world.shop.streams["orders"] = replace(world.shop.streams["orders"], parts=True)
+    streams = world.shop.streams
+    world.shop.streams = {**streams, "orders": replace(streams["orders"], parts=True)}
     world.order("1", buyer=BUYER, items=ITEMS)
     return world
 
