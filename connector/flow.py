@@ -85,6 +85,8 @@ class Mapping(Protocol):
 
     once_per: bool
     """Whether it says how often a record is evaluated that a flow by state finds."""
+    once_beside: bool
+    """Whether that depends on the other record (`beside`)."""
 
     def once(self, record: Record) -> str:
         """What a record is evaluated once for (`once_per`). Raises MappingFault."""

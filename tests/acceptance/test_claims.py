@@ -18,7 +18,7 @@ IN_TIME = """\
     to: service.Case
     every: 60s
     by: state
-    where: {{open: true, claimed: false, waiting_longer_than: 15m, Reason: Payment}}
+    where: {{open: true, claimed: false, waiting_longer_than: {{minutes: Response_Target__c, otherwise: 15m}}, Reason: Payment}}
     mapping: {mappings}/waiting-case-to-escalation.yaml
 """
 MIRROR = """\
@@ -107,6 +107,21 @@ def test_a_declined_payment_that_nobody_takes_in_15_minutes_is_escalated_once_fo
     explained = where.run("explain", case(where)["CaseNumber"]).out
     assert f"in-time: {case(where)['Id']}:" in explained
     where.assert_nothing_twice()
+
+
+def test_a_case_with_a_target_of_its_own_is_escalated_by_that(where: Stage) -> None:
+    where.box.control.agent_edit(case(where)["Id"], {"Response_Target__c": 60})
+    where.box.control.advance(59 * MINUTES)
+    where.settle()
+    assert owner(where) == "Payments"
+    where.box.control.advance(2 * MINUTES)
+    where.settle()
+    assert (owner(where), case(where)["Priority"]) == ("Escalation", "High")
+    where.box.control.agent_return_to_queue(case(where)["Id"], queue="Payments")
+    where.box.control.agent_edit(case(where)["Id"], {"Response_Target__c": 5})
+    where.box.control.advance(6 * MINUTES)
+    where.settle()
+    assert owner(where) == "Escalation"
 
 
 @pytest.mark.parametrize("commit", [False, True], ids=["before the write", "after the write"])

@@ -68,6 +68,7 @@ def test_the_example_loads_without_a_fault() -> None:
         "claims-to-orders",
         "declined-payments-in-time",
         "cases-in-time",
+        "double-claims",
         "idle-cases",
         "given-back-cases",
     ]
