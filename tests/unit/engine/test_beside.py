@@ -319,7 +319,7 @@ def test_whatever_agents_do_each_is_told_once_for_each_time_that_it_begins(
     cases: dict[str, dict[str, Any]] = {key: {"by": None, "closed": False, "Order": "1301"} for key in "ABC"}
     expected = dict.fromkeys("ABC", 0)
     before: dict[tuple[str, str], tuple[str, str]] = {}
-    for key, what, restart in [*course, ("A", "open", False)]:
+    for key, what, restart in [("A", "Ines", False), ("B", "Omar", False), *course]:
         match what:
             case "close" | "open":
                 cases[key]["closed"] = what == "close"
