@@ -91,7 +91,7 @@ class Files:
                 further, declared, data = self._hop(where, file, field)
                 if further is None:
                     return declared, data
-                url = urljoin(url, further)
+                url = _further(url, further, field)
         finally:
             CURRENT.call = before
         raise _refused("REDIRECTS", f"{where.hostname} redirects more than {_MOST_REDIRECTS} times", field, _LOOK)
@@ -154,8 +154,11 @@ class Files:
         """One request: where it redirects to, or the declared type and the content."""
         host, port = where.hostname or "", where.port or _PORTS[where.scheme]
         addresses = self._addresses(host, port, field)
-        path = quote(where.path or "/", safe="/%:@!$&'()*+,;=~-._")
-        query = f"?{quote(where.query, safe='/%:@!$&()*+,;=~-._?')}" if where.query else ""
+        try:
+            path = quote(where.path or "/", safe="/%:@!$&'()*+,;=~-._")
+            query = f"?{quote(where.query, safe='/%:@!$&()*+,;=~-._?')}" if where.query else ""
+        except UnicodeEncodeError:
+            raise _refused("URL", "a URL with half a character", field, _LOOK) from None
         if where.scheme == "http" and not all(loopback_address(address[0]) for _, address in addresses):
             raise _refused("SCHEME", "plain http is for this machine only, in a sandbox", field, _LOOK)
         pool: HTTPConnectionPool = (
@@ -211,6 +214,14 @@ class Files:
 
 
 _LOOK = "look at where the file is said to be; when that is put right, connector parked retry"
+
+
+def _further(url: str, target: str, field: str) -> str:
+    """Where a redirect leads; its host may send anything."""
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        raise _refused("URL", f"{urlsplit(url).hostname} redirects to what is no URL", field, _LOOK) from None
 
 
 def _refused(code: str, message: str, field: str, remedy: str) -> Rejected:

@@ -78,7 +78,7 @@ def text(wish: Wish, target: Path, mappings: Path) -> str:
         "",
         "connections:",
     ]
-    shop = _CONNECTIONS[wish.api].replace("{site}", wish.site).replace("{organization}", wish.organization)
+    shop = _CONNECTIONS[wish.api].replace("{site}", _as_text(wish.site)).replace("{organization}", wish.organization)
     if wish.scopes:
         shop += f"    scopes: [{', '.join(wish.scopes)}]\n"
     store = "store: sqlite:///ledger.db                    # three slashes: beside this file; four: absolute"
@@ -86,6 +86,13 @@ def text(wish: Wish, target: Path, mappings: Path) -> str:
     for flow in wish.flows:
         parts.append(_flow(flow, wish, target))
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _as_text(value: str) -> str:
+    """As YAML reads it as text: a site may be called 123."""
+    from connector.document import load
+
+    return value if load("", f"site: {value}").data == {"site": value} else json.dumps(value)
 
 
 def _flow(flow: Shipped, wish: Wish, target: Path) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from connector.cli.first_config import Wish
     from connector.cli.shipped import Shipped
+    from connector.errors import Fault
 
 APIS = ("ocapi", "scapi")
 _VARIABLE = re.compile(r": \$\{([A-Z_]+)\}")
@@ -69,6 +70,9 @@ def command(
     target = Path(session.path)
     if target.exists():
         raise click.UsageError(f"{target} is there already; name another file with --config, or move it away")
+    if not target.parent.is_dir():
+        raise click.UsageError(f"there is no folder {target.parent}; make it, or name another file with --config")
+    _begins(start)
     places = folders(mappings, session.path)
     systems = [name for name in places if name in CASES]
     cases = cases or (systems[0] if yes or len(systems) == 1 else _asked("case system", systems))
@@ -88,11 +92,24 @@ def command(
     if not yes:
         click.echo(made)
         click.confirm(f"Write {target}?", default=True, abort=True)
-    _tried(made, target)
-    with target.open("x", encoding="utf-8") as file:
-        file.write(made)
+    try:
+        _tried(made, target)
+        with target.open("x", encoding="utf-8") as file:
+            file.write(made)
+    except OSError as error:
+        raise click.UsageError(f"{target} cannot be written: {error.strerror or error}") from error
     _tell(wish, target, made)
     return 0
+
+
+def _begins(start: str) -> None:
+    """What `start` means is asked of the configuration, before anything else is."""
+    from connector.config.values import start as read
+
+    try:
+        read(start)
+    except ValueError as error:
+        raise click.UsageError(f"--start: {error}".replace("not a start", f"{start!r} is no start")) from error
 
 
 def _asked(what: str, known: Sequence[str]) -> str:
@@ -111,7 +128,9 @@ def _flows(flows: Mapping[str, Shipped], named: str | None, *, yes: bool) -> lis
             back = f"  (with {', '.join(one.back)})" if one.back else ""
             click.echo(f"{number:>3}  {one.name}{back}\n     {one.summary}")
         named = click.prompt("Which flows (numbers or names with commas, or all)", default="all")
-    words = [word.strip() for word in (named or "all").split(",") if word.strip()]
+    words = [word.strip() for word in ("all" if named is None else named).split(",") if word.strip()]
+    if not words:
+        raise click.BadParameter("it names no flow; give names with commas, or all", param_hint="--flows")
     if words == ["all"]:
         return [one.name for one in offered]
     names = []
@@ -143,7 +162,7 @@ def _fitted(wish: Wish) -> Wish:
     try:
         settings = kind.Settings.model_validate(given)
     except ValueError as error:
-        raise click.UsageError(f"--site or --organization: {str(error).splitlines()[-2].strip()}") from error
+        raise click.UsageError(_misnamed(given, error)) from error
     shop = kind("shop", settings, clock=SystemClock())  # type: ignore[call-arg]
     try:
         read = [(flow, load(str(flow.file))) for flow in wish.flows]
@@ -155,18 +174,39 @@ def _fitted(wish: Wish) -> Wish:
     return replace(wish, beside={name: said for name, said in found.items() if said}, scopes=asked)
 
 
+def _misnamed(given: Mapping[str, str], error: ValueError) -> str:
+    """Which option is wrong, and what it may be."""
+    names = [str(each["loc"][0]) for each in getattr(error, "errors", list)() if each.get("loc")]
+    known = {
+        "site": "letters, digits, - and _, at most 32, as in Business Manager",
+        "organization": "f_ecom_<realm>_<instance>, as in Business Manager",
+    }
+    said = [f"--{name}: {given[name]!r} is none; write {known[name]}" for name in names if name in known]
+    return "; ".join(said) or str(error)
+
+
 def _tried(made: str, target: Path) -> None:
-    """Read it as `check` will; a fault that is left is ours or that of a mapping. ConfigFault."""
+    """Read it as `check` will; a fault that is left is ours, that of a mapping, or of a variable. ConfigFault, which names the
+    file as it would be written."""
     from connector.cli.first_config import PLACEHOLDERS
     from connector.config import load_config
+    from connector.errors import ConfigFault
 
     trial = target.with_name(f".{target.name}.trial")
     try:
         trial.write_text(made, encoding="utf-8")
         unset = {name: PLACEHOLDERS.get(name, "-") for name in _VARIABLE.findall(made)}
-        load_config(trial, environ={**unset, **os.environ})
+        load_config(trial, environ={**unset, **{name: value for name, value in os.environ.items() if value}})
+    except ConfigFault as fault:
+        raise ConfigFault([_placed(each, trial, target) for each in fault.faults]) from fault
     finally:
         trial.unlink(missing_ok=True)
+
+
+def _placed(fault: Fault, trial: Path, target: Path) -> Fault:
+    if fault.place.file != str(trial):
+        return fault
+    return replace(fault, place=replace(fault.place, file=str(target)))
 
 
 def _tell(wish: Wish, target: Path, made: str) -> None:
@@ -177,7 +217,7 @@ def _tell(wish: Wish, target: Path, made: str) -> None:
             shown = ", ".join(map(str, value)) if isinstance(value, list) else json.dumps(value)
             click.echo(f"  {name}: {key}: {shown}, for what {wish.api} cannot do")
     config = "" if str(target) == "config.yaml" else f" --config {target}"
-    unset = [name for name in dict.fromkeys(_VARIABLE.findall(made)) if name not in os.environ]
+    unset = [name for name in dict.fromkeys(_VARIABLE.findall(made)) if not os.environ.get(name)]
     if unset:
         click.echo(f"next: set {', '.join(unset)} in the environment, then")
     else:

@@ -97,12 +97,12 @@ class Engine:
             targets=self._targets,
             tell=self._tell,
             stopping=self._stop.is_set,
+            flows=self.flows,
         )
 
     def calls_of(self, flow: Flow) -> dict[str, int]:
         """Calls so far of the connections that a flow works with."""
-        names = {flow.source[0], flow.destination[0]}
-        return {name: self.places.connections[name].calls() for name in names}
+        return {name: self.places.connections[name].calls() for name in {flow.source[0], flow.destination[0]}}
 
     # -- one pass ------------------------------------------------------------------------------------------------------
 

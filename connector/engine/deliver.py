@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -49,6 +49,8 @@ class Workshop:
     targets: Targets
     tell: Tell
     stopping: Callable[[], bool]
+    flows: Mapping[str, Flow]
+    """All that are configured."""
 
 
 class Delivery:

@@ -7,16 +7,19 @@ meanwhile stays: only what still holds our value is put back, on condition that 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from connector.digests import NULL, name_digest
 from connector.engine.claims import ROUNDS, rounds
 from connector.engine.equal import same
+from connector.engine.fetch import fetch_all
 from connector.engine.places import Place
 from connector.engine.plan import DELETING, Step
 from connector.errors import Conflict, Gone, MappingFault
 from connector.model import Record, Ref
+from connector.states import record_key
 from connector.store import Hold, LeaseToken
 
 if TYPE_CHECKING:
@@ -92,7 +95,7 @@ class Endings:
             if not left:
                 return
             names = {(place.full, step.target or "") for step in left}
-            on = self._shop.store.holders(sorted(names), self._token)
+            on = self._living(left, self._shop.store.holders(sorted(names), self._token))
             live = self._sender.fetch(
                 place, [step.target or "" for step in left], "key", left, {one.field for one in on}
             )
@@ -108,14 +111,32 @@ class Endings:
         for step in left:
             _changing(step, f"{place.full}: the object changed at each of {ROUNDS} looks")
 
+    def _living(self, steps: Sequence[Step], on: Sequence[Hold]) -> Sequence[Hold]:
+        """Whoever would keep what is to be put back is looked for: one whose record was deleted or merged will never let go."""
+        ending = {(step.work.leased.row, *step.name) for step in steps}
+        others = [one for one in on if one.name not in ending and not one.given_up]
+        gone: set[tuple[str, str]] = set()
+        for flow in self._shop.flows.values():
+            keys = {
+                one.record: record_key(one.record) if flow.by_state else one.record
+                for one in others
+                if one.flow == flow.id
+            }
+            place = self._shop.places.source(flow) if keys else None
+            if place is not None and place.stream.fetch == "direct":  # an index proves no absence
+                needs = place.stream.needs or (place.stream.key,)
+                found = fetch_all(place, keys.values(), flow=self._shop.flow.id, health=self._shop.health, fields=needs)
+                gone |= {(flow.id, key) for key, own in keys.items() if own not in found or found[own].deleted}
+        return [replace(one, given_up=True, deleted=True) if (one.flow, one.record) in gone else one for one in on]
+
     def _put_back(self, place: Place, step: Step, record: Record | None, on: Sequence[Hold]) -> None:
         """Decide what of its fields goes back, and to which value."""
         mine = [one for one in on if one.name == (step.work.leased.row, *step.name)]
-        unknown = _unknown(step, mine)
+        unknown = _unknown(step, mine) or [one.field for one in mine if self._found_ours(one, on)]
         if record is None or record.deleted:
             _end(step, "the object is no longer there")
             return
-        notes: list[str] = []
+        notes = list(dict.fromkeys(f"{one.flow} {one.record} held it too, and is deleted" for one in on if one.deleted))
         step.sending = {}
         for one in mine if not unknown else ():
             keeper = next((other for other in reversed(on) if _keeps(other, one)), None)
@@ -139,6 +160,14 @@ class Endings:
             _changing(step, f"{place.full}: the object changed a moment ago")
         elif place.stream.conditional != "none":
             step.guard = record.guard
+
+    def _found_ours(self, one: Hold, on: Sequence[Hold]) -> bool:
+        """Whether what stood there before is a text of our own: the ledger that knew better was lost, or an older one was put
+        back. Other values say nothing: a product may have been offline before."""
+        found = one.original
+        if not isinstance(found, str) or not found or any(_keeps(other, one) for other in on):
+            return False
+        return same(found, one.wish) or self._shop.digester.value(found) in one.ours
 
     # -- the others ----------------------------------------------------------------------------------------------------
 
@@ -225,7 +254,8 @@ def _not_known(step: Step, fields: Sequence[str]) -> MappingFault:
     return MappingFault(
         f"{step.place.full} {step.target}: what {', '.join(fields)} held before our first write is not known",
         field=fields[0] if len(fields) == 1 else "",
-        remedy="it was written before the mapping said `undo`: put it back by hand, then drop the record (connector parked drop)",
+        remedy="it was written before the mapping said `undo`, or by a ledger that was lost or put back since: put back by hand "
+        "what stood there, then drop the record (connector parked drop)",
         code="undo",
     )
 

@@ -3,6 +3,8 @@
 The system itself refuses a second create under one key where it can. Where it cannot (`plain`), three things keep a second
 object from being made: a key is held from the look until the ledger knows what became of it, a create that may still commit is
 waited out, whoever's it was, and of the records of one delivery only the first one creates.
+
+One that a person deleted is deleted for all of them: whoever comes later parks as well, until somebody has it made anew.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from connector.engine.claims import gone
 from connector.engine.plan import Step, Work
+from connector.errors import Gone
 
 if TYPE_CHECKING:
     from connector.engine.deliver import Workshop
@@ -53,11 +57,20 @@ def join(shop: Workshop, holder: object, works: Sequence[Work]) -> None:
         targets = [line.target for line in others if line.target and not line.gone]
         step.target = next((target for target in reversed(targets) if target not in step.forgotten), None)
         step.joins = step.target is not None
-        if not step.joins and step.place.stream.create == "plain":
+        deleted = [line.target for line in others if line.gone and line.target and line.target not in step.forgotten]
+        if not step.joins and deleted:
+            _deleted(step, deleted[-1])
+        elif not step.joins and step.place.stream.create == "plain":
             doubts = [since for since in (cut_off, *(line.uncertain for line in others)) if since is not None]
             due = max(doubts) + timedelta(seconds=step.place.stream.proof_after) if doubts else now
             if due > now:
                 step.state, step.due, step.why = "owed", due, _WHY
+
+
+def _deleted(step: Step, target: str) -> None:
+    """A person deleted what it shares: only a person has it made anew."""
+    step.target = target
+    step.state, step.error = "failed", gone(step)
 
 
 def one_each(steps: Sequence[Step]) -> tuple[Sequence[Step], Sequence[Step]]:
@@ -87,6 +100,8 @@ def after(first: Sequence[Step], rest: Sequence[Step]) -> tuple[list[Step], list
         if maker.target is not None and maker.state in ("sent", "unchanged"):
             step.target, step.create, step.joins = maker.target, False, True
             standing.append(step)
+        elif isinstance(maker.error, Gone) and maker.target is not None and maker.target not in step.forgotten:
+            _deleted(step, maker.target)
         elif maker.uncertain is not None and step.place.stream.create == "plain":
             step.state, step.why = "owed", _WHY
             step.due = maker.uncertain + timedelta(seconds=step.place.stream.proof_after)

@@ -236,9 +236,10 @@ class Attending:
         return replace(stored, key=states.row_key(record.key, once))
 
     def _new(self, hits: Sequence[Record]) -> list[Record]:
-        """Those that were not evaluated before."""
+        """Those that were not evaluated before, and are not of a record that was forgotten."""
         known = self._store.known(self._flow.id, [(hit.site, hit.key) for hit in hits])
-        return [hit for hit in hits if (hit.site, hit.key) not in known]
+        new = [hit for hit in hits if (hit.site, hit.key) not in known]
+        return [hit for hit in new if not self._store.is_name_forgotten(states.record_key(hit.key))]
 
     # -- everything else goes by ---------------------------------------------------------------------------------------
 

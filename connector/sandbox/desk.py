@@ -1,4 +1,4 @@
-"""The shop's own code for orders: refunds what may be refunded, and carries out accepted changes before an order leaves."""
+"""The shop's own code for orders: refunds and credits what it may, and carries out accepted changes before an order leaves."""
 
 from __future__ import annotations
 
@@ -56,6 +56,16 @@ class OrderDesk:
             return 0, "more than is left of the order's total"
         self._paid[number] = self._paid.get(number, 0) + amount
         return amount, ""
+
+    # credits
+    def credit(self, key: str, request: Document) -> Document:
+        """What is written to a CreditRequest: goodwill is never more than the order was worth."""
+        order = self._order(str(request.get("c_orderNo")))
+        amount = float(request.get("c_amount") or 0)
+        if order is not None and amount > order["order_total"]:
+            return {"c_status": "FAILED", "c_failure": "it is more than the order's total"}
+        now = iso(self.shop.clock.now())
+        return {"c_status": "EXECUTED", "c_executedKey": key, "c_executedAmount": amount, "c_executedAt": now}
 
     # changes
     def change(self) -> int:

@@ -43,7 +43,7 @@ ROW_KINDS = frozenset({"row_error", "row_locked", "row_rejected", "too_many_retr
 LATE_KINDS = frozenset({"late_commit", "index_lag"})
 BESIDE_KINDS = ROW_KINDS | LATE_KINDS | {"meanwhile", "moving"}
 """Kinds that shape what a request does, and leave its answer to the first rule of another kind."""
-_PERSON = re.compile(r"(?:agent_[a-z_]+|touch|change_product)\Z")
+_PERSON = re.compile(r"(?:agent_[a-z_]+|customer_[a-z_]+|touch|change_product)\Z")
 _TAKES_EFFECT = frozenset({"hang"})
 
 

@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"/(?:\d[\w%.:-]*|500\w{12,15}|00[0-9aG]\w{12,15}|01g[\w-]+
 _AFTER = re.compile(r"(/(?:orders|sites|notes)/(?!v\d/)|/custom[_-]objects/(?!v\d/)\w+/|__c/)[^/?]+")
 _MARKER = re.compile(r"\[([^\[\]\s]{6,})\]")
 _NAMED = re.compile(
-    r"\b500[0-9A-Za-z]{15}\b|\b[a-z][a-z0-9-]*:[a-z0-9_-]+:[a-z0-9_:-]+|/(?:orders|custom[_-]objects/\w+)/(?!v\d/)[\w%.:-]+"
+    r"\b500[0-9A-Za-z]{15}\b|\b[a-z][a-z0-9-]*:[a-z0-9_-]+:[a-z0-9_:-]+|/(?:orders|products|custom[_-]objects/\w+)/(?!v\d/)[\w%.:-]+"
 )
 """What a write names its objects by: Ids of cases, keys of ours, orders and custom objects in a path."""
 

@@ -65,6 +65,8 @@ class ShopCode:
                 continue
             if refund:
                 answer = self.desk.refund(key, request)
+            elif kind == "CreditRequest":
+                answer = self.desk.credit(key, request)
             if answer["c_status"] == "EXECUTED":
                 self.done[kind][key] = {name: request.get(name) for name in _EXECUTES[kind]}
                 self._tell(kind, site, request)

@@ -171,7 +171,8 @@ class Store(Tools, Watches, Shared, Holds, Protocol):
         ...
 
     def note_stays(self, stream: str, seen: Mapping[str, Held], *, flow: str | None = None) -> None:
-        """Remember these instead of what is known of the same records; `flow` has those in view that are `watched`."""
+        """Remember these instead of what is known of the same records; `flow` has those in view that are `watched`. Of names that
+        were forgotten nothing is remembered."""
         ...
 
     def in_view(self, flow: str) -> Sequence[str]:
@@ -280,8 +281,8 @@ class Store(Tools, Watches, Shared, Holds, Protocol):
 
     def rename(self, old: str, new: str, now: datetime) -> int:
         """Give a flow's rows, cursor and counters to another id; how many rows. LedgerError when the new id owns rows
-        already, or when a delivery of the old one was cut off: what it may have made bears the old key, and only the old
-        id would find it."""
+        already, or when a delivery of the old one was cut off, or a write of a pending or parked row got no answer: what it
+        may have made bears the old key, and only the old id would find it."""
         ...
 
     def audit(self, what: str, now: datetime, **facts: str) -> None:

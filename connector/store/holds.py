@@ -26,6 +26,7 @@ class Hold:
     flow, record     of the row, for people
     busy             another delivery has the row right now, or died with it
     doubt            since when a write of it has had no answer
+    deleted          its record is not at its source any more (the ledger does not know: whoever looked says so)
     given_up         its row was dropped, or is left out: it holds nothing any more, and still knows the original
     """
 
@@ -44,6 +45,7 @@ class Hold:
     busy: bool = False
     doubt: datetime | None = None
     given_up: bool = False
+    deleted: bool = False
 
     @property
     def name(self) -> tuple[int, str, str]:

@@ -8,7 +8,13 @@ from connector.errors import LedgerError
 from connector.model import Cursor
 from connector.store.sqlite_file import LedgerFile
 from connector.store.sqlite_hand import audited
+from connector.store.sqlite_schema import PARKED, PENDING
 from connector.store.sqlite_values import bound, shown
+
+_DOUBTED = (
+    'SELECT count(DISTINCT "row".id) FROM line INDEXED BY line_uncertain JOIN "row" ON "row".id=line."row" '
+    f'WHERE line.uncertain IS NOT NULL AND line.state<>1 AND "row".flow=? AND "row".state IN ({PENDING}, {PARKED})'
+)
 
 
 class Cursors(LedgerFile):
@@ -39,6 +45,13 @@ class Cursors(LedgerFile):
                 'SELECT count(*) FROM "row" WHERE flow=? AND state=0 AND (token IS NOT NULL OR uncertain IS NOT NULL)'
             )
             open_rows = db.execute(cut_off, (found[0],)).fetchone()[0]
+            doubted = db.execute(_DOUBTED, (found[0],)).fetchone()[0]
+            if doubted:
+                raise LedgerError(
+                    f"{doubted} record{'s' if doubted > 1 else ''} of flow id {old!r} wrote something that got no answer, and "
+                    f"would be written again under the keys of {new!r} (connector status --uncertain): run it under {old!r} until none "
+                    "of them is pending; retry or drop what is parked; then move it"
+                )
             taken = db.execute('SELECT "rows" FROM flow WHERE name=?', (new,)).fetchone()
             if open_rows:
                 raise LedgerError(

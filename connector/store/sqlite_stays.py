@@ -13,6 +13,7 @@ from connector.states import row_key
 from connector.store.nouns import Dwell, Held
 from connector.store.sqlite_file import LedgerFile
 from connector.store.sqlite_many import write_many
+from connector.store.sqlite_tombstones import any_forgotten, names_forgotten
 from connector.store.sqlite_values import bound, marks, shown
 
 STILL, CLAIMED, MOVED, CLOSED = range(4)
@@ -67,6 +68,9 @@ class Stays(LedgerFile):
             watch = None if flow is None else self._words.flow(flow)
         rows = [row for key, held in seen.items() for row in _rows(number, key, held, watch if held.watched else None)]
         with self._write() as db:
+            if any_forgotten(db):
+                gone = names_forgotten(db, self.digest_key, seen)
+                rows = [row for row in rows if row[1] not in gone]
             db.executemany("DELETE FROM stay WHERE stream=? AND key=?", [(number, bound(key)) for key in seen])
             write_many(db, _ADD, rows)
 

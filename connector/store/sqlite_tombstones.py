@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
-from connector.store.sqlite_values import marks
+from connector.store.sqlite_values import bound, marks
 from connector.store.tools import Name
 
 
@@ -35,6 +35,12 @@ def forgotten_among(
         for (one,) in db.execute(f"SELECT digest FROM forgotten WHERE digest IN ({marks(len(part))})", part):
             found |= asked[one]
     return found
+
+
+def names_forgotten(db: sqlite3.Connection, key: bytes, names: Iterable[str]) -> set[str | bytes]:
+    """Those of these names that were forgotten, as they are bound."""
+    asked = "SELECT 1 FROM forgotten WHERE digest=?"
+    return {bound(name) for name in names if db.execute(asked, (digest(key, "ours", name),)).fetchone()}
 
 
 def digest(key: bytes, *parts: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
@@ -203,6 +204,22 @@ class KeepingPromises(StoreHooks):
         with pytest.raises(LedgerError, match="cut off"):
             store.rename(FLOW, "renamed", NOW)
         assert [row.flow for row in store.rows()] == [FLOW]
+
+    @pytest.mark.parametrize("state", ["pending", "parked"])
+    def test_a_flow_with_a_write_that_got_no_answer_is_not_renamed(
+        self, store: Store, state: Literal["pending", "parked"]
+    ) -> None:
+        """What was lost bears the old key: under another one it would be made, or posted, a second time."""
+        self.settled(
+            store, state, order("1"), lines=[LineSettle("note", "", "shop.orders.notes", "owed", uncertain=NOW)]
+        )
+        with pytest.raises(LedgerError, match=r"1 record .* --uncertain"):
+            store.rename(FLOW, "renamed", NOW)
+        assert [row.flow for row in store.rows()] == [FLOW]
+
+    def test_a_doubt_beside_an_answer_keeps_no_flow_from_its_name(self, store: Store) -> None:
+        self.settled(store, "done", order("1"), lines=[replace(LINE, uncertain=NOW)])
+        assert store.rename(FLOW, "renamed", NOW) == 1
 
     def test_a_flow_is_not_renamed_to_one_that_owns_rows(self, store: Store) -> None:
         self.settled(store, "done", order("1"))

@@ -120,3 +120,10 @@ class StaysPromises(StoreHooks):
         self.settled(store, "done", order("1"))
         store.forget([only(store).id], {"500A"}, NOW, by="ada")
         assert set(store.stays(CASES, ["1", "2", "500A"])) == {"2"}
+
+    def test_who_has_a_record_that_was_forgotten_is_not_remembered_again(self, store: Store) -> None:
+        """It is read for as long as it stands: by flows that ask who has it, and by reports of the queues."""
+        self.settled(store, "done", order("1"))
+        store.forget([only(store).id], {"500A"}, NOW, by="ada")
+        store.note_stays(CASES, {"500A": Held("s", TAKEN), "2": Held("s", TAKEN)}, flow=FLOW)
+        assert set(store.stays(CASES, ["500A", "2"])) == {"2"}

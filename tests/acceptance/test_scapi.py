@@ -101,6 +101,26 @@ def test_with_faults_on_both_sides_it_ends_as_without(tmp_path: Path, calm: dict
         )
 
 
+def test_what_the_shop_refuses_is_told_to_the_agent_in_a_sentence(tmp_path: Path) -> None:
+    """An order that order management has taken over meanwhile: SCAPI says `conflict` and no more."""
+    with over_scapi(tmp_path, orders=0, returns=0) as where:
+        control = where.box.control
+        number = control.place_order(exception=False, status="new", c_addressMismatch=True)["order_no"]
+        where.settle()
+        (case,) = control.cases()
+        control.set(frozen_orders=[number])
+        control.agent_decide(case["Id"], "Cancel")
+        where.settle()
+        (said,) = control.comments(case["Id"])
+        assert said["CommentBody"].rpartition("[")[0] == (
+            f"Order {number} was NOT cancelled: in the state it is in, the shop does not let it go that way.\n"
+            "Open the case again and decide anew, or settle it with whoever runs the shop.\n"
+        )
+        assert where.books()["cases-to-orders"].parked == 1
+        where.settle()
+        assert len(control.comments(case["Id"])) == 1
+
+
 @pytest.mark.parametrize("back", [False, True])
 def test_a_kill_after_the_shop_or_the_org_has_written_loses_nothing_and_sends_nothing_twice(
     tmp_path: Path, calm: dict[str, Any], back: bool

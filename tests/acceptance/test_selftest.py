@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 import requests
 
 from connector.cli.selftesting.evidence import Evidence, gathered
+from connector.cli.selftesting.findings import Finding
 from connector.cli.selftesting.stage import Stage
-from connector.cli.selftesting.verdict import Finding, judged
+from connector.cli.selftesting.verdict import judged
 from tests.acceptance.processes import run
 
 MAPPINGS = str(Path(__file__).parents[2] / "mappings" / "salesforce")
@@ -57,6 +59,11 @@ def case_again(stage: Stage) -> None:
     stage.control.agent_create(fields={"Subject": case["Subject"], "Commerce_Key__c": case["Commerce_Key__c"]})
 
 
+def disputed(stage: Stage) -> str:
+    """The first order of a dispute."""
+    return str(json.loads(stage.control.objects(kind="Dispute")[0]["c_orderNos"])[0])
+
+
 def wrong_book(stage: Stage) -> None:
     with sqlite3.connect(stage.folder / "ledger.db") as ledger:
         ledger.execute("UPDATE flow SET done = done + 1 WHERE name = 'returns-to-cases'")
@@ -75,6 +82,26 @@ PLANTED: dict[str, tuple[Callable[[Stage], object], str, str]] = {
         "stale",
         "older risk score",
     ),
+    "lost word": (
+        lambda s: s.control.customer_says(kind="Dispute", key="DP-1", text="And?"),
+        "lost",
+        "disputes-to-cases:_ref_arch:_d_p-1:messages",
+    ),
+    "older payment": (
+        lambda s: s.control.change_order(number=disputed(s), payment_status="part_paid"),
+        "stale",
+        "older payments",
+    ),
+    "product on sale": (
+        lambda s: s.control.change_product(number="TG250", online_flag={"default": True}),
+        "lost",
+        "held by a recall",
+    ),
+    "recall never lifted": (
+        lambda s: s.control.agent_lift(case=s.control.product(number="701642")["c_recallCase"]),
+        "lost",
+        "held by no recall",
+    ),
     "doubled note": (note_again, "twice", "a note"),
     "duplicate case": (case_again, "twice", "a case"),
     "unbalanced book": (wrong_book, "books", "returns-to-cases"),
@@ -85,16 +112,33 @@ PLANTED: dict[str, tuple[Callable[[Stage], object], str, str]] = {
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A shop and a desk at rest after the whole way, and no daemon any more."""
-    data = ["--orders", "12", "--returns", "4", "--complaints", "3", "--exceptions", "1", "--shop-code", "0.1"]
+    data = [
+        "--orders",
+        "12",
+        "--returns",
+        "4",
+        "--complaints",
+        "3",
+        "--disputes",
+        "3",
+        "--exceptions",
+        "1",
+        "--shop-code",
+        "0.1",
+    ]
     folder = tmp_path_factory.mktemp("judged") / "run"
-    with Stage.set_up(folder, data, records=19, mappings=MAPPINGS, config="config.yaml") as made:
+    with Stage.set_up(folder, data, records=22, mappings=MAPPINGS, config="config.yaml") as made:
+        made.control.agent_recall(products=["TG250", "701642"], notice="Stop.")
         made.command("sync")
         for number, case in enumerate(made.control.cases()):
+            if case["Type"] == "Recall":
+                continue
             amount = {"amount": 10.0 + number} if case["Type"] == "Return" else {}
-            decision = {"Return": "Refund", "Complaint": "Exchange"}.get(case["Type"], "Hold")
-            made.control.agent_decide(case=case["Id"], resolution=decision, **amount)
-        made.command("sync")
-        made.command("sync")
+            more = {"more": {"Credit_Amount__c": 5.0 + number}} if case["Type"] == "Dispute" else {}
+            decision = {"Return": "Refund", "Complaint": "Exchange", "Dispute": "Credit"}.get(case["Type"], "Hold")
+            made.control.agent_decide(case=case["Id"], resolution=decision, **amount, **more)
+        for _ in range(3):  # decisions, what the shop makes of them, and what that shows on the cases
+            made.command("sync")
         yield made
 
 
@@ -107,6 +151,8 @@ def test_the_judge_finds_nothing_on_systems_at_rest_and_names_each_thing_that_is
     assert judged(before) == []
     assert len(before.notes) >= 10, "there was something to lose"
     assert before.refunds
+    assert before.given
+    assert sum("c_recallCase" in product for product in before.products) == 2
     for name, (plant, sort, what) in PLANTED.items():
         assert not of(sort, what, judged(gathered(stage))), name
         plant(stage)

@@ -145,10 +145,22 @@ def test_a_create_whose_answer_was_lost_does_not_overwrite_what_the_shop_did_sin
     assert made["c_status"] == "EXECUTED"
 
 
-def test_a_custom_object_is_updated_on_condition(ref: Shop) -> None:
+def test_an_update_of_a_custom_object_is_one_call_and_harms_no_other_attribute(ref: Shop) -> None:
     key = ref.control.objects("ReturnRequest")[0]["key_value_string"]
+    ref.control.fault(
+        kind="meanwhile", system="sfcc", method="PATCH", path="ReturnRequest", times=1,
+        act="customer_says", arguments={"kind": "ReturnRequest", "key": key, "text": "somebody's"},
+    )  # fmt: skip
+    before = ref.requests()
     assert ref.write(RETURNS, "update", "k", {"c_status": "APPROVED"}, target=key).target == key
-    assert {o["key_value_string"]: o for o in ref.control.objects("ReturnRequest")}[key]["c_status"] == "APPROVED"
+    assert ref.requests() == before + 2  # the sign-in and the PATCH
+    shown = {o["key_value_string"]: o for o in ref.control.objects("ReturnRequest")}[key]
+    assert shown["c_status"] == "APPROVED"
+    assert "somebody's" in shown["c_messages"]
+
+
+def test_a_conflict_that_the_shop_sees_is_the_records(ref: Shop) -> None:
+    key = ref.control.objects("ReturnRequest")[0]["key_value_string"]
     ref.control.fault(
         kind="error", system="sfcc", method="PATCH", path="ReturnRequest", status=409,
         code="ResourceStateConflictException", times=1,
@@ -157,26 +169,19 @@ def test_a_custom_object_is_updated_on_condition(ref: Shop) -> None:
     assert isinstance(result.error, Conflict)
 
 
-@pytest.mark.parametrize("kind", ["drop_after", "truncate", "html200"])
-def test_an_update_on_condition_whose_answer_was_lost_is_no_conflict_with_itself(ref: Shop, kind: str) -> None:
-    """A conflict means that nothing was written, so the wish before it would count as what stands there."""
-    key = ref.control.objects("ReturnRequest")[0]["key_value_string"]
-    ref.control.fault(kind=kind, system="sfcc", method="PATCH", path="ReturnRequest", times=1, commit=True)
-    with pytest.raises(Transient) as caught:
-        ref.write(RETURNS, "update", "k", {"c_status": "EXCHANGE"}, target=key)
-    assert caught.value.uncertain
-    assert {o["key_value_string"]: o for o in ref.control.objects("ReturnRequest")}[key]["c_status"] == "EXCHANGE"
-
-
 def test_a_custom_object_that_is_no_more_is_gone(ref: Shop) -> None:
     assert isinstance(ref.write(RETURNS, "update", "k", {"c_status": "X"}, target="RR-none").error, Gone)
 
 
 def test_an_update_whose_answer_was_lost_is_sent_again_within_the_call(ref: Shop) -> None:
-    number = ref.numbers()[0]
+    number, key = ref.numbers()[0], ref.control.objects("ReturnRequest")[0]["key_value_string"]
     ref.control.fault(kind="drop_after", system="sfcc", method="PATCH", path="/orders/", times=1)
+    ref.control.fault(kind="drop_after", system="sfcc", method="PATCH", path="/ReturnRequest/", times=1)
     assert ref.write("orders", "update", "k", {"c_caseNumber": "1"}, target=number).error is None
+    assert ref.write(RETURNS, "update", "k", {"c_status": "EXCHANGE"}, target=key).error is None
     assert ref.control.order(number)["c_caseNumber"] == "1"
+    assert {o["key_value_string"]: o for o in ref.control.objects("ReturnRequest")}[key]["c_status"] == "EXCHANGE"
+    assert [rule["fired"] for rule in ref.control.faults()] == [1, 1]
 
 
 def test_keys_may_hold_any_character(ref: Shop) -> None:

@@ -61,6 +61,7 @@ def test_the_example_loads_without_a_fault() -> None:
         "comments-to-returns",
         "files-to-returns",
         "cases-to-complaints",
+        "credits-to-cases",
         "recalls-to-products",
         "cases-to-disputes",
         "cases-to-warranty",

@@ -221,6 +221,7 @@ def test_without_hosts_nothing_is_fetched() -> None:
         ("file:///etc/passwd", "FILE/URL"),
         ("https://inside.example/r.pdf", "FILE/ADDRESS"),
         ("http://user:pw@127.0.0.1/", "FILE/URL"),
+        ("http://[::1", "FILE/URL"),
     ],
 )
 def test_a_redirect_is_looked_at_as_the_url_itself(host: FileHost, target: str, code: str) -> None:
@@ -229,6 +230,11 @@ def test_a_redirect_is_looked_at_as_the_url_itself(host: FileHost, target: str, 
 
     host.serve("/1", b"", status=302, headers={"Location": target})
     assert refused(files(host, "inside.example", resolve=resolve), at(host.url + "/1")).code == code
+
+
+def test_a_url_with_half_a_character_is_no_url(host: FileHost) -> None:
+    for url in (host.url + "/\ud800.pdf", host.url + "/r.pdf?x=\udfff"):
+        assert refused(files(host), at(url)).code == "FILE/URL"
 
 
 def test_redirects_without_end_end(host: FileHost) -> None:

@@ -137,7 +137,11 @@ def test_a_file_that_is_there_is_never_written_over(folder: Path, capsys: pytest
         (["--cases", "servicenw"], "is none of salesforce"),
         (["--api", "scapi"], "needs --organization"),
         (["--api", "scapi", "--organization", "zzte"], "organization"),
-        (["--site", "a b"], "--site"),
+        (["--site", "a b"], "--site: 'a b' is none; write letters, digits"),
+        (["--site", "a b", "--api", "scapi", "--organization", "x"], "--organization: 'x' is none; write f_ecom_"),
+        (["--start", "tomorrow"], "--start: 'tomorrow' is no start; write beginning, now"),
+        (["--flows", ""], "--flows: it names no flow"),
+        (["--config", "nowhere/config.yaml"], "there is no folder nowhere"),
         (["--mappings", "/nowhere"], "there are no mappings in /nowhere"),
     ],
 )
@@ -148,6 +152,31 @@ def test_a_wrong_option_is_said_with_the_way_out_and_nothing_is_left_behind(
     assert main(["init", "--yes", *given]) == 2
     assert told in capsys.readouterr().err
     assert list(folder.iterdir()) == []
+
+
+def test_a_site_that_yaml_would_take_for_a_number_stays_a_text(folder: Path) -> None:
+    for site in ("123", "true", "null"):
+        arguments = ["--flows", "orders-to-cases", "--yes", "--site", site, "--config", f"{site}.yaml"]
+        assert main(["init", *arguments, "--mappings", str(MAPPINGS.parent)]) == 0
+        assert load(f"{site}.yaml").data["connections"]["shop"]["site"] == site
+
+
+def test_a_fault_is_told_with_the_file_that_would_be_written(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SFCC_URL", "ftp://shop.example.com")
+    assert main(["init", "--yes", "--mappings", str(MAPPINGS.parent)]) == 2
+    told = capsys.readouterr().err
+    assert "config.yaml:8:10  url: not an http(s) URL" in told
+    assert "trial" not in told
+
+
+def test_an_empty_variable_is_one_that_is_to_be_set(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SFCC_URL", "")
+    assert main(["init", "--yes", "--mappings", str(MAPPINGS.parent)]) == 0
+    assert "next: set SFCC_URL in the environment, then" in capsys.readouterr().out
 
 
 def test_variables_that_are_not_set_are_named_and_do_not_stop_it(

@@ -67,6 +67,7 @@ def test_orders_returns_and_complaints_are_shipped_both_ways() -> None:
         "order-change-result-to-case",
         "case-to-refund",
         "refund-to-case",
+        "credit-to-case",
     }
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from connector.cli.selftesting.evidence import Death, Entry, Evidence
-from connector.cli.selftesting.verdict import Finding, judged, repetitions
+from connector.cli.selftesting.findings import Finding
+from connector.cli.selftesting.verdict import judged, repetitions
 from connector.store import Books
 
 CLOSED = "2026-11-20T10:15:30.000+0000"
@@ -38,7 +39,9 @@ COMPLAINT = {
 CASE = {
     "Id": "500a", "Commerce_Key__c": "orders-to-cases:_ref_arch:1301", "CaseNumber": "00001001", "Type": "Order Exception",
     "Status": "Closed", "IsClosed": True, "IsDeleted": False, "ClosedDate": CLOSED, "Resolution__c": "Release",
-    "Refund_Amount__c": None, "Risk_Score__c": 7, "Payment_Status__c": "paid",
+    "Refund_Amount__c": None, "Risk_Score__c": 7, "Payment_Status__c": "paid", "Order_No__c": "1301",
+    "Credit_Amount__c": None, "LastModifiedDate": CLOSED, "Product_Ids__c": None, "Notice__c": None, "Site__c": None,
+    "Recall_Lifted__c": False,
 }  # fmt: skip
 OF_RETURN = {
     **CASE, "Id": "500b", "Commerce_Key__c": "returns-to-cases:_ref_arch:_r_r-1", "Type": "Return", "Resolution__c": "Refund",
@@ -48,6 +51,59 @@ OF_COMPLAINT = {
     **CASE, "Id": "500c", "Commerce_Key__c": "complaints-to-cases:_ref_arch:_c_p-1", "Type": "Complaint",
     "Resolution__c": "Exchange",
 }  # fmt: skip
+OF_DISPUTE = {
+    **CASE, "Id": "500d", "Commerce_Key__c": "disputes-to-cases:_ref_arch:_d_p-1", "CaseNumber": "00001004", "Type": "Dispute",
+    "Resolution__c": "Credit", "Credit_Amount__c": 5.0, "Order_No__c": "1301 1302", "Payment_Status__c": "paid paid",
+}  # fmt: skip
+CORRECTED = {
+    **OF_DISPUTE, "Id": "500e", "Commerce_Key__c": "disputes-to-cases:_ref_arch:_d_p-2", "CaseNumber": "00001005",
+    "Resolution__c": "Correct", "Credit_Amount__c": None,
+}  # fmt: skip
+PROVE = {
+    **CORRECTED,
+    "Id": "500f",
+    "Commerce_Key__c": "disputes-to-cases:_ref_arch:_d_p-3",
+    "Resolution__c": "More evidence",
+}
+RECALL = {
+    **CASE, "Id": "500g", "Commerce_Key__c": None, "CaseNumber": "00001007", "Type": "Recall", "IsClosed": False,
+    "Product_Ids__c": "P1; P2", "Notice__c": "Stop.",
+}  # fmt: skip
+OF_ONE_SITE = {
+    **RECALL,
+    "Id": "500h",
+    "CaseNumber": "00001008",
+    "Product_Ids__c": "P2;P3",
+    "Site__c": "RefArch",
+    "Notice__c": "Off.",
+}
+LIFTED = {**RECALL, "Id": "500i", "CaseNumber": "00001009", "Product_Ids__c": "P4", "Recall_Lifted__c": True}
+DISPUTE = {
+    "key_value_string": "DP-1", "site_id": "RefArch", "c_orderNos": '["1301", "1302"]', "c_status": "CLOSED",
+    "c_decision": "CREDIT", "c_caseNumber": "00001004", "c_caseStatus": "Closed", "c_evidenceAskedAt": None,
+    "c_evidenceAnswered": None, "c_messages": '[{"id": "m1", "text": "Why?"}]', "c_events": '[{"id": "e1", "text": "credited"}]',
+    "c_documents": '[{"id": "d1", "url": "https://shop.example/1.pdf"}]',
+}  # fmt: skip
+SETTLED = {
+    **DISPUTE, "key_value_string": "DP-2", "c_decision": "CORRECTED", "c_caseNumber": "00001005", "c_messages": None,
+    "c_events": None, "c_documents": None,
+}  # fmt: skip
+ASKED = {
+    **SETTLED, "key_value_string": "DP-3", "c_decision": None, "c_status": "EVIDENCE",
+    "c_evidenceAskedAt": "2026-11-20T10:15:30.000Z",
+}  # fmt: skip
+BOTH_OFF = {"default": True, "default@RefArch": False, "default@RefArchGlobal": False}
+PRODUCTS = [
+    {"id": "P1", "online_flag": BOTH_OFF, "c_recallNotice": "Stop.", "c_recallCase": "00001007"},
+    {"id": "P2", "online_flag": BOTH_OFF, "c_recallNotice": "Off.", "c_recallCase": "00001008"},
+    {
+        "id": "P3",
+        "online_flag": {"default": True, "default@RefArch": False},
+        "c_recallNotice": "Off.",
+        "c_recallCase": "00001008",
+    },
+    {"id": "P4", "online_flag": {"default": True}},
+]
 DECIDED = "decided-2026-11-20_t10_03a15_03a30_02e000_z"
 NOTES = [
     {"order_no": "1301", "subject": f"Case 00001001: Release [cases-to-orders:_ref_arch:1301:decision:{DECIDED}]"},
@@ -58,6 +114,10 @@ COMMENTS = [
      "CommentBody": "customer:\nWhere?\n[complaints-to-cases:_ref_arch:_c_p-1:messages:m1]"},
     {"Id": "00a2", "ParentId": "500c", "IsPublished": True,
      "CommentBody": "customer:\nHello?\n[complaints-to-cases:_ref_arch:_c_p-1:messages:m2]"},
+    {"Id": "00a5", "ParentId": "500d", "IsPublished": True,
+     "CommentBody": "Why?\n[disputes-to-cases:_ref_arch:_d_p-1:messages:m1]"},
+    {"Id": "00a6", "ParentId": "500d", "IsPublished": False,
+     "CommentBody": "So.\n[disputes-to-cases:_ref_arch:_d_p-1:events:e1]"},
     {"Id": "00a3", "ParentId": "500c", "IsPublished": True, "CommentBody": "On its way."},
     {"Id": "00a4", "ParentId": "500c", "IsPublished": False, "CommentBody": "Between us."},
 ]  # fmt: skip
@@ -70,6 +130,7 @@ REFUND = {
     "c_status": "EXECUTED",
 }
 ANSWER = {"key_value_string": "A1", "site_id": "RefArch", "c_complaintId": "CP-1", "c_text": "On its way."}
+OF, AT = "cases-to-disputes:_ref_arch:_d_p-", DECIDED.removeprefix("decided-")
 NOTHING: Mapping[str, Mapping[str, int]] = {"cases": {}, "created": {}, "notes": {}, "comments": {}, "refunds": {}}
 
 
@@ -86,7 +147,7 @@ WELL = Evidence(
     refunds=[REFUND],
     answers=[ANSWER],
     notes=NOTES,
-    cases=[CASE, OF_RETURN, OF_COMPLAINT],
+    cases=[CASE, OF_RETURN, OF_COMPLAINT, OF_DISPUTE, CORRECTED, PROVE, RECALL, OF_ONE_SITE, LIFTED],
     comments=COMMENTS,
     executed={"R1": {"c_amount": 10.0}},
     refused=[],
@@ -107,13 +168,22 @@ WELL = Evidence(
         books("returns-to-cases", rows=1, done=1, read=1, settled=1),
         books("complaints-to-cases", rows=1, done=1, read=1, settled=1),
     ],
+    disputes=[DISPUTE, SETTLED, ASKED],
+    credits=[{"key_value_string": f"{OF}1:credit", "c_recordId": "DP-1", "c_amount": 5.0}],
+    written=frozenset(f"{OF}{n}:{each}" for n in (1, 2, 3) for each in (f"event:{AT}", f"notice:decided-{AT}")),
+    given={f"{OF}1:credit": {"c_amount": 5.0}, f"{OF}2:correction:decided-{AT}": {}},
+    files=frozenset(["disputes-to-cases:_ref_arch:_d_p-1:files:d1"]),
+    products=PRODUCTS,
     rows={
-        "orders-to-cases": {"1301": Entry("done", "", "500a", 1), "1302": Entry("filtered")},
-        "returns-to-cases": {"RR-1": Entry("done", "", "500b")},
-        "complaints-to-cases": {"CP-1": Entry("done", "", "500c", 3)},
+        "orders-to-cases": {"1301": Entry("done", "", frozenset(["500a"]), 1), "1302": Entry("filtered")},
+        "returns-to-cases": {"RR-1": Entry("done", "", frozenset(["500b"]))},
+        "complaints-to-cases": {"CP-1": Entry("done", "", frozenset(["500c"]), 3)},
     },
     deaths=[Death(frozenset([1, 3]))],
 )
+
+
+DONE = Entry("done", "", frozenset(["500a"]))
 
 
 def but(documents: Any, number: int, **changes: Any) -> list[Any]:
@@ -165,22 +235,66 @@ PLANTED: dict[str, tuple[Callable[[Evidence], Evidence], str, str]] = {
     "unbalanced books": (
         lambda e: replace(e, books=[replace(e.books[0], done=0), *e.books[1:]]), "books", "equations do not hold"),
     "a counter that is not the count": (
-        lambda e: replace(e, rows={**e.rows, "orders-to-cases": dict.fromkeys(("1301", "1302"), Entry("done", "", "500a"))}),
+        lambda e: replace(e, rows={**e.rows, "orders-to-cases": dict.fromkeys(("1301", "1302"), DONE)}),
         "books", "the counter says"),
     "a row that still waits": (
         lambda e: replace(e, books=[replace(e.books[0], pending=1, filtered=0, open=1, settled=1), *e.books[1:]]),
         "unexplained", "1 rows are pending"),
     "a row parked for nothing": (
-        lambda e: replace(e, rows={**e.rows, "returns-to-cases": {"RR-1": Entry("parked", "gave up", "500b")}}),
+        lambda e: replace(e, rows={**e.rows, "returns-to-cases": {"RR-1": Entry("parked", "gave up", frozenset(["500b"]))}}),
         "unexplained", "parked it: gave up"),
     "a case that only the ledger knows": (
-        lambda e: replace(e, rows={**e.rows, "returns-to-cases": {"RR-1": Entry("done", "", "500x")}}),
+        lambda e: replace(e, rows={**e.rows, "returns-to-cases": {"RR-1": Entry("done", "", frozenset(["500x"]))}}),
         "lost", "its case is not there"),
     "more repeated than was in flight": (
         lambda e: replace(e, deaths=[Death(frozenset([1, 2]))]), "repeated", "neither was it in flight"),
     "an update without a cause": (
         lambda e: replace(e, again={**e.again, "no reason": {"1": ["Case/returns-to-cases:_ref_arch:_r_r-1"]}}),
         "repeated", "written again"),
+    "a lost dispute": (lambda e: replace(e, cases=[*e.cases[:3], *e.cases[4:]]), "lost", "no case of disputes-to-cases"),
+    "an order left out of its case": (
+        lambda e: replace(e, cases=but(e.cases, 3, Order_No__c="1301")), "lost", "does not name all orders"),
+    "older payments on the case": (
+        lambda e: replace(e, cases=but(e.cases, 3, Payment_Status__c="paid not_paid")), "stale", "older payments"),
+    "a lost word of a dispute": (lambda e: replace(e, comments=[each for each in e.comments if each["Id"] != "00a5"]),
+        "lost", "a message of the customer"),
+    "a lost step of the shop": (lambda e: replace(e, comments=[each for each in e.comments if each["Id"] != "00a6"]),
+        "lost", "what the shop carried out"),
+    "a lost file": (lambda e: replace(e, files=frozenset()), "lost", "the document d1 is no file"),
+    "a doubled file": (lambda e: replace(e, duplicates={**NOTHING, "files": {"k": 2}}), "twice", "a file"),
+    "a dispute that shows an older case": (
+        lambda e: replace(e, disputes=but(e.disputes, 0, c_caseStatus="New")), "stale", "the dispute shows New"),
+    "a dispute that is open": (
+        lambda e: replace(e, disputes=but(e.disputes, 1, c_status="IN_REVIEW")), "lost", "the dispute is IN_REVIEW"),
+    "a lost decision on a dispute": (
+        lambda e: replace(e, disputes=but(e.disputes, 1, c_decision=None)), "lost", "is not on the dispute"),
+    "a question that nobody asked": (
+        lambda e: replace(e, disputes=but(e.disputes, 2, c_evidenceAskedAt=None)), "lost", "was not asked for evidence"),
+    "an answer that opened no case": (
+        lambda e: replace(e, disputes=but(e.disputes, 2, c_evidenceAnswered="2026-11-20T10:15:30.000Z")),
+        "lost", "is still closed"),
+    "a step that left no trail": (
+        lambda e: replace(e, written=e.written - {f"{OF}1:event:{AT}"}), "lost", "is no event of the dispute"),
+    "a customer who was not told": (
+        lambda e: replace(e, written=e.written - {f"{OF}2:notice:decided-{AT}"}), "lost", "was not told of Correct"),
+    "a credit that nobody gave": (
+        lambda e: replace(e, given={k: v for k, v in e.given.items() if "credit" not in k}), "lost", "credit was not given"),
+    "another credit": (
+        lambda e: replace(e, given={**e.given, f"{OF}1:credit": {"c_amount": 4.0}}), "stale", "another amount was credited"),
+    "an account left as it was": (
+        lambda e: replace(e, given={f"{OF}1:credit": {"c_amount": 5.0}}), "lost", "was not corrected"),
+    "a second credit": (lambda e: replace(e, credits=[*e.credits, *e.credits]), "twice", "a credit"),
+    "a notice that was sent again": (lambda e: replace(e, again_refused=["n"]), "twice", "a notice"),
+    "a recalled product on sale": (
+        lambda e: replace(e, products=but(e.products, 2, online_flag={"default": True})), "lost", "is held by a recall"),
+    "a product that one of two recalls let go": (
+        lambda e: replace(e, products=but(e.products, 1, online_flag=PRODUCTS[2]["online_flag"])), "lost", "held by a recall"),
+    "a product that did not come back": (
+        lambda e: replace(e, products=but(e.products, 3, online_flag=BOTH_OFF)), "lost", "is held by no recall"),
+    "a notice that stayed": (
+        lambda e: replace(e, products=but(e.products, 3, c_recallNotice="Stop.")), "stale", "c_recallNotice is 'Stop.'"),
+    "a notice of no recall that is open": (
+        lambda e: replace(e, products=but(e.products, 0, c_recallCase="00001009")), "stale", "c_recallCase is '00001009'"),
     "attempts burnt by an outage": (lambda e: replace(e, attempts_burnt=3), "burnt", "3 attempts"),
 }  # fmt: skip
 
@@ -194,7 +308,7 @@ def test_what_is_planted_is_named(planted: str) -> None:
 
 def test_a_case_that_a_person_deleted_is_not_lost() -> None:
     gone = {**CASE, "IsDeleted": True}
-    parked = Entry("parked", "service.Case: the object was deleted or merged by a person", "500a", 1)
+    parked = Entry("parked", "service.Case: the object was deleted or merged by a person", frozenset(["500a"]), 1)
     rows = {**WELL.rows, "orders-to-cases": {"1301": parked, "1302": Entry("filtered")}}
     told = [books("orders-to-cases", rows=2, parked=1, filtered=1, read=2, settled=2), *WELL.books[1:]]
     assert judged(replace(WELL, cases=[gone, *WELL.cases[1:]], rows=rows, books=told)) == []
@@ -209,6 +323,17 @@ def test_only_a_kill_excuses_a_decision_that_is_shown_although_its_case_was_reop
     cases, orders = but(WELL.cases, 0, IsClosed=False), but(WELL.orders, 0, c_caseDecision=shows)
     found = judged(replace(WELL, cases=cases, orders=orders, deaths=deaths))
     assert any("is not shown on the order" in each.what for each in found) == lost, found
+
+
+@pytest.mark.parametrize("flow", ["complaints-to-cases", "disputes-to-cases", "recalls-to-products"])
+def test_what_we_say_twice_is_found_whichever_flow_said_it(flow: str) -> None:
+    twice = {**NOTHING, "comments": {f"500d So. [{flow}:_ref_arch:_d_p-1:events:e1]": 2}}
+    assert [each.what for each in judged(replace(WELL, duplicates=twice))] == ["a comment"]
+
+
+def test_a_product_of_two_recalls_may_show_either() -> None:
+    shows = but(PRODUCTS, 1, c_recallNotice="Stop.", c_recallCase="00001007")
+    assert judged(replace(WELL, products=shows)) == []
 
 
 def test_people_may_say_the_same_thing_twice() -> None:

@@ -18,7 +18,7 @@ from connector.adapters.sfcc.hits import found
 from connector.adapters.sfcc.query import Window
 from connector.adapters.sfcc.reading import Reader
 from connector.errors import RecordFault
-from connector.http import Intent, Response
+from connector.http import Response
 from connector.model import Cursor, Page, Record, Result, Select, Write
 
 DIRECT = 4
@@ -81,24 +81,17 @@ class Objects:
         return self._failed(response, "PUT")
 
     def update(self, write: Write) -> Result:
-        """PATCH on condition that nobody changes the object between our look and the write."""
+        """PATCH merges the given attributes, in one call. A look before it, for a `_resource_state` to echo, would guard nothing:
+        what is written was decided before, and who saves another attribute meanwhile loses nothing."""
         refused = check_values(write.fields)
         if refused is not None:
             return Result(error=refused)
         key = write.target or ""
         if not addressable(key):
             return Result(error=unaddressable(key))
-        look = self._client.data("GET", resources.OBJECT, self._path(key), intent="read")
-        if look.status != 200:
-            return self._failed(look, "GET")
-        payload = dict(write.fields)
-        state = look.json().get("_resource_state")
-        if state:
-            payload["_resource_state"] = state
-        # "once": repeated within the call after a lost reply, it would be refused because of its own first try, and what that
-        # one wrote would count as not written
-        intent: Intent = "once" if state else "update"
-        response = self._client.data("PATCH", resources.OBJECT, self._path(key), intent=intent, payload=payload)
+        response = self._client.data(
+            "PATCH", resources.OBJECT, self._path(key), intent="update", payload=dict(write.fields)
+        )
         if response.status in (200, 204):
             return Result(target=key)
         return self._failed(response, "PATCH")

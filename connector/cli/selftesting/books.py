@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from connector.cli.selftesting.evidence import Evidence
+from connector.cli.selftesting.findings import Finding
 from connector.cli.selftesting.sky import Sky
 from connector.cli.selftesting.storm import Course
-from connector.cli.selftesting.verdict import Finding, repetitions
+from connector.cli.selftesting.verdict import repetitions
 from connector.cli.table import plural, table
 
 SHOWN = 20
@@ -33,14 +34,19 @@ def sums(evidence: Evidence, course: Course, findings: Sequence[Finding]) -> Ite
     found = Counter(finding.sort for finding in findings)
     again = repetitions(evidence)
     in_flight = sum(len(death.in_flight) for death in course.deaths)
+    shop = sum(map(len, (evidence.orders, evidence.returns, evidence.complaints, evidence.disputes)))
+    recalls = [case for case in evidence.cases if case["Type"] == "Recall"]
     rows = [
-        ("records in the shop", len(evidence.orders) + len(evidence.returns) + len(evidence.complaints), ""),
+        ("records in the shop", shop, ""),
         ("cases", len(live), f"deleted by people: {gone}"),
         ("decisions of agents", sum(bool(case["IsClosed"]) for case in live), ""),
         ("comments", len(evidence.comments), ""),
         ("answers in the shop", len(evidence.answers), ""),
         ("notes on orders", len(evidence.notes), ""),
         ("refund requests", len(evidence.refunds), f"{len(evidence.executed)} executed"),
+        ("credits and corrections", len(evidence.given), ""),
+        ("recalls", len(recalls), f"lifted: {sum(bool(case['Recall_Lifted__c']) for case in recalls)}"),
+        ("files", len(evidence.files), ""),
         ("lost", found["lost"], ""),
         ("twice", found["twice"], ""),
         ("out of date", found["stale"], ""),

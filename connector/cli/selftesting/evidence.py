@@ -20,10 +20,17 @@ ORDER = (
 RETURN = ("key_value_string", "site_id", "c_orderNo", "c_withinPolicy", "c_amount", "c_proofOfPurchase", "c_status")
 COMPLAINT = ("key_value_string", "site_id", "c_status", "c_outcome", "c_messages")
 REFUND = ("key_value_string", "site_id", "c_returnId", "c_amount", "c_status")
+DISPUTE = (
+    "key_value_string", "site_id", "c_orderNos", "c_status", "c_decision", "c_creditAmount", "c_caseNumber", "c_caseStatus",
+    "c_evidenceAskedAt", "c_evidenceAnswered", "c_messages", "c_events", "c_documents",
+)  # fmt: skip
+CREDIT = ("key_value_string", "c_recordId", "c_amount", "c_status")
+KEY = ("key_value_string",)
 ANSWER = ("key_value_string", "site_id", "c_complaintId", "c_text")
 CASE = (
     "Id", "Commerce_Key__c", "CaseNumber", "Type", "Status", "IsClosed", "IsDeleted", "ClosedDate", "Resolution__c",
-    "Refund_Amount__c", "Risk_Score__c", "Payment_Status__c",
+    "Refund_Amount__c", "Risk_Score__c", "Payment_Status__c", "Order_No__c", "Credit_Amount__c", "LastModifiedDate",
+    "Product_Ids__c", "Notice__c", "Site__c", "Recall_Lifted__c",
 )  # fmt: skip
 COMMENT = ("Id", "ParentId", "CommentBody", "IsPublished")
 NOTE = ("order_no", "subject")
@@ -35,7 +42,8 @@ class Entry:
 
     state: str
     reason: str = ""
-    target: str | None = None
+    targets: frozenset[str] = frozenset()
+    """What its main line writes to; several where the record asks for one a piece (`each`)."""
     row: int = 0
 
 
@@ -69,6 +77,17 @@ class Evidence:
     books: Sequence[Books]
     rows: Mapping[str, Mapping[str, Entry]]
     """Flow → record key → row."""
+    disputes: Sequence[Document] = ()
+    credits: Sequence[Document] = ()
+    written: frozenset[str] = frozenset()
+    """Keys of what else stands in the shop for a dispute: corrections, events, notices."""
+    given: Mapping[str, Document] = field(default_factory=dict)
+    """What the shop's own code has credited and corrected, by key."""
+    again_refused: Sequence[str] = ()
+    """Keys of credits, corrections and notices that came to it a second time."""
+    files: frozenset[str] = frozenset()
+    """Keys of the files on cases."""
+    products: Sequence[Document] = ()
     deaths: Sequence[Death] = ()
     attempts_burnt: int = 0
     requests: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -77,7 +96,7 @@ class Evidence:
 def gathered(stage: Stage, deaths: Sequence[Death] = (), attempts_burnt: int = 0) -> Evidence:
     """Ask both systems over the control port, and the ledger."""
     ask = stage.control
-    refunds = ask.refunds()
+    refunds, given, mails = ask.refunds(), ask.credits(), ask.mails()
     with stage.ledger() as store:
         books, rows = store.counts(), entries(store)
     return Evidence(
@@ -96,6 +115,17 @@ def gathered(stage: Stage, deaths: Sequence[Death] = (), attempts_burnt: int = 0
         unanswered=ask.unanswered(),
         books=books,
         rows=rows,
+        disputes=_here(_columns(ask, "Dispute", DISPUTE)),
+        credits=_columns(ask, "CreditRequest", CREDIT),
+        written=frozenset(
+            one["key_value_string"]
+            for kind in ("AccountCorrection", "DisputeEvent", "CustomerNotice")
+            for one in _columns(ask, kind, KEY)
+        ),
+        given=given["executed"],
+        again_refused=[*given["refused"], *mails["refused"]],
+        files=frozenset(one["Commerce_Key__c"] for one in ask.files() if one["Commerce_Key__c"]),
+        products=ask.products(),
         deaths=deaths,
         attempts_burnt=attempts_burnt,
         requests=ask.requests(),
@@ -108,8 +138,8 @@ def entries(store: Store) -> dict[str, dict[str, Entry]]:
 
 
 def _entry(row: Row) -> Entry:
-    main = next((line for line in row.lines if line.id == "main"), None)
-    return Entry(row.state, row.reason, None if main is None else main.target, row.id)
+    targets = frozenset(line.target for line in row.lines if line.id == "main" and line.target is not None)
+    return Entry(row.state, row.reason, targets, row.id)
 
 
 def _columns(ask: Client, kind: str, names: Sequence[str]) -> list[Document]:

@@ -29,6 +29,10 @@ class People:
         self._orders: deque[str] = deque(maxlen=REMEMBERED)
         self._returns: deque[str] = deque(maxlen=REMEMBERED)
         self._complaints: deque[str] = deque(maxlen=REMEMBERED)
+        self._disputes: deque[str] = deque(maxlen=REMEMBERED)
+        self._asked: deque[str] = deque(maxlen=REMEMBERED)
+        self._recalls: list[str] = []
+        self._shelf: list[str] = []
         self._acts: list[tuple[str, int, Callable[[], object]]] = [
             ("orders placed", 5, self._order),
             ("orders changed", 4, self._change),
@@ -44,6 +48,16 @@ class People:
             ("cases edited", 2, self._edit),
             ("cases deleted", 1, self._delete),
             ("cases merged", 1, self._merge),
+            ("orders disputed", 2, self._dispute),
+            ("disputes added to", 2, self._remind),
+            ("payments changed", 2, self._pay),
+            ("evidence asked for", 2, self._ask),
+            ("evidence sent", 2, self._prove),
+            ("disputes decided", 3, self._settle),
+            ("disputes reopened", 2, self._take_up),
+            ("recalls begun", 2, self._recall),
+            ("recalls changed", 1, self._rewrite),
+            ("recalls lifted", 2, self._lift),
         ]
 
     def act(self) -> None:
@@ -74,6 +88,23 @@ class People:
     def _write(self) -> None:
         key = self.random.choice(self._complaints)
         self.control.complaint_message(key=key, text=f"Message {self.did['messages written']} of mine, please answer.")
+
+    def _dispute(self) -> None:
+        numbers = self.random.sample(list(self._orders), min(2, len(self._orders)))
+        self._disputes.append(self.control.place_dispute(numbers=numbers)["key"])
+
+    def _remind(self) -> None:
+        text = f"Reminder {self.did['disputes added to']}: any news?"
+        self.control.customer_says(kind="Dispute", key=self.random.choice(self._disputes), text=text)
+
+    def _prove(self) -> None:
+        key, document = self.random.choice(self._asked), self.random.random() < 0.5
+        self.control.customer_answers(kind="Dispute", key=key, text="Here it is.", document=document)
+
+    def _pay(self) -> None:
+        """A payment that a disputed order had not been known to have."""
+        number = self.random.choice(self._orders)
+        self.control.change_order(number=number, payment_status=self.random.choice(("part_paid", "paid")))
 
     # agents
     def _order_case(self) -> str:
@@ -128,3 +159,53 @@ class People:
         if master == loser:
             raise IndexError("the same")
         self.control.agent_merge(master=master, loser=loser)
+
+    # agents, after the sale
+    def _dispute_case(self, named: deque[str], *, closed: bool) -> tuple[str, str, str | None]:
+        """The case of a dispute that is closed, or not, and what it says. Nobody touches one that was credited: another amount
+        would wait for a person, and rightly so."""
+        key = self.random.choice(named)
+        case = keys.make("disputes-to-cases", SITE, key)
+        now = self.control.case(case=case)
+        if now["IsClosed"] != closed or now.get("Resolution__c") == "Credit":
+            raise IndexError("not so")
+        return key, case, now.get("Resolution__c")
+
+    def _ask(self) -> None:
+        key, case, _ = self._dispute_case(self._disputes, closed=False)
+        self.control.agent_decide(case=case, resolution="More evidence", note="The receipt, please.")
+        self._asked.append(key)
+
+    def _settle(self) -> None:
+        """As one whose answer has come, since the automatic agents look at a case once."""
+        _, case, said = self._dispute_case(self._asked, closed=False)
+        if said is None:
+            raise IndexError("somebody else's")
+        more = {"Correction__c": f"Name {self.did.total()}"}
+        self.control.agent_decide(case=case, resolution=self.random.choice(("Correct", "Rejected")), more=more)
+
+    def _take_up(self) -> None:
+        key, case, said = self._dispute_case(self._disputes, closed=True)
+        if said == "More evidence":
+            raise IndexError("the customer opens it again")
+        self.control.agent_reopen(case=case)
+        self._asked.append(key)
+
+    def _recall(self) -> None:
+        """A few products, of so few that recalls overlap; at all sites or at one."""
+        self._shelf = self._shelf or [p["id"] for p in self.control.products() if ";" not in p["id"]][:6]
+        site = self.random.choice(({}, {}, {"Site__c": SITE}))
+        chosen = self.random.sample(self._shelf, self.random.choice((1, 2, 3)))
+        notice = f"Recall {self.did['recalls begun']}: do not use it."
+        self._recalls.append(self.control.agent_recall(products=chosen, notice=notice, **site))
+
+    def _rewrite(self) -> None:
+        """One product is struck off the list, another one comes to it."""
+        case, chosen = self.random.choice(self._recalls), self.random.sample(self._shelf, 2)
+        self.control.agent_edit(case=case, fields={"Product_Ids__c": "; ".join(chosen)})
+
+    def _lift(self) -> None:
+        """Some stay open until the end."""
+        case = self.random.choice(self._recalls)
+        self.control.agent_lift(case=case)
+        self._recalls.remove(case)

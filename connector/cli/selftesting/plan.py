@@ -30,6 +30,9 @@ WRITES = (
     ("sfcc", "PATCH", r"/custom_objects/", ""),
     ("sfcc", "PUT", r"RefundRequest", ""),
     ("sfcc", "PUT", r"ComplaintMessage", ""),
+    ("sfcc", "PUT", r"CreditRequest|AccountCorrection", ""),
+    ("sfcc", "PUT", r"DisputeEvent", ""),
+    ("sfcc", "PATCH", r"/products/", ""),
     ("sfcc", "POST", r"_search", ""),
     ("salesforce", "GET", r"/query", ""),
 )
@@ -80,10 +83,10 @@ class Plan:
             ((SKEW, -SKEW), (-SKEW, SKEW), (SKEW, 0.0), (-SKEW, 0.0), (0.0, SKEW), (0.0, -SKEW))
         )
         orders = max(1, records * (9 if self.sure else 19) // (10 if self.sure else 20))
-        complaints = (records - orders) // 2
+        complaints = disputes = (records - orders) // 3
         words = {
-            "seed": self.seed, "orders": orders, "returns": records - orders - complaints, "complaints": complaints,
-            "shop-skew": ours, "org-skew": theirs, "equal-run": 60,
+            "seed": self.seed, "orders": orders, "returns": records - orders - complaints - disputes,
+            "complaints": complaints, "disputes": disputes, "shop-skew": ours, "org-skew": theirs, "equal-run": 60,
         }  # fmt: skip
         return [word for name, value in words.items() for word in (f"--{name}", str(value))]
 

@@ -12,9 +12,12 @@ from connector.cli.selftesting.stage import Stage
 from connector.sandbox.faults import ROW_KINDS
 
 WRITERS = {
-    "salesforce": ("orders-to-cases", "returns-to-cases", "complaints-to-cases"),
-    "sfcc": ("cases-to-orders", "cases-to-returns", "cases-to-complaints", "comments-to-complaints"),
-}
+    "salesforce": ("orders-to-cases", "returns-to-cases", "complaints-to-cases", "disputes-to-cases"),
+    "sfcc": (
+        "cases-to-orders", "cases-to-returns", "cases-to-complaints", "comments-to-complaints", "cases-to-disputes",
+        "recalls-to-products",
+    ),
+}  # fmt: skip
 """System → flows that write to it."""
 CLEAR = 5.0
 """Seconds without gusts before a squall, more than a call's deadline (4 s): what gusts have done to single rows is over when

@@ -25,6 +25,9 @@ FLOWS = (
     "cases-to-returns",
     "cases-to-complaints",
     "comments-to-complaints",
+    "disputes-to-cases",
+    "cases-to-disputes",
+    "recalls-to-products",
 )
 SITE = "RefArch"
 CONCURRENCY = 3
@@ -56,6 +59,7 @@ connections:
     margin: 1s
     settle_after: 3s
     budget: {{calls_per_day: 100000000}}
+    files: {{hosts: ["{host}"], loopback: true}}
     timeouts: {{connect: 2, read: 3, total: 4}}
 store: sqlite:///ledger.db
 flows:
@@ -78,6 +82,17 @@ flows:
     to: shop.custom_objects/ComplaintMessage
     mapping: {mappings}/comment-to-complaint.yaml
     answers: complaints-to-cases
+  disputes-to-cases: {{from: shop.custom_objects/Dispute, to: service.Case, mapping: {mappings}/dispute-to-case.yaml}}
+  cases-to-disputes:
+    from: service.Case
+    to: shop.custom_objects/Dispute
+    mapping: {mappings}/case-to-dispute.yaml
+    answers: disputes-to-cases
+  recalls-to-products:
+    from: service.Case
+    to: shop.products
+    mapping: {mappings}/recall-to-products.yaml
+    where: {{Type: Recall}}
 defaults:
   {{every: 1s, start: beginning, brake: none, concurrency: {concurrency}, lease: 60s, overlap: 5s,
     sweep: {{every: {sweep}s, width: 30m}}}}
@@ -124,7 +139,8 @@ class Stage:
         page, sweep = (20, 3.0) if records <= SMALL else (200, 60.0)
         with Process(*options) as box:
             text = CONFIG.format(
-                sfcc=box.sfcc_url, salesforce=box.salesforce_url, mappings=shipped, page=page, query=min(2000, 5 * page),
+                sfcc=box.sfcc_url, host=box.sfcc_url.rpartition("/")[2],
+                salesforce=box.salesforce_url, mappings=shipped, page=page, query=min(2000, 5 * page),
                 concurrency=CONCURRENCY, sweep=sweep,
             )  # fmt: skip
             stage = Stage(folder, box, box.control, sweep)

@@ -6,20 +6,18 @@ finds nothing.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from connector import keys
+from connector.cli.selftesting.after_sales import DISPUTES, AfterSales
 from connector.cli.selftesting.evidence import Document, Evidence
-from connector.cli.selftesting.stage import SITE
+from connector.cli.selftesting.findings import Bench, Finding, amount, instant, mark
+from connector.cli.selftesting.stage import FLOWS, SITE
 
 Cause = Literal["kill", "answer lost", "no cause"]
 """Why an object was written again without any news."""
-Sort = Literal["lost", "twice", "stale", "unexplained", "books", "repeated", "burnt"]
 
 ORDERS, RETURNS, COMPLAINTS = "orders-to-cases", "returns-to-cases", "complaints-to-cases"
 SHOWN = {"Release": "RELEASE", "Hold": "HOLD", "Cancel": "CANCEL"}
@@ -34,21 +32,9 @@ OUTCOME = {"Refund": "REFUND", "Exchange": "EXCHANGE", "Rejected": "REJECTED", "
 BY_A_PERSON = "deleted or merged by a person"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong, and about which record."""
-
-    sort: Sort
-    what: str
-    key: str
-
-    def __str__(self) -> str:
-        return f"{self.sort}: {self.what}: {self.key}"
-
-
 def judged(evidence: Evidence) -> list[Finding]:
     """Everything that is wrong; empty when all promises were kept."""
-    judge = _Judge(evidence)
+    judge, later = _Judge(evidence), AfterSales(evidence)
     return [
         *judge.books(),
         *judge.ledger(),
@@ -56,21 +42,15 @@ def judged(evidence: Evidence) -> list[Finding]:
         *judge.returns(),
         *judge.complaints(),
         *judge.answers(),
+        *later.disputes(),
+        *later.recalls(),
+        *later.paid(),
         *judge.twice(),
         *judge.repeated(),
     ]
 
 
-class _Judge:
-    def __init__(self, evidence: Evidence) -> None:
-        self.seen = evidence
-        self.live = {c["Commerce_Key__c"]: c for c in evidence.cases if c["Commerce_Key__c"] and not c["IsDeleted"]}
-        self.deleted = {c["Commerce_Key__c"] for c in evidence.cases if c["Commerce_Key__c"] and c["IsDeleted"]}
-        self.marks = Counter(mark(note["subject"] or "") for note in evidence.notes)
-        self.by_case: dict[str, list[Document]] = defaultdict(list)
-        for comment in evidence.comments:
-            self.by_case[comment["ParentId"]].append(comment)
-
+class _Judge(Bench):
     # the ledger with itself, and with the cases
     def books(self) -> Iterator[Finding]:
         for books in self.seen.books:
@@ -90,19 +70,9 @@ class _Judge:
             for key, entry in rows.items():
                 if entry.state == "parked" and BY_A_PERSON not in entry.reason:
                     yield Finding("unexplained", f"{flow} parked it: {entry.reason}", key)
-                made = flow in (ORDERS, RETURNS, COMPLAINTS) and entry.state == "done"
-                if made and entry.target not in known:
+                made = flow in (ORDERS, RETURNS, COMPLAINTS, DISPUTES) and entry.state == "done"
+                if made and not known.intersection(entry.targets):
                     yield Finding("lost", f"{flow} calls it done, and its case is not there", key)
-
-    def _case(self, flow: str, key: str) -> tuple[Document | None, list[Finding]]:
-        """The live case of a record that needs one; findings if it is not there and nobody deleted it."""
-        ours = keys.make(flow, SITE, key)
-        case = self.live.get(ours)
-        if case is not None or ours in self.deleted:
-            return case, []
-        row = self.seen.rows.get(flow, {}).get(key)
-        why = "the ledger has never seen it" if row is None else f"the ledger says {row.state} {row.reason}".rstrip()
-        return None, [Finding("lost", f"no case of {flow} ({why})", key)]
 
     # record by record
     def orders(self) -> Iterator[Finding]:
@@ -113,14 +83,14 @@ class _Judge:
                 yield Finding("lost", "an order that was never read", number)
             if not _needs_a_person(order):
                 continue
-            case, findings = self._case(ORDERS, number)
+            case, findings = self.case(ORDERS, number)
             yield from findings
             if case is not None:
                 yield from self._order(order, case)
 
     def _order(self, order: Document, case: Document) -> Iterator[Finding]:
         number, decision = order["order_no"], case["Resolution__c"] if case["IsClosed"] else None
-        if _number(case["Risk_Score__c"]) != _number(order["c_riskScore"]):
+        if amount(case["Risk_Score__c"]) != amount(order["c_riskScore"]):
             yield Finding("stale", "the case shows an older risk score than the order has", number)
         if case["Payment_Status__c"] != order["payment_status"]:
             yield Finding("stale", "the case shows an older payment status than the order has", number)
@@ -128,9 +98,8 @@ class _Judge:
             yield Finding("lost", "the order does not show its case", number)
         elif order["c_caseStatus"] != case["Status"]:
             yield Finding("stale", f"the order shows {order['c_caseStatus']}, the case is {case['Status']}", number)
-        # of a reopened case, sent by a process that was killed before it could note that it was
-        taken_back = not case["IsClosed"] and order["c_caseDecision"] in SHOWN.values() and bool(self.seen.deaths)
-        if order["c_caseDecision"] != SHOWN.get(decision or "") and not taken_back:
+        shown = order["c_caseDecision"]
+        if shown != SHOWN.get(decision or "") and not self.taken_back(case, shown, tuple(SHOWN.values())):
             yield Finding("lost", f"the decision {decision} is not shown on the order", number)
         if decision:
             name, values = MOVED[decision]
@@ -139,7 +108,7 @@ class _Judge:
             yield from self._note("cases-to-orders", number, "decision", case, number)
 
     def _note(self, flow: str, key: str, line: str, case: Document, number: str) -> Iterator[Finding]:
-        wanted = keys.make(flow, SITE, key, line, f"decided-{_instant(case['ClosedDate'])}")
+        wanted = keys.make(flow, SITE, key, line, f"decided-{instant(case['ClosedDate'])}")
         if self.marks[wanted] == 0:
             yield Finding("lost", f"the note about {key} is not on the order", number)
 
@@ -151,7 +120,7 @@ class _Judge:
             key = each["key_value_string"]
             if each["c_withinPolicy"] and (each["c_amount"] or 0) < 500 and each["c_proofOfPurchase"]:
                 continue
-            case, findings = self._case(RETURNS, key)
+            case, findings = self.case(RETURNS, key)
             yield from findings
             if case is None or not case["IsClosed"]:
                 continue
@@ -168,31 +137,19 @@ class _Judge:
         paid = self.seen.executed.get(asked[0]["key_value_string"])
         if paid is None:
             yield Finding("lost", "the refund was requested and never executed", key)
-        elif _number(paid["c_amount"]) != _number(case["Refund_Amount__c"]):
+        elif amount(paid["c_amount"]) != amount(case["Refund_Amount__c"]):
             yield Finding("stale", "another amount was refunded than the agent decided", key)
 
     def complaints(self) -> Iterator[Finding]:
         for each in self.seen.complaints:
             key = each["key_value_string"]
-            case, findings = self._case(COMPLAINTS, key)
+            case, findings = self.case(COMPLAINTS, key)
             yield from findings
             if case is None:
                 continue
             if case["IsClosed"] and each["c_outcome"] != OUTCOME.get(case["Resolution__c"] or ""):
                 yield Finding("lost", f"the outcome {case['Resolution__c']} is not on the complaint", key)
-            yield from self._messages(key, json.loads(each["c_messages"] or "[]"), case)
-
-    def _messages(self, key: str, messages: Sequence[Document], case: Document) -> Iterator[Finding]:
-        """Each message is one comment of the case, in the order in which they were written."""
-        wanted = [keys.make(COMPLAINTS, SITE, key, "messages", m["id"]) for m in messages if m.get("text")]
-        found = [mark(c["CommentBody"] or "") for c in self.by_case[case["Id"]]]
-        ours = [one for one in found if one in set(wanted)]
-        for one in wanted:
-            if one not in ours:
-                yield Finding("lost", "a message of the customer is no comment of the case", one)
-        first = list(dict.fromkeys(ours))
-        if first != [one for one in wanted if one in ours]:
-            yield Finding("stale", "the comments stand in another order than the messages", key)
+            yield from self.said(COMPLAINTS, "messages", key, each["c_messages"], case)
 
     def answers(self) -> Iterator[Finding]:
         """Each public comment of an agent is one message in the shop, and nothing else is."""
@@ -216,11 +173,14 @@ class _Judge:
     def twice(self) -> Iterator[Finding]:
         what = {
             "cases": "a case", "created": "a case that was created again", "notes": "a note", "comments": "a comment",
-            "refunds": "a refund request",
+            "refunds": "a refund request", "files": "a file",
         }  # fmt: skip
         for kind, found in self.seen.duplicates.items():
             for key in found:
-                if kind != "comments" or mark(key).startswith(f"{COMPLAINTS}:"):  # people may say the same thing twice
+                ours = keys.parse(mark(key)) if kind == "comments" else None
+                if kind != "comments" or (
+                    ours is not None and ours.flow in FLOWS
+                ):  # people may say the same thing twice
                     yield Finding("twice", what[kind], key)
         for key in self.seen.refused:
             yield Finding("twice", "a refund that was asked for again", key)
@@ -235,13 +195,6 @@ class _Judge:
             yield Finding(
                 "burnt", f"{self.seen.attempts_burnt} attempts were counted while a system was away", "outages"
             )
-
-
-def mark(text: str) -> str:
-    """Our key at the end of a note's subject or a comment."""
-    text = text.rstrip()
-    begin = text.rfind("[")
-    return text[begin + 1 : -1] if text.endswith("]") and begin >= 0 else ""
 
 
 ONCE_MORE = 2
@@ -281,8 +234,8 @@ def _writers(evidence: Evidence) -> dict[str, set[int]]:
             out[called].add(entry.row)
     for rows in evidence.rows.values():
         for entry in rows.values():
-            if entry.target is not None:
-                out[entry.target].add(entry.row)
+            for target in entry.targets:
+                out[target].add(entry.row)
     return out
 
 
@@ -290,12 +243,3 @@ def _needs_a_person(order: Document) -> bool:
     """As orders were made: what people decide about them moves their status, so it is not asked for."""
     unpaid = order["payment_status"] == "not_paid" and order["c_paymentError"]
     return bool(unpaid or order["c_addressMismatch"] or order["c_fulfillmentStatus"] == "PARTIAL")
-
-
-def _number(value: object) -> float | None:
-    return None if value is None else float(str(value))
-
-
-def _instant(stamp: str) -> str:
-    """`2026-11-20T10:15:30.000+0000` as the mappings write it."""
-    return datetime.fromisoformat(stamp.replace("+0000", "+00:00")).strftime("%Y-%m-%dT%H:%M:%S.000Z")

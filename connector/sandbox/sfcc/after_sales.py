@@ -68,9 +68,13 @@ AFTER_SALES: dict[str, dict[str, Attribute]] = {
         "c_amount": NUMBER,
         "c_currency": TEXT,
         "c_points": NUMBER,
+        "c_caseId": TEXT,
         "c_caseNumber": TEXT,
         "c_status": TEXT,
         "c_executedKey": TEXT,
+        "c_executedAmount": NUMBER,
+        "c_executedAt": DATETIME,
+        "c_failure": TEXT,
     },
     "AccountCorrection": {
         "c_recordId": TEXT,

@@ -224,6 +224,47 @@ def test_a_shared_object_that_a_person_deleted_parks_whoever_comes_and_is_made_a
     assert set(parts(world).values()) == {new}
 
 
+def test_whoever_comes_when_all_know_that_the_shared_object_was_deleted_parks_too(world: World) -> None:
+    returned(world, "a")
+    world.tick(FLOW)
+    (old,) = objects(world).values()
+    world.desk.remove(world.flows[FLOW].destination[1], old)
+    returned(world, "a", queue="Third")
+    world.tick(FLOW, minutes=5)
+    returned(world, "b")
+    world.tick(FLOW, minutes=5)
+    assert world.desk.by_our_key(world.flows[FLOW].destination[1]) == {}
+    assert world.states(FLOW) == {"a": "parked", "b": "parked"}
+    assert world.store.replay(world.clock.now(), flow=FLOW, key="b", recreate=True) == 1
+    rest(world)
+    (new,) = {one.key for one in world.desk.by_our_key(world.flows[FLOW].destination[1]).values()}
+    assert world.states(FLOW) == {"a": "parked", "b": "done"}
+    assert world.store.replay(world.clock.now(), flow=FLOW, recreate=True) == 1, "it joins what was made anew"
+    rest(world)
+    assert parts(world) == {"a": new, "b": new}
+
+
+def test_of_those_who_come_together_nobody_makes_anew_what_a_person_deleted_before_its_answer_was_read(
+    cases: World,
+) -> None:
+    world = cases
+    returned(world, "a")
+    world.killed_pass(FLOW)
+    (old,) = objects(world).values()
+    world.desk.remove("Case", old)
+    returned(world, "b")
+    world.desk.fail("write", Unavailable("503"))
+    world.tick(FLOW)
+    rest(world)
+    assert world.desk.by_our_key("Case") == {}
+    assert world.states(FLOW) == {"a": "parked", "b": "parked"}
+    assert world.store.replay(world.clock.now(), flow=FLOW, recreate=True) == 2
+    rest(world)
+    (new,) = {one.key for one in world.desk.by_our_key("Case").values()}
+    assert set(parts(world).values()) == {new}
+    assert new != old
+
+
 def test_a_record_that_names_another_order_moves_its_line_there(cases: World) -> None:
     world = cases
     returned(world, "a")

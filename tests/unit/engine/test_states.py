@@ -91,6 +91,20 @@ def test_who_shortens_the_time_of_a_case_is_heard_at_the_next_poll(tmp_path: Pat
     assert desk.fields()["Priority"] == "High"
 
 
+def test_a_case_that_was_forgotten_is_not_evaluated_again_in_another_stay(desk: Desk) -> None:
+    desk.case()
+    desk.poll(0)
+    desk.poll(15)
+    (row,) = desk.store.rows(flow=FLOW)
+    desk.store.forget([row.id], {"C1"}, desk.clock.now(), by="ada")
+    desk.case(OwnerId="Payments", Priority="Low")
+    desk.poll()
+    desk.poll(20)
+    assert desk.fields()["Priority"] == "Low"
+    assert list(desk.store.rows(flow=FLOW)) == []
+    assert desk.store.stays("desk.Case", ["C1"]) == {}
+
+
 def test_our_own_change_of_owner_does_not_begin_another_stay(desk: Desk) -> None:
     desk.case()
     desk.poll(0)

@@ -130,6 +130,88 @@ def test_the_first_of_two_recalls_is_lifted_first(recalls: Recalls) -> None:
     assert recalls.product("P1") == (True, None)
 
 
+def test_a_recall_whose_case_was_deleted_or_merged_holds_nothing_against_others(recalls: Recalls) -> None:
+    recalls.recall("C1", Products="P1")
+    recalls.tick(FLOW)
+    recalls.recall("C2", Products="P1")
+    recalls.tick(FLOW)
+    recalls.desk.remove("Case", "C1")  # two cases of one recall: an agent merges them
+    recalls.lift("C2")
+    recalls.tick(FLOW)
+
+    assert recalls.product("P1") == (True, None), "what stood there before the first of them"
+    assert "recalls C1 held it too, and is deleted" in recalls.line("P1", "C2").reason
+    assert recalls.states(FLOW) == {"C1": "done", "C2": "done"}
+
+
+def test_a_recall_of_another_flow_whose_case_was_deleted_holds_nothing_either(recalls: Recalls) -> None:
+    other = RECALL.replace("'Recall'", "'Stop'")
+    recalls.flow("stops", "desk.Case", "shop.orders", other, brake=None)
+    recalls.restart()
+    recalls.recall("C1", Products="P1", Type="Stop")
+    recalls.tick("stops")
+    recalls.recall("C2", Products="P1")
+    recalls.tick(FLOW)
+    recalls.desk.remove("Case", "C1")
+    recalls.restart()
+    recalls.lift("C2")
+    recalls.tick(FLOW)
+    assert recalls.product("P1") == (True, None)
+
+
+def test_a_recall_that_cannot_be_looked_for_goes_on_holding_until_it_can(recalls: Recalls) -> None:
+    recalls.recall("C1", Products="P1")
+    recalls.tick(FLOW)
+    recalls.recall("C2", Products="P1")
+    recalls.tick(FLOW)
+    recalls.lift("C2")
+    recalls.desk.fail("fetch", Unavailable("down"))
+    recalls.tick(FLOW)
+    assert recalls.product("P1") == (False, "by C2")
+    assert recalls.states(FLOW)["C2"] == "pending"
+    recalls.tick(FLOW, minutes=10)
+    assert recalls.product("P1") == (False, "by C1")
+
+
+def lose_the_ledger(recalls: Recalls) -> None:
+    recalls.store.close()
+    for path in recalls.folder.glob("ledger.db*"):
+        path.unlink()
+    recalls.restart()
+
+
+def test_what_we_wrote_ourselves_is_not_put_back_as_what_stood_there_before(recalls: Recalls) -> None:
+    """The ledger was lost, or an older one was put back: what is found then are our own values."""
+    recalls.recall("C1")
+    recalls.tick(FLOW)
+    lose_the_ledger(recalls)
+    recalls.tick(FLOW)
+    recalls.lift("C1")
+    recalls.tick(FLOW)
+
+    assert recalls.states(FLOW) == {"C1": "parked"}, "a person must know that the product is off still"
+    assert recalls.line().reason == "shop.orders P1: what notice held before our first write is not known"
+    assert "ledger" in recalls.line().remedy
+    assert recalls.product("P1") == (False, "by C1")
+
+
+@pytest.mark.parametrize("order", ["C1 C2", "C2 C1"])
+def test_nor_is_what_another_of_us_wrote(recalls: Recalls, order: str) -> None:
+    for key in ("C1", "C2"):
+        recalls.recall(key, Products="P1")
+        recalls.tick(FLOW)
+    lose_the_ledger(recalls)
+    for _ in range(3):
+        recalls.tick(FLOW, minutes=1)
+    first, last = order.split()
+    recalls.lift(first)
+    recalls.tick(FLOW)
+    recalls.lift(last)
+    recalls.tick(FLOW)
+    assert recalls.states(FLOW)[last] == "parked"
+    assert recalls.product("P1")[0] is False
+
+
 def test_two_recalls_of_one_poll_take_turns(recalls: Recalls) -> None:
     recalls.recall("C1", Products="P1")
     recalls.recall("C2", Products="P1")
