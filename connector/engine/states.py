@@ -203,6 +203,7 @@ class Attending:
                 f"more than {states.MOST_BESIDE} claimed records of {self._full} share {' and '.join(self._by)} with {many}",
                 remedy="that value stands for nothing: correct these records, or leave them out by `where`",
             ) from many
+        found = {pair: since for pair, since in found.items() if not any(map(self._store.is_name_forgotten, pair))}
         met = self._store.meet(self._flow.id, found, stamp(at), whole=whole)
         return [
             _with(named[own].record, {states.BESIDE: {**named[other].record.fields, "key": other, "since": met[pair]}})

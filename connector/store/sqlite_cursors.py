@@ -49,8 +49,8 @@ class Cursors(LedgerFile):
             if doubted:
                 raise LedgerError(
                     f"{doubted} record{'s' if doubted > 1 else ''} of flow id {old!r} wrote something that got no answer, and "
-                    f"would be written again under the keys of {new!r} (connector status --uncertain): run it under {old!r} until none "
-                    "of them is pending; retry or drop what is parked; then move it"
+                    f"would be written again under the keys of {new!r} (connector status --uncertain): run it under {old!r} "
+                    "until none of them is pending; retry or drop what is parked; then move it"
                 )
             taken = db.execute('SELECT "rows" FROM flow WHERE name=?', (new,)).fetchone()
             if open_rows:

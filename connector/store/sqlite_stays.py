@@ -106,6 +106,12 @@ def forget_stays(db: sqlite3.Connection, keys: Collection[str]) -> None:
     db.executemany("DELETE FROM beside WHERE key=?1 OR other=?1", [(bound(key),) for key in keys])
 
 
+def watched(db: sqlite3.Connection, keys: Collection[str]) -> list[str]:
+    """Those of these keys under which the ledger knows who had a record, or what stood beside it."""
+    asked = "SELECT 1 FROM stay WHERE key=?1 UNION ALL SELECT 1 FROM beside WHERE key=?1 OR other=?1 LIMIT 1"
+    return [key for key in keys if db.execute(asked, (bound(key),)).fetchone()]
+
+
 def told_of(db: sqlite3.Connection, keys: Collection[str]) -> list[int]:
     """Ids of rows in which another record was told of one of these."""
     found = []

@@ -107,8 +107,10 @@ class StaysPromises(StoreHooks):
         store.meet(FLOW, {("1", "2"): at, ("1", "3"): at}, at, whole=True)
         self.settled(store, "done", order("1:2:x"), order("2:1:x"), order("1:3:x"), order("3:1:x"))
         rows = {row.key: row.id for row in store.rows(flow=FLOW)}
-        store.forget([rows["2:1:x"]], {"2"}, NOW, by="ada")
+        store.forget([rows["2:1:x"]], {"00001002"}, NOW, by="ada")
         assert {row.key for row in store.rows(flow=FLOW)} == {"1:3:x", "3:1:x"}
+        assert store.is_name_forgotten("2"), "by whichever of its names it was found"
+        assert not store.is_name_forgotten("1")
         later_on = stamp(later(minutes=9))
         assert store.meet(FLOW, {("1", "2"): at, ("1", "3"): at}, later_on, whole=True) == {
             ("1", "2"): at,

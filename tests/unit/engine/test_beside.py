@@ -168,6 +168,19 @@ def test_only_one_side_ended_between_two_polls_by_a_history_is_another_time(desk
     assert (len(desk.said("A")), len(desk.said("B"))) == (2, 2)
 
 
+def test_a_case_that_was_forgotten_is_named_nowhere_again(desk: Desk) -> None:
+    desk.case("A", "Ines")
+    desk.case("B", "Omar")
+    desk.poll()
+    rows = [row.id for row in desk.store.rows(flow=FLOW) if row.key.startswith("B")]
+    desk.store.forget(rows, {"B"}, desk.clock.now(), by="ada")
+    assert list(desk.store.rows(flow=FLOW)) == [], "what the other one was told of it names it too"
+    for person in (None, "Omar"):
+        desk.case("B", person)
+        desk.poll()
+    assert (len(desk.said("A")), list(desk.store.rows(flow=FLOW))) == (1, [])
+
+
 @pytest.mark.parametrize("verb", ["meet", "note_stays", "ingest", "settle"])
 def test_a_kill_anywhere_tells_both_once(desk: Desk, verb: str) -> None:
     desk.case("A", "Ines")
