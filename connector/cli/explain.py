@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from connector.flow import Flow
     from connector.model import Line, Row
     from connector.store import Store
+
+_OBJECTS = 20
+"""Objects that are named."""
 
 
 @click.command()
@@ -87,8 +91,22 @@ def held(store: Store, row: Row, *, values: bool) -> Iterable[str]:
     for one in store.holds([row.id]).get(row.id, ()):
         what = "what stood there before" if not values else _said(one.original)
         known = f"{what} comes back when it ends" if one.original is not ... else "nothing was written yet"
+        if one.given_up:
+            known = f"it is {row.state}, so {what} does not come back"
         since = f" since {text(one.since)}" if one.since else ""
         yield f"  {_line_name(one.line, one.key)} holds {one.field} of {one.stream} {one.target}{since}: {known}"
+
+
+def not_put_back(store: Store, rows: Sequence[Row]) -> Iterable[str]:
+    """What rows that are given up leave behind: fields of objects that were to be put back at their end."""
+    found = store.holds([row.id for row in rows])
+    objects = {
+        f"{one.stream} {one.target}": None for row in rows for one in found.get(row.id, ()) if one.original is not ...
+    }
+    for name in islice(objects, _OBJECTS):
+        yield f"  {name} keeps what was written to it: what stood there before is not put back by a dropped record"
+    if len(objects) > _OBJECTS:
+        yield f"  … and {len(objects) - _OBJECTS:,} more"
 
 
 def _line_name(line: str, key: str) -> str:

@@ -64,6 +64,8 @@ class Wish:
     organization: str = ""
     beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Flow → what it says beside its header, for what the API cannot."""
+    files: Sequence[str] | None = None
+    """Hosts that files are fetched from; None where no flow asks for files."""
     scopes: Sequence[str] = ()
     """What the shop's client needs, where the default is not enough."""
 
@@ -81,8 +83,19 @@ def text(wish: Wish, target: Path, mappings: Path) -> str:
     shop = _CONNECTIONS[wish.api].replace("{site}", _as_text(wish.site)).replace("{organization}", wish.organization)
     if wish.scopes:
         shop += f"    scopes: [{', '.join(wish.scopes)}]\n"
+    cases = _CONNECTIONS[wish.cases]
+    if wish.files is not None:
+        comment = (
+            ""
+            if wish.files
+            else "                               # name them: until then a record that brings a file parks"
+        )
+        cases += (
+            "    files:                                    # where files come from: https, never a private address\n"
+        )
+        cases += f"      hosts: {json.dumps(list(wish.files))}{comment}\n"
     store = "store: sqlite:///ledger.db                    # three slashes: beside this file; four: absolute"
-    parts = [*head, shop, _CONNECTIONS[wish.cases], store, "", "flows:"]
+    parts = [*head, shop, cases, store, "", "flows:"]
     for flow in wish.flows:
         parts.append(_flow(flow, wish, target))
     return "\n".join(parts).rstrip() + "\n"
@@ -136,6 +149,20 @@ def beside(flow: Shipped, shop: Adapter, document: Document) -> dict[str, Any]:
         for problem in shop.limits([StreamUse(stream, awaits=waits)]):
             said |= problem.flow or {}
     return said
+
+
+def brings_files(document: Document) -> bool:
+    """Whether a mapping names a file by URL in any of its lines."""
+    lines = [document.data, *(document.data.get("also") or [])]
+    return any(
+        isinstance(value, dict) and "file" in value for line in lines for value in (line.get("fields") or {}).values()
+    )
+
+
+def idle(document: Document, said: Mapping[str, Any]) -> bool:
+    """Whether nothing of a mapping is left without the lines that the API cannot do."""
+    lines = {line["id"] for line in document.data.get("also") or []}
+    return "fields" not in document.data and lines <= set(said.get("without", ()))
 
 
 def scopes(flow: Shipped, shop: Adapter, document: Document) -> list[str]:

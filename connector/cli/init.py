@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from connector.errors import Fault
 
 APIS = ("ocapi", "scapi")
+_HOSTS = "Hosts that files are fetched from, with commas, or none yet ({} put files on cases)"
 _VARIABLE = re.compile(r": \$\{([A-Z_]+)\}")
 
 
@@ -31,6 +32,12 @@ _VARIABLE = re.compile(r": \$\{([A-Z_]+)\}")
 @click.option("--api", type=click.Choice(APIS), help="The API of the shop; each has API clients of its own.")
 @click.option("--site", metavar="ID", help="The shop's site id, as in Business Manager.")
 @click.option("--organization", metavar="ID", help="With scapi: the organization id, f_ecom_<realm>_<instance>.")
+@click.option(
+    "--files",
+    "hosts",
+    metavar="HOST,…",
+    help="Hosts that files are fetched from which flows put on cases: media.example.com, *.cdn.example.com.",
+)
 @click.option(
     "--start",
     default="now",
@@ -50,6 +57,7 @@ def command(
     api: str | None,
     site: str | None,
     organization: str | None,
+    hosts: str | None,
     start: str,
     mappings: str | None,
     yes: bool,
@@ -87,7 +95,7 @@ def command(
             raise click.UsageError("--api scapi needs --organization f_ecom_<realm>_<instance>")
         organization = click.prompt("Organization id (f_ecom_<realm>_<instance>)")
     wish = Wish(chosen(flows, names), api, cases, site, start, organization if api == "scapi" and organization else "")
-    wish = _fitted(wish)
+    wish = _with_files(_fitted(wish), hosts, yes=yes)
     made = text(wish, target, places[cases].parent)
     if not yes:
         click.echo(made)
@@ -145,7 +153,7 @@ def _flows(flows: Mapping[str, Shipped], named: str | None, *, yes: bool) -> lis
 def _fitted(wish: Wish) -> Wish:
     """With what flows must say because the shop's API cannot all that their mappings ask for, and the scopes that they need."""
     from connector.adapter import adapter_class
-    from connector.cli.first_config import PLACEHOLDERS, beside, scopes
+    from connector.cli.first_config import PLACEHOLDERS, beside, idle, scopes
     from connector.config import SystemClock
     from connector.document import load
 
@@ -167,11 +175,42 @@ def _fitted(wish: Wish) -> Wish:
     try:
         read = [(flow, load(str(flow.file))) for flow in wish.flows]
         found = {flow.name: beside(flow, shop, document) for flow, document in read}
+        read = [(flow, document) for flow, document in read if not idle(document, found[flow.name])]
         more = dict.fromkeys(scope for flow, document in read for scope in scopes(flow, shop, document))
     finally:
         shop.close()
     asked = (*getattr(settings, "scopes", ()), *more) if more else ()
-    return replace(wish, beside={name: said for name, said in found.items() if said}, scopes=asked)
+    left = {flow.name for flow, _ in read}
+    for flow in wish.flows:
+        if flow.name not in left:
+            click.echo(f"{flow.name} is left out: {wish.api} can do nothing of it")
+    if not left:
+        raise click.UsageError("no flow is left; choose another one, or another --api")
+    said = {name: each for name, each in found.items() if each and name in left}
+    return replace(wish, flows=[flow for flow, _ in read], beside=said, scopes=asked)
+
+
+def _with_files(wish: Wish, hosts: str | None, *, yes: bool) -> Wish:
+    """With the hosts that files may come from, where a flow puts files on cases."""
+    from connector.adapter import adapter_class
+    from connector.cli.first_config import brings_files
+    from connector.document import load
+
+    named = [flow.name for flow in wish.flows if brings_files(load(str(flow.file)))]
+    if not named and hosts is None:
+        return wish
+    if hosts is None:
+        hosts = "" if yes else click.prompt(_HOSTS.format(", ".join(named)), default="", show_default=False)
+    files = adapter_class(wish.cases).Settings.model_fields["files"].annotation
+    assert files is not None, "an adapter that takes files says where from"
+    words = [word.strip() for word in hosts.split(",") if word.strip()]
+    for word in words:
+        try:
+            files.model_validate({"hosts": [word]})
+        except ValueError as error:
+            told = f"--files: {word!r} is no host; write media.example.com, *.cdn.example.com or one with a port"
+            raise click.UsageError(told) from error
+    return replace(wish, files=words)
 
 
 def _misnamed(given: Mapping[str, str], error: ValueError) -> str:
@@ -216,6 +255,11 @@ def _tell(wish: Wish, target: Path, made: str) -> None:
         for key, value in said.items():
             shown = ", ".join(map(str, value)) if isinstance(value, list) else json.dumps(value)
             click.echo(f"  {name}: {key}: {shown}, for what {wish.api} cannot do")
+    for flow in wish.flows:
+        if flow.says.get("enabled") is False:
+            click.echo(f"  {flow.name}: enabled: false, until your team wants it")
+    if wish.files is not None and not wish.files:
+        click.echo("  files: no host is named, so no file is fetched; name them under files.hosts of service")
     config = "" if str(target) == "config.yaml" else f" --config {target}"
     unset = [name for name in dict.fromkeys(_VARIABLE.findall(made)) if not os.environ.get(name)]
     if unset:

@@ -178,7 +178,8 @@ def retry(
 def drop(session: Session, flow: str | None, cause: str | None, key: str | None, dry_run: bool, why: str) -> int:
     """Give parked records up: they are not delivered again, whatever new versions come.
 
-    What they have written so far stays. `connector parked retry --dropped` takes them back.
+    What they have written so far stays, also what they would have put back at their end (`undo`; the command names it).
+    `connector parked retry --dropped` takes them back.
 
     \b
     Example:
@@ -191,15 +192,21 @@ def drop(session: Session, flow: str | None, cause: str | None, key: str | None,
         raise click.UsageError("--reason must say something: it is all that whoever asks later will find")
     config = session.load()
     which = chosen(config, flow, cause, key, "parked")
+    from connector.cli.explain import not_put_back
     from connector.cli.status import ledger
 
     with ledger(config) as store:
+        rows, _ = _meant(store, which, "parked", gone=False, shown=_MAPPED)
+        left = list(not_put_back(store, rows))
         if dry_run:
-            return _dry(store, which, "parked", "would be dropped")
+            code = _dry(store, which, "parked", "would be dropped")
+            click.echo("\n".join(map(visible, left)), nl=bool(left))
+            return code
         count = store.drop(datetime.now(UTC), why=why.strip(), by=by(), **which)
     if not count:
         return _nothing("parked")
     click.echo(f"{plural(count, 'record')} dropped; to take them back: connector parked retry --dropped")
+    click.echo("\n".join(map(visible, left)), nl=bool(left))
     return 0
 
 

@@ -18,13 +18,14 @@ from connector.digests import Digester
 from connector.engine.brake import Brake
 from connector.engine.budget import Allowance, Budgets, lane_of
 from connector.engine.chunks import alone
+from connector.engine.company import MANY, Company
 from connector.engine.crew import Crew, Pool, Threads
 from connector.engine.deliver import Delivery, Workshop
 from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.health import Health, Tell
 from connector.engine.looking import Looking
 from connector.engine.places import Place, Places
-from connector.engine.pull import Presence, names_of, select_for, surfaced
+from connector.engine.pull import Presence, check_presence, names_of, select_for, surfaced
 from connector.engine.remap import Remapping
 from connector.engine.report import Change, DryRun, PassReport, PlannedWrite, Preview, Progress, Tally
 from connector.engine.targets import Targets
@@ -239,7 +240,7 @@ class _Pass:
         try:
             for page in pages:
                 shop.health.works(f"connection:{place.connection}")
-                self._check_presence(page, select)
+                check_presence(self._engine.presence(flow), place, page, select)
                 self._total = self._total or page.total
                 self._take_in(pool, page, select)
                 if shop.stopping() or self._allowance.held("source"):
@@ -249,23 +250,6 @@ class _Pass:
             self._tally.stopped_by(stopped.problem)
         finally:
             pages.close()  # type: ignore[attr-defined]
-
-    def _check_presence(self, page: Page, select: Select) -> None:
-        """Misconfigured when attributes that most records had are missing in a whole page, and also in records that had
-        them: the client may no longer read them."""
-        presence, place = self._engine.presence(self._flow), self._source
-        suspects = presence.suspects(page.records, [each for each in select.fields if each not in place.stream.facts])
-        if not suspects:
-            return
-        had = place.adapter.fetch(place.name, list(set(suspects.values())), by="key", select=select)
-        lost = [name for name, key in suspects.items() if key in had and had[key].fields.get(name) is None]
-        if lost:
-            names = ", ".join(sorted(lost))
-            raise Misconfigured(
-                f"{place.full} shows {names} no more, neither in a page of {len(page.records)} records nor where it was set",
-                remedy=f"give the client permission to read {names} again; nothing of this page was taken in",
-            )
-        presence.honest(suspects)
 
     def _take_in(self, pool: Pool, page: Page, select: Select, *, move: bool = True) -> None:
         """Store a page and hand its changed rows on; waits for a free worker first, so memory stays flat."""
@@ -281,11 +265,11 @@ class _Pass:
                                  backfill=self.backfill, number=number)  # fmt: skip
         self._tally.add(read=done.read, repeated=done.repeated, changed=done.changed)
         if done.token is not None:
-            for start in range(0, len(done.leased), self._chunk):
-                part = done.leased[start : start + self._chunk]
-                if start:
-                    self._wait_below(flow.concurrency)
-                self._submit(pool, done.token, part, now)
+            together = max(self._chunk, MANY)
+            for start in range(0, len(done.leased), together):
+                some = done.leased[start : start + together]
+                parts = [some[at : at + self._chunk] for at in range(0, len(some), self._chunk)]
+                self._hand_out(pool, done.token, some, parts, now)
         self._tell_progress()
 
     def sweep(self, width: float) -> None:
@@ -346,24 +330,33 @@ class _Pass:
             ):
                 return
             now = shop.clock.now()
-            flying = self._flying()
-            token, leased = shop.store.lease(flow.id, now, seconds=flow.lease, limit=self._chunk, flying=flying)
+            flying, limit = self._flying(), self._chunk if probing else max(self._chunk, MANY)
+            token, leased = shop.store.lease(flow.id, now, seconds=flow.lease, limit=limit, flying=flying)
             if not leased:
                 if not self._running:
                     return
                 self._wait_below(1)
                 continue
-            for part in alone(leased, self._chunk):
-                self._submit(pool, token, part, now)
+            self._hand_out(pool, token, leased, alone(leased, self._chunk), now)
 
     # -- workers -------------------------------------------------------------------------------------------------------
 
-    def _submit(self, pool: Pool, token: LeaseToken, leased: Sequence[Leased], now: datetime) -> None:
+    def _hand_out(
+        self, pool: Pool, token: LeaseToken, leased: Sequence[Leased], parts: Sequence[Sequence[Leased]], now: datetime
+    ) -> None:
+        """Parts of leased rows to free workers; where a part is a few of many, all are enriched together first."""
         until = now + timedelta(seconds=self._flow.lease)
-        delivery = Delivery(self._shop, token, leased, until, self._tally)
-        future = pool.submit(partial(self._deliver, delivery))
-        self._running.add(future)
-        self._tokens[future] = token
+        company = Company(self._shop, leased) if len(leased) > self._chunk else None
+        for part in parts:
+            self._wait_below(self._flow.concurrency)
+            works = None if company is None else company.of(part)
+            delivery = Delivery(self._shop, token, part, until, self._tally, works)
+            if company is not None and company.stopped is not None:
+                delivery.put_off(company.stopped.problem, company.stopped.until)
+                continue
+            future = pool.submit(partial(self._deliver, delivery))
+            self._running.add(future)
+            self._tokens[future] = token
 
     def _flying(self) -> set[LeaseToken]:
         """Leases under which something is still being delivered: it may be after their end, if the process was stopped for
@@ -371,8 +364,15 @@ class _Pass:
         return {self._tokens[future] for future in self._running}
 
     def _deliver(self, delivery: Delivery) -> int:
-        problem = self._allowance.problem("delivery")  # of a large page, the chunks before it may have used up the rest
-        return delivery.run() if problem is None else delivery.put_off(problem)
+        if problem := self._allowance.problem(
+            "delivery"
+        ):  # of a large page, the chunks before it may have used up the rest
+            return delivery.put_off(problem)
+        for scope in (f"connection:{self._flow.destination[0]}", f"flow:{self._flow.id}"):  # or have met an outage
+            until, met = self._shop.health.until(scope), self._shop.health.problem(scope)
+            if until is not None and met is not None:
+                return delivery.put_off(met, until)
+        return delivery.run()
 
     def _wait_below(self, count: int) -> None:
         """Wait until fewer than `count` deliveries run; raises what a delivery raised."""

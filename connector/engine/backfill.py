@@ -19,6 +19,7 @@ from connector.engine import Engine, _Pass
 from connector.engine.brake import Brake
 from connector.engine.fetch import Stopped, stop
 from connector.engine.looking import Looking
+from connector.engine.pull import check_presence
 from connector.engine.report import Backfilled, DryRun, Progress, Tally
 from connector.errors import Busy, ConnectionFault, Misconfigured, RateLimited, RecordFault, RemoteError
 from connector.model import Page, Record, Select
@@ -52,7 +53,7 @@ class _Page(_Pass):
         """Take it in and deliver it, and with `push` what else is due."""
         with self._engine.crew.pool(max(1, self._flow.concurrency), self._flow.id) as pool:
             if page is not None:
-                self._check_presence(page, select)
+                check_presence(self._engine.presence(self._flow), self._source, page, select)
                 self._take_in(pool, page, select, move=False)
             if push or not self._can_deliver():
                 self._push(pool)

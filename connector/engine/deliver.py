@@ -53,14 +53,26 @@ class Workshop:
     """All that are configured."""
 
 
+def enrichment(shop: Workshop) -> Enrichment:
+    """What completes rows of this flow."""
+    return Enrichment(shop.flow, shop.answered, shop.places, shop.store, shop.clock, shop.health)
+
+
 class Delivery:
-    """Delivers one chunk. Raises LedgerError only; every remote fault ends in a settle."""
+    """Delivers one chunk. `works`: its rows, enriched already. Raises LedgerError only; every remote fault ends in a settle."""
 
     def __init__(
-        self, shop: Workshop, token: LeaseToken, leased: Sequence[Leased], until: datetime, tally: Tally
+        self,
+        shop: Workshop,
+        token: LeaseToken,
+        leased: Sequence[Leased],
+        until: datetime,
+        tally: Tally,
+        works: list[Work] | None = None,
     ) -> None:
         self._shop, self._token, self._until, self._tally = shop, token, until, tally
-        self._works = [Work(one, one.record) for one in leased]
+        self._enriched = works is not None
+        self._works = [Work(one, one.record) for one in leased] if works is None else works
         self._planner = Planner(shop.flow, shop.answered, shop.places, shop.clock.now())
         self._alone: dict[tuple[str, str], Work] = {}
         self._telling = Telling(shop.flow, self._planner, shop.policy)
@@ -78,8 +90,10 @@ class Delivery:
     def _run(self) -> int:
         shop = self._shop
         try:
-            enrichment = Enrichment(shop.flow, shop.answered, shop.places, shop.store, shop.clock, shop.health)
-            enrichment.run(self._works)
+            complete = enrichment(shop)
+            if not self._enriched:
+                complete.run(self._works)
+            complete.holds(self._works)
             self._plan()
             self._send()
         except Stopped as stopped:
@@ -94,9 +108,9 @@ class Delivery:
                 work.steps.clear()
                 work.told.clear()
 
-    def put_off(self, problem: RemoteError) -> int:
-        """Nothing may be called now: the rows stay due, as if they had never been leased."""
-        self._snooze(problem, self._shop.clock.now())
+    def put_off(self, problem: RemoteError, until: datetime | None = None) -> int:
+        """Nothing may be called now, or before `until`: the rows stay due, as if they had never been leased."""
+        self._snooze(problem, until or self._shop.clock.now())
         return self._settle()
 
     def _plan(self) -> None:

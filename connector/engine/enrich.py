@@ -42,16 +42,17 @@ class Enrichment:
             self._look_again(works)
         if self._answered is not None:
             Origins(self._flow, self._answered, self._places, self._store, self._clock, self._health).run(works)
-        if self._flow.mapping.undoes:
-            self._held(works)
         if self._flow.mapping.lookups:
             self._look_up([work for work in works if work.settle is None])
 
     def _fetch(self, place: Place, wanted: Iterable[str], fields: frozenset[str] | None) -> dict[str, Record]:
         return fetch_all(place, wanted, flow=self._flow.id, health=self._health, fields=fields)
 
-    def _held(self, works: Sequence[Work]) -> None:
-        """What their lines hold for a while: also lines that no settle has told of, for their process died."""
+    def holds(self, works: Sequence[Work]) -> None:
+        """What their lines hold for a while: also lines that no settle has told of, for their process died. Asked of the ledger
+        directly before they are planned."""
+        if not self._flow.mapping.undoes:
+            return
         found = self._store.holds([work.leased.row for work in works])
         for work in works:
             held: dict[tuple[str, str], list[Hold]] = {}

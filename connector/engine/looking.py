@@ -7,8 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from connector.engine.deliver import Workshop
-from connector.engine.enrich import Enrichment
+from connector.engine.deliver import Workshop, enrichment
 from connector.engine.fetch import Stopped, fetch_all
 from connector.engine.plan import Step, Work, prepare
 from connector.engine.planner import Planner
@@ -102,7 +101,9 @@ class Looking:
         works = [Work(one, one.record) for one in leased]
         shop = self._shop
         try:
-            Enrichment(shop.flow, shop.answered, shop.places, shop.store, shop.clock, shop.health).run(works)
+            complete = enrichment(shop)
+            complete.run(works)
+            complete.holds(works)
         except Stopped as stopped:
             raise stopped.problem from stopped
         return as_one(works, [self._preview(work, live=live) for work in works])

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from connector import keys
 from connector.adapter import Stream
 from connector.engine.places import Place
+from connector.errors import Misconfigured
 from connector.flow import Flow
-from connector.model import Record, Select
+from connector.model import Page, Record, Select
 
 
 def select_for(flow: Flow, place: Place, answered: Flow | None, origin_fields: frozenset[str] | None) -> Select:
@@ -75,6 +76,23 @@ class Presence:
         for name in names:
             self._seen[name] = 0
             self._witness.pop(name, None)
+
+
+def check_presence(presence: Presence, place: Place, page: Page, select: Select) -> None:
+    """Misconfigured when attributes that most records had are missing in a whole page, and also in records that had them: the
+    client may no longer read them."""
+    suspects = presence.suspects(page.records, [each for each in select.fields if each not in place.stream.facts])
+    if not suspects:
+        return
+    had = place.adapter.fetch(place.name, list(set(suspects.values())), by="key", select=select)
+    lost = [name for name, key in suspects.items() if key in had and had[key].fields.get(name) is None]
+    if lost:
+        names = ", ".join(sorted(lost))
+        raise Misconfigured(
+            f"{place.full} shows {names} no more, neither in a page of {len(page.records)} records nor where it was set",
+            remedy=f"give the client permission to read {names} again; nothing of this page was taken in",
+        )
+    presence.honest(suspects)
 
 
 def surfaced(records: Sequence[Record], known: Mapping[tuple[str, str], str | None]) -> list[str]:

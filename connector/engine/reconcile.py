@@ -15,8 +15,8 @@ from typing import TypeVar
 from connector import keys, stamps
 from connector.digests import Digester, name_digest
 from connector.engine import Engine
+from connector.engine.deliver import enrichment
 from connector.engine.differences import READ, SENT, Difference, Kind, Reconciled, alike
-from connector.engine.enrich import Enrichment
 from connector.engine.fetch import Stopped, fetch_all
 from connector.engine.looking import Looking
 from connector.engine.places import Place
@@ -184,7 +184,9 @@ class Reconciling:
                 works.append((Work(self._looking.leased(record), record), row))
         shop = self._shop
         every, rows = [work for work, _ in works], {id(work.leased): row for work, row in works}
-        Enrichment(flow, shop.answered, shop.places, store, shop.clock, shop.health).run(every)
+        complete = enrichment(shop)
+        complete.run(every)
+        complete.holds(every)
         planned = [(work, rows[id(work.leased)]) for work in every if self._planned(work)]
         objects = self._objects([step for work, _ in planned for step in work.steps])
         for work, row in planned:

@@ -48,9 +48,9 @@ class Cursors(LedgerFile):
             doubted = db.execute(_DOUBTED, (found[0],)).fetchone()[0]
             if doubted:
                 raise LedgerError(
-                    f"{doubted} record{'s' if doubted > 1 else ''} of flow id {old!r} wrote something that got no answer, and "
-                    f"would be written again under the keys of {new!r} (connector status --uncertain): run it under {old!r} "
-                    "until none of them is pending; retry or drop what is parked; then move it"
+                    f"{doubted} record{'s' if doubted > 1 else ''} of flow id {old!r} wrote something that got no answer "
+                    f"(connector status --uncertain); under {new!r} that would be made or posted once more: run it under {old!r} "
+                    "until none of them is pending, retry or drop what is parked, then move it"
                 )
             taken = db.execute('SELECT "rows" FROM flow WHERE name=?', (new,)).fetchone()
             if open_rows:

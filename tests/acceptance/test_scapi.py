@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.acceptance.stage import Stage, stage
+from connector import keys
+from tests.acceptance.stage import ROOT, Stage, stage
 
 LISTED = ("new", "completed", "cancelled")
 FAULTS: list[dict[str, Any]] = [
@@ -119,6 +121,79 @@ def test_what_the_shop_refuses_is_told_to_the_agent_in_a_sentence(tmp_path: Path
         assert where.books()["cases-to-orders"].parked == 1
         where.settle()
         assert len(control.comments(case["Id"])) == 1
+
+
+def events_too(where: Stage, **settings: Any) -> None:
+    """With the flow that reports refunds to whoever subscribes to order events."""
+    config = where.folder / "config.yaml"
+    data = yaml.safe_load(config.read_text())
+    data["connections"]["shop"].update(settings)
+    data["flows"]["refunds-to-events"] = {
+        "from": "shop.custom_objects/RefundRequest",
+        "to": "shop.orders",
+        "mapping": str(ROOT / "mappings/salesforce/refund-to-event.yaml"),
+        "start": "beginning",
+    }
+    config.write_text(yaml.safe_dump(data, sort_keys=False))
+
+
+def refunded(where: Stage) -> dict[str, Any]:
+    """Returns are refunded, and the shop's own code has done so."""
+    for order in where.box.control.orders("RefArch"):
+        where.box.control.place_return(order["order_no"], c_withinPolicy=False)
+    where.settle()
+    for case in where.box.control.cases():
+        if case["Type"] == "Return":
+            where.box.control.agent_decide(case["Id"], "Refund", amount=10.5)
+    where.settle()
+    where.box.control.shop_run()
+    executed: dict[str, Any] = where.box.control.refunds()["executed"]
+    assert len(executed) == 3
+    return executed
+
+
+def test_what_the_shop_refunded_is_reported_once_as_an_order_event(tmp_path: Path) -> None:
+    with over_scapi(tmp_path, orders=3, returns=0) as where:
+        events_too(where)
+        executed = refunded(where)
+        assert where.box.control.events() == [], "nothing is reported before it is known"
+        where.settle()
+        sent = where.box.control.events()
+        assert sorted(event["order_no"] for event in sent) == sorted(str(one["c_orderNo"]) for one in executed.values())
+        for event in sent:
+            adjustment = event["adjustment"]
+            assert (adjustment["type"], adjustment["status"]) == ("refund", "completed")
+            (request,) = (r for r in where.box.control.objects("RefundRequest") if adjustment["id"].startswith(
+                keys.make("refunds-to-events", "RefArch", r["key_value_string"], "event")))  # fmt: skip
+            minor = 1 if request["c_currency"] == "JPY" else 100
+            assert adjustment["totals"] == [{"type": "product", "amount": -int(request["c_executedAmount"] * minor)}]
+        assert len({event["adjustment"]["id"] for event in sent}) == len(sent)
+        where.settle()
+        assert where.box.control.events() == sent
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+@pytest.mark.parametrize("kill", [False, True])
+def test_an_event_whose_answer_was_lost_parks_unless_subscribers_know_events_by_their_id(
+    tmp_path: Path, repeats: bool, kill: bool
+) -> None:
+    """One lost answer is one event in doubt; a kill leaves all that were in flight in doubt, since nobody can look."""
+    with over_scapi(tmp_path, orders=3, returns=0) as where:
+        events_too(where, repeat_events=repeats)
+        refunded(where)
+        process = where.start("sync")
+        fault = {"kind": "kill", "pid": process.pid, "commit": True} if kill else {"kind": "drop_after"}
+        where.box.control.fault(**fault, path="/oms-status-events", nth=2)
+        assert (where.finish(process).code == -signal.SIGKILL) == kill
+        where.settle()
+        ids = [event["adjustment"]["id"] for event in where.box.control.events()]
+        if repeats:
+            assert len(set(ids)) == 3
+            assert where.books()["refunds-to-events"].parked == 0
+        else:
+            assert len(ids) == len(set(ids)) == (2 if kill else 3)
+            assert where.books()["refunds-to-events"].parked == (3 if kill else 1)
+            assert "SCAPI does not show whether an order event arrived" in where.run("parked", "list").out
 
 
 @pytest.mark.parametrize("back", [False, True])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from connector.adapters.salesforce import Salesforce
-from connector.model import Ref, Select, StreamUse, Write
+from connector.model import FieldUse, Ref, Select, StreamUse, Write
 from connector.sandbox import Options, Sandbox
 from tests.contract.salesforce_org import KEY, creates, open_
 
@@ -62,3 +62,33 @@ def test_a_check_asks_for_our_key_on_activities_and_not_that_it_be_unique(box: S
     (problem,) = [problem for problem in service.check([use]).problems if problem.stream == "Task"]
     assert f"create {KEY} on Activity" in problem.remedy
     assert "Unique" not in problem.remedy
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_an_org_that_nobody_has_prepared_takes_tasks_with_the_files_and_the_permission_set(given: bool) -> None:
+    """Custom fields of Task are Activity's, their permissions Task's: no step is left for a hand."""
+    subject = {"Subject": FieldUse("Subject", creates=True), "Topic__c": FieldUse("Topic__c", creates=True)}
+    use = StreamUse("Task", writes=frozenset({"create"}), fields=subject)
+    with Sandbox(Options(orders=1, bare=True)) as box:
+        service = open_(box)
+        assert next(each.setting for each in service.check([use]).problems if each.stream == "Task") == "key_field"
+        made = service.setup([use], {})
+        place = "force-app/main/default/objects/Activity/fields"
+        assert {path for path in made.files if "/objects/" in path} == {
+            f"{place}/{KEY}.field-meta.xml",
+            f"{place}/Topic__c.field-meta.xml",
+        }
+        assert "<unique>false" in made.files[f"{place}/{KEY}.field-meta.xml"]
+        assert f"CustomField Activity.{KEY}" in box.control.deploy_salesforce(dict(made.files))
+        if given:
+            box.control.assign_permission_set("Commerce_Case_Connector")
+        problems = [each for each in service.check([use]).problems if each.stream == "Task"]
+        assert (problems == []) == given
+        if given:
+            case = box.control.agent_create({"Subject": "Where is it?"})
+            fields = {"OwnerId": Ref("user", "agent1@acme.example"), "WhatId": case, "Subject": "Look", "Topic__c": "x"}
+            (done,) = service.write("Task", [Write("create", "idle:_:500:task", fields)])
+            assert done.error is None
+            (task,) = box.control.tasks()
+            assert (task[KEY], task["Topic__c"]) == ("idle:_:500:task", "x")
+        service.close()

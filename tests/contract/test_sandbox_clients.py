@@ -171,6 +171,67 @@ def test_simple_salesforce_raises_its_own_errors(box: Sandbox, sf: Any) -> None:
         sf.limits()
 
 
+def test_simple_salesforce_gives_a_person_a_task_about_a_case(box: Sandbox, sf: Any) -> None:
+    case = sf.Case.create({"Subject": "x", "Commerce_Key__c": "K1"})["id"]
+    queue = sf.query("SELECT Id FROM Group WHERE Type = 'Queue' AND Name = 'Orders'")["records"][0]["Id"]
+    user = sf.query("SELECT Id FROM User WHERE Username = 'agent1@acme.example'")["records"][0]["Id"]
+    described = {field["name"]: field for field in sf.Task.describe()["fields"]}
+    assert described["OwnerId"]["referenceTo"] == ["User"]
+    assert not described["Commerce_Key__c"]["unique"], "of a field of Activity nobody says that it can be"
+
+    given = {
+        "OwnerId": user,
+        "WhatId": case,
+        "Subject": "Look again",
+        "Commerce_Key__c": "T1",
+        "ActivityDate": "2026-11-27",
+    }
+    made = sf.Task.create(given)
+    shown = sf.Task.get(made["id"])
+    assert (shown["Status"], shown["Priority"], shown["ActivityDate"]) == ("Not Started", "Normal", "2026-11-27")
+    assert sf.Task.create(given)["success"], "a second one under the same key"
+    found = sf.query_all("SELECT Id, What.CaseNumber, Owner.Name FROM Task WHERE Commerce_Key__c = 'T1' ORDER BY Id")[
+        "records"
+    ]
+    assert next(row["Id"] for row in found) == made["id"]
+    assert {row["What"]["CaseNumber"] for row in found} == {box.control.case(case)["CaseNumber"]}
+    assert sf.Task.update(made["id"], {"Status": "Completed"}) == 204
+    assert sf.query("SELECT Id FROM Task WHERE Status = 'Completed'")["totalSize"] == 1
+    with pytest.raises(SalesforceMalformedRequest):
+        sf.Task.create({**given, "OwnerId": queue})
+    assert sf.Task.delete(made["id"]) == 204
+    assert [task["Id"] for task in box.control.tasks() if not task["IsDeleted"]] == [found[1]["Id"]]
+
+
+def test_simple_salesforce_reads_who_accepted_what_where_omni_channel_is_on(
+    box: Sandbox, sf: Any, session: requests.Session
+) -> None:
+    with pytest.raises(SalesforceMalformedRequest) as caught:
+        sf.query("SELECT Id FROM AgentWork")
+    assert caught.value.content[0]["errorCode"] == "INVALID_TYPE"
+    with Sandbox(orders=1, returns=0, omni_channel=True) as routed:
+        session.mount("https://", Rewrite(routed.salesforce_url))
+        sf = Salesforce(
+            consumer_key="bench", consumer_secret="secret", domain="acme.my", session=session, version="66.0"
+        )
+        queue = sf.query("SELECT Id FROM Group WHERE Type = 'Queue' AND Name = 'Orders'")["records"][0]["Id"]
+        case = sf.Case.create({"Subject": "x", "OwnerId": queue}, headers={"Sforce-Auto-Assign": "FALSE"})["id"]
+        routed.control.advance(60)
+        owner = routed.control.agent_take(case, agent=1)["OwnerId"]
+        work = sf.query(
+            "SELECT UserId, WorkItemId, OriginalQueueId, Status, RequestDateTime, AcceptDateTime, User.Name FROM AgentWork"
+            f" WHERE WorkItemId IN ('{case}') ORDER BY AcceptDateTime"
+        )["records"]
+        (row,) = work
+        assert (row["UserId"], row["WorkItemId"], row["OriginalQueueId"]) == (owner, case, queue)
+        accepted, asked = (datetime.fromisoformat(row[name]) for name in ("AcceptDateTime", "RequestDateTime"))
+        assert timedelta(seconds=59) <= accepted - asked <= timedelta(seconds=90)
+        assert row["User"]["Name"]
+        assert {"AcceptDateTime", "WorkItemId"} <= {field["name"] for field in sf.AgentWork.describe()["fields"]}
+        with pytest.raises(SalesforceMalformedRequest):
+            sf.AgentWork.create({"WorkItemId": case, "UserId": owner})
+
+
 def test_simple_salesforce_sees_an_expired_session(box: Sandbox, session: requests.Session) -> None:
     caller = Caller(box)
     token = caller.sign_in_org()["access_token"]

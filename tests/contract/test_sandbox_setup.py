@@ -136,6 +136,8 @@ def test_every_type_that_can_be_declared_can_be_deployed(box: Sandbox, call: Cal
         (f"{DEFAULT}/things/Case.thing-meta.xml", TEXT, "could not infer a metadata type"),
         (NUMBER.replace("/Case/", "/CaseComment/"), TEXT, "CaseComment cannot have custom fields"),
         (NUMBER.replace("/Case/", "/Order/"), TEXT, "Entity of type Order cannot be found"),
+        (NUMBER.replace("/Case/", "/Task/"), TEXT, "bad value for restricted picklist field: Task"),
+        (SET, permission_set("Ours", "", fields={"Activity.Commerce_Key__c": True}), "no CustomField named Activity"),
         (NUMBER, field("Order_No__c", Attribute("Picklist", values=("a", "A"))), "Duplicate value"),
         (SET, permission_set("Ours", "", fields={"Case.Missing__c": True}), "no CustomField named Case.Missing__c found"),
         (SET, permission_set("Ours", "", fields={"Case.Status": True}), "You cannot deploy to a required field: Case.Status"),

@@ -143,9 +143,9 @@ BUGS: tuple[Planted, ...] = (
     _one("a row that waits forgets its doubt", "engine/plan.py",
          '"uncertain": leased.uncertain}\n', '"uncertain": None}\n'),
     _one("a row that is put off for want of budget forgets its doubt", "engine/deliver.py",
-         "        self._snooze(problem, self._shop.clock.now())\n        return",
+         "        self._snooze(problem, until or self._shop.clock.now())\n        return",
          "        for work in self._works:\n            work.leased.uncertain = None\n"
-         "        self._snooze(problem, self._shop.clock.now())\n        return"),
+         "        self._snooze(problem, until or self._shop.clock.now())\n        return"),
     _one("an index is believed as soon as nothing can commit any more", "engine/send.py",
          "stream.proof_after) if step.uncertain", "stream.settle_after) if step.uncertain"),
 )  # fmt: skip

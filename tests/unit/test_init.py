@@ -92,25 +92,83 @@ def test_all_flows_over_either_api_pass_check_at_once(
     more = ["--organization", "f_ecom_zzte_053"] if api == "scapi" else []
     assert main(["init", "--api", api, "--mappings", str(MAPPINGS.parent), "--yes", *more]) == 0
     told = capsys.readouterr().out
+    idle = {"ocapi": "refunds-to-events", "scapi": "comments-to-returns"}[api]
+    assert f"{idle} is left out: {api} can do nothing of it" in told
     assert main(["check"]) == 0
-    assert f"{len(flows)} flows" in capsys.readouterr().out
+    assert f"{len(flows) - 1} flows" in capsys.readouterr().out
     made = load_config("config.yaml")
-    assert set(made.flows) == set(flows)
+    assert set(made.flows) == set(flows) - {idle}
     text = (folder / "config.yaml").read_text()
     assert text.startswith("# yaml-language-server: $schema=")
     assert "hunter2" not in text + told
     assert "connector check --live" in told
     assert "connector setup" in told
     for one in flows.values():
-        assert one.summary in text
+        assert (one.summary in text) == (one.name != idle)
+
+
+def test_what_the_example_leaves_off_is_not_switched_on_by_taking_all(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = load(str(ROOT / "config.example.yaml")).data["flows"]
+    off = {Path(says["mapping"]).name for says in example.values() if says.get("enabled") is False}
+    assert off == {"idle-case-to-queue.yaml"}
+    assert main(["init", "--mappings", str(MAPPINGS.parent), "--yes"]) == 0
+    made = load("config.yaml").data["flows"]
+    assert {Path(s["mapping"]).name for s in made.values() if s.get("enabled") is False} == off
+    assert "idle-cases: enabled: false, until your team wants it" in capsys.readouterr().out
 
 
 def test_each_choice_alone_passes_check(folder: Path, flows: dict[str, Shipped]) -> None:
     for one in choices(flows):
+        if one.name == "refunds-to-events":
+            continue
         config = str(folder / f"{one.name}.yaml")
         arguments = ["--flows", one.name, "--mappings", str(MAPPINGS.parent), "--yes", "--config", config]
         assert main(["init", *arguments]) == 0, "init reads what it has made as check does"
         assert set(yaml.safe_load(Path(config).read_text())["flows"]) == {one.name, *one.back}
+
+
+def test_a_flow_of_which_the_api_can_do_nothing_is_refused_alone(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["init", "--flows", "refunds-to-events", "--mappings", str(MAPPINGS.parent), "--yes"]
+    assert main(given) == 2
+    assert "no flow is left; choose another one, or another --api" in capsys.readouterr().err
+    assert main([*given, "--api", "scapi", "--organization", "f_ecom_zzte_053"]) == 0
+    assert set(load_config("config.yaml").flows) == {"refunds-to-events"}
+
+
+@pytest.mark.parametrize(
+    ("flow", "hosts", "written"),
+    [
+        ("returns-to-cases", ["--files", "a.example.com, *.cdn.example.com"], ["a.example.com", "*.cdn.example.com"]),
+        ("returns-to-cases", [], []),
+        ("recalls-to-products", [], None),
+        ("recalls-to-products", ["--files", "a.example.com"], ["a.example.com"]),
+    ],
+)
+def test_hosts_of_files_are_written_where_a_flow_puts_files_on_cases(
+    folder: Path, capsys: pytest.CaptureFixture[str], flow: str, hosts: list[str], written: list[str] | None
+) -> None:
+    assert main(["init", "--flows", flow, *hosts, "--mappings", str(MAPPINGS.parent), "--yes"]) == 0
+    told = capsys.readouterr().out
+    service = yaml.safe_load((folder / "config.yaml").read_text())["connections"]["service"]
+    assert service.get("files", {}).get("hosts") == written
+    assert ("files: no host is named" in told) == (written == [])
+    assert main(["check"]) == 0
+
+
+def test_in_a_terminal_hosts_are_asked_for_if_a_chosen_flow_needs_them(folder: Path) -> None:
+    for flow, answer in (("returns-to-cases", "media.example.com\n"), ("recalls-to-products", "")):
+        config = folder / f"{flow}.yaml"
+        given = ["init", "--mappings", str(MAPPINGS.parent), "--config", str(config)]
+        asked = CliRunner().invoke(root, given, input=f"ocapi\n{flow}\nRefArch\n{answer}y\n", obj=Session())
+        assert asked.exit_code == 0, asked.output
+        question = "Hosts that files are fetched from, with commas, or none yet (returns-to-cases "
+        assert (question in asked.output) == bool(answer)
+        service = yaml.safe_load(config.read_text())["connections"]["service"]
+        assert service.get("files", {}).get("hosts") == (["media.example.com"] if answer else None)
 
 
 def test_what_scapi_cannot_is_left_out_and_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,6 +197,7 @@ def test_a_file_that_is_there_is_never_written_over(folder: Path, capsys: pytest
         (["--api", "scapi", "--organization", "zzte"], "organization"),
         (["--site", "a b"], "--site: 'a b' is none; write letters, digits"),
         (["--site", "a b", "--api", "scapi", "--organization", "x"], "--organization: 'x' is none; write f_ecom_"),
+        (["--files", "http://a.example.com/"], "--files: 'http://a.example.com/' is no host; write"),
         (["--start", "tomorrow"], "--start: 'tomorrow' is no start; write beginning, now"),
         (["--flows", ""], "--flows: it names no flow"),
         (["--config", "nowhere/config.yaml"], "there is no folder nowhere"),
@@ -188,7 +247,7 @@ def test_variables_that_are_not_set_are_named_and_do_not_stop_it(
 
 
 def test_asked_in_a_terminal_it_offers_numbers_and_shows_the_file_before_it_writes(folder: Path) -> None:
-    answers = "scapi\n1,orders-to-cases\nRefArchGlobal\nf_ecom_zzte_053\ny\n"
+    answers = "scapi\n1,orders-to-cases\nRefArchGlobal\nf_ecom_zzte_053\nmedia.example.com\ny\n"
     asked = CliRunner().invoke(root, ["init", "--mappings", str(MAPPINGS.parent)], input=answers, obj=Session())
     assert asked.exit_code == 0, asked.output
     data = yaml.safe_load((folder / "config.yaml").read_text())
@@ -200,7 +259,7 @@ def test_asked_in_a_terminal_it_offers_numbers_and_shows_the_file_before_it_writ
 
 
 def test_a_no_at_the_end_writes_nothing(folder: Path) -> None:
-    answers = "ocapi\nall\n\nn\n"
+    answers = "ocapi\nall\n\n\nn\n"
     asked = CliRunner().invoke(root, ["init", "--mappings", str(MAPPINGS.parent)], input=answers, obj=Session())
     assert asked.exit_code == 1
     assert list(folder.iterdir()) == []

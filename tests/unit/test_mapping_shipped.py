@@ -68,6 +68,7 @@ def test_orders_returns_and_complaints_are_shipped_both_ways() -> None:
         "case-to-refund",
         "refund-to-case",
         "credit-to-case",
+        "refund-to-event",
     }
 
 

@@ -14,6 +14,7 @@ from connector.adapters.salesforce.documents import STREAM as FILES
 from connector.adapters.salesforce.guide import written
 from connector.adapters.salesforce.metadata import FOLDER, Unknown, field, permission_set, queue
 from connector.adapters.salesforce.settings import Settings
+from connector.adapters.salesforce.streams import PLAIN
 from connector.model import Attribute, FieldUse, Op, Problem, Setup, StreamUse
 
 CONNECTOR, AGENT = "Commerce_Case_Connector", "Commerce_Case_Agent"
@@ -44,6 +45,10 @@ _CASE_SHARES = frozenset(
     }
 )
 """Objects that no object permission of a permission set is about: they follow their case, or everybody reads them."""
+_KEYED = {FILES, *PLAIN}
+"""Of those, the ones that we create under our key."""
+ACTIVITY = "Activity"
+"""Where custom fields of Task and Event are defined; their permissions name Task or Event all the same."""
 _KEY = Attribute(
     "Text(255)", "", "Key of the commerce record behind this record, written by the connector. Never edit it."
 )
@@ -92,7 +97,7 @@ class _Package:
         """What the flows do with each field, the one that carries our key among them."""
         key = self._settings.key_field
         made = {name: each for name, each in use.fields.items() if "." not in name}
-        if (use.stream not in _CASE_SHARES or use.stream == FILES) and ("create" in use.writes or use.keyed):
+        if (use.stream not in _CASE_SHARES or use.stream in _KEYED) and ("create" in use.writes or use.keyed):
             made[key] = FieldUse(key, reads=True, creates="create" in use.writes, kinds=frozenset({"text"}))
         return dict(sorted(made.items()))
 
@@ -105,11 +110,12 @@ class _Package:
         try:
             if key and attribute.type != _KEY.type:
                 raise Unknown(f"the key field is {_KEY.type}")
-            text = field(name, attribute, key=key)
+            text = field(name, attribute, key=key and stream not in PLAIN)
         except Unknown as error:
             self._problems.append(Problem(f"{attribute.type!r} cannot be its type", str(error), stream, name))
         else:
-            self._add(f"objects/{stream}/fields/{name}.field-meta.xml", text)
+            home = ACTIVITY if stream in PLAIN else stream
+            self._add(f"objects/{home}/fields/{name}.field-meta.xml", text)
 
     def _sets(self, ours: Mapping[str, bool], agents: Mapping[str, bool], objects: Mapping[str, frozenset[Op]]) -> None:
         self._add(

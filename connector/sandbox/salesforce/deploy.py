@@ -35,9 +35,10 @@ _FIXED = {
     "CaseStatus",
     "Group",
     "QueueSobject",
-    "Task",
 }
 """Objects that take no custom fields."""
+_ACTIVITIES = ("Task", "Event")
+"""Their custom fields are those of Activity, which is no object of the API."""
 _WITHOUT_PERMISSIONS = {"CaseComment", "CaseHistory", "ContentVersion", "ContentDocument", "ContentDocumentLink", "Group", "User",
                         "QueueSobject", "CaseStatus", "Task"}  # fmt: skip
 _NEEDS = {"allowCreate": "allowRead", "allowEdit": "allowRead", "allowDelete": "allowEdit", "viewAllRecords": "allowRead",
@@ -111,7 +112,10 @@ class _Package:
         return found
 
     def _custom_field(self, owner: str, name: str, content: dict[str, Any]) -> None:
-        if owner not in self.org.tables:
+        if owner in _ACTIVITIES:
+            raise Wrong(f"Entity Enumeration Or ID: bad value for restricted picklist field: {owner}")
+        owners = [each for each in _ACTIVITIES if each in self.org.tables] if owner == "Activity" else [owner]
+        if owner not in self.org.tables and owner != "Activity":
             raise Wrong(f"Entity of type {owner} cannot be found")
         if owner in _FIXED:
             raise Wrong(f"{owner} cannot have custom fields")
@@ -120,11 +124,12 @@ class _Package:
         if not name.endswith("__c") or not _API_NAME.match(name.removesuffix("__c")):
             raise Wrong(f"{name} is no name of a custom field")
         label = needed(content, "label", 40)
-        known = self.org.tables[owner].fields.get(name)
         made = custom_field(name, label, content)
-        if known is not None and known.kind != made.kind:
-            raise Wrong(f"Cannot change the type of {name} from {known.kind} to {made.kind}")
-        self.fields.setdefault(owner, {})[name] = made
+        for each in owners:
+            known = self.org.tables[each].fields.get(name)
+            if known is not None and known.kind != made.kind:
+                raise Wrong(f"Cannot change the type of {name} from {known.kind} to {made.kind}")
+            self.fields.setdefault(each, {})[name] = made
 
     def _queue(self, _: str, name: str, content: dict[str, Any]) -> None:
         if not _API_NAME.match(name):

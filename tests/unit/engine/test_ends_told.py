@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from connector.cli.explain import told
+from connector.cli.explain import not_put_back, told
 from connector.config import Config
 from tests.unit.engine.test_undo import FLOW, Recalls
 
@@ -48,3 +48,16 @@ def test_what_came_back_and_what_stays_is_told(recalls: Recalls) -> None:
     assert "notice was changed by somebody else, and is left as it is" in text
     assert "ended" in text
     assert "holds" not in text
+
+
+def test_a_recall_that_is_dropped_is_said_to_leave_its_products_as_they_are(recalls: Recalls) -> None:
+    """One of its products is not known, and somebody gives the record up for that: the other one stays off."""
+    recalls.recall(Products="P1;P9")
+    recalls.tick(FLOW)
+    rows = list(recalls.store.rows(flow=FLOW, state="parked"))
+    (said,) = not_put_back(recalls.store, rows)
+    assert said.strip().startswith("shop.orders P1 keeps what was written to it")
+
+    recalls.store.drop(recalls.clock.now(), why="typed wrong", by="ada")
+    assert "it is dropped, so what stood there before does not come back" in explain(recalls)
+    assert "comes back when it ends" not in explain(recalls)

@@ -117,7 +117,7 @@ class Scapi:
         if stream == CUSTOMERS:
             return Customers(self._client).update
         objects = self._of_type(stream, "written")
-        return objects.create if write.op == "create" else objects.update
+        return {"create": objects.create, "delete": objects.delete}.get(write.op, objects.update)
 
     def _statuses(self, stream: str) -> ScapiStatuses:
         return ScapiStatuses(self._client, OWN[stream], self._orders)

@@ -85,6 +85,8 @@ class _Checker:
             self._may(use, asked, path, site=False)
         if "update" in use.writes:
             self._may(use, objects.asked("PATCH"), path, site=False)
+        if "delete" in use.writes:
+            self._may(use, objects.asked("DELETE"), path, site=False)
         self._known(use, OBJECT_FIELDS, "a custom object")
         self._written(use, OBJECT_FIELDS)
 
@@ -128,7 +130,7 @@ class _Checker:
         """Try a call on a record that cannot exist; anything but a refused right is well."""
 
         def ask() -> None:
-            payload: dict[str, str] | None = None if asked.method == "GET" else {}
+            payload: dict[str, str] | None = None if asked.method in ("GET", "DELETE") else {}
             params = self._orders.site if site else None
             response = self._client.call(asked, path, intent="read", payload=payload, params=params)
             error = self._client.fault(response, asked) if response.status >= 400 else None

@@ -120,6 +120,15 @@ class Objects:
         response = self._client.call(asked, self.path(key), intent="update", payload=dict(write.fields))
         return Result(target=key) if response.status in (200, 204) else self._failed(response, asked)
 
+    def delete(self, write: Write) -> Result:
+        """One object; one that is not there any more is Gone. Saying it twice says it once."""
+        key = write.target or ""
+        if not addressable(key):
+            return Result(error=unaddressable(key))
+        asked = self.asked("DELETE")
+        response = self._client.call(asked, self.path(key), intent="update")
+        return Result(target=key) if response.status in (200, 204) else self._failed(response, asked)
+
     def probe(self) -> None:
         """The cheapest search of this type; raises what is wrong."""
         self._search(query.term("site_id", self._settings.site), 0, 1)
