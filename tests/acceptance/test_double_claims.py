@@ -95,9 +95,11 @@ def test_both_are_told_once_through_faults_and_a_kill_and_again_when_it_begins_a
         control.agent_reopen(b, agent=1)
         polls(daemon)
         assert (len(told(where, a)), len(told(where, b))) == (3, 3)
+        control.clear_faults()
+        shown = where.run("preview", "double-claims", "--key", a)
+        assert (shown.code, shown.out.startswith(f"{a}:{b}:")) == (0, True), shown
         control.agent_return_to_queue(a)
         polls(daemon)
-        control.clear_faults()
         daemon.signal()
         assert daemon.ended() == 0
     assert (len(told(where, a)), len(told(where, b))) == (3, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -356,4 +357,58 @@ def test_whatever_agents_do_each_is_told_once_for_each_time_that_it_begins(
                     expected[each] += 1
         before = now
     assert {key: len(desk.said(key)) for key in "ABC"} == expected, course
+    desk.store.close()
+
+
+TORN = st.tuples(
+    st.sampled_from("ABC"),
+    st.sampled_from(["Ines", "Omar", None, "close", "open"]),
+    st.sampled_from([None, None, "note_stays", "meet", "ingest", "settle", "lost"]),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(course=st.lists(TORN, max_size=10))
+def test_whatever_is_killed_or_lost_meanwhile_nothing_is_told_twice_and_what_lasts_is_told(
+    tmp_path_factory: pytest.TempPathFactory, course: list[tuple[str, str | None, str | None]]
+) -> None:
+    """What a process that dies has not seen began no more often than it would have for one that lives."""
+    desk = Desk(tmp_path_factory.mktemp("torn"))
+    cases: dict[str, dict[str, Any]] = {key: {"by": None, "closed": False} for key in "ABC"}
+    most: dict[str, int] = dict.fromkeys("ABC", 0)
+    before: dict[tuple[str, str], tuple[str, str]] = {}
+    for key, what, torn in [("A", "Ines", None), ("B", "Omar", None), *course]:
+        if what in ("close", "open"):
+            cases[key]["closed"] = what == "close"
+        else:
+            cases[key]["by"] = what
+        desk.case(key, **cases[key])
+        desk.clock.forward(minutes=1)
+        if torn == "lost":
+            desk.desk.fail("write", Transient("no answer", uncertain=True), committed=True)
+        elif torn is not None:
+            desk.store = cast(Store, Dying(desk.store, torn))
+            desk.engine = desk._engine()
+        with suppress(Killed):
+            desk.engine.run_pass(FLOW)
+        desk.restart()
+        now = {
+            (one, other): (cases[one]["by"], cases[other]["by"])
+            for one, other in itertools.combinations("ABC", 2)
+            if not (cases[one]["closed"] or cases[other]["closed"])
+            and None not in (cases[one]["by"], cases[other]["by"])
+            and cases[one]["by"] != cases[other]["by"]
+        }
+        for pair, owners in now.items():
+            for each in pair if before.get(pair) != owners else ():
+                most[each] += 1
+        before = now
+    for _ in range(4):
+        desk.poll(10)
+    for key in "ABC":
+        keys = [ours for ours, _ in desk.desk.appended["Remark"][key]]
+        assert len(keys) == len(set(keys)) <= most[key], course
+    for pair in before:
+        for own, other in (pair, pair[::-1]):
+            assert f"no. {other} is with {cases[other]['by']}" in desk.said(own), course
     desk.store.close()
