@@ -15,6 +15,7 @@ from connector.digests import NULL, name_digest
 from connector.engine.claims import ROUNDS, rounds
 from connector.engine.equal import same
 from connector.engine.fetch import fetch_all
+from connector.engine.holds import TURN
 from connector.engine.places import Place
 from connector.engine.plan import DELETING, Step
 from connector.errors import Conflict, Gone, MappingFault
@@ -142,13 +143,15 @@ class Endings:
             keeper = next((other for other in reversed(on) if _keeps(other, one)), None)
             if keeper is not None:
                 notes.append(f"{one.field} is still held by {keeper.flow} {keeper.record}")
-            if one.original is ... or (keeper is not None and keeper.busy):
+            if one.original is ...:
                 continue
             held, wanted = record.fields.get(one.field), one.original if keeper is None else keeper.wish
             if same(held, wanted):
                 continue
             if self._shop.digester.value(held) in one.ours or same(held, one.wish):
                 step.sending[one.field] = wanted
+                if keeper is not None and keeper.busy:  # it may want something else by now, or have nothing to send
+                    step.state, step.due = "owed", self._shop.clock.now() + TURN
             else:
                 notes.append(f"{one.field} was changed by somebody else, and is left as it is")
         step.why = "; ".join(notes)
@@ -156,6 +159,8 @@ class Endings:
             step.state, step.error = "failed", _not_known(step, unknown)
         elif not step.sending:
             _end(step, step.why or "what stood there before stands there")
+        elif step.state == "owed":
+            step.why = f"{place.full}: another record that holds it is being delivered"
         elif place.stream.conditional != "none" and record.guard is None:
             _changing(step, f"{place.full}: the object changed a moment ago")
         elif place.stream.conditional != "none":
@@ -237,8 +242,9 @@ def _kind(step: Step) -> str:
 
 
 def _keeps(other: Hold, one: Hold) -> bool:
-    """Whether another line still holds the same field."""
-    return other.field == one.field and other.name != one.name and not other.given_up
+    """Whether another line still holds the same field. One that does not know what stood there has not written yet."""
+    known = other.original is not ...
+    return known and other.field == one.field and other.name != one.name and not other.given_up
 
 
 def _unknown(step: Step, mine: Sequence[Hold]) -> list[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from connector.digests import name_digest
 from connector.engine.places import Place
 from connector.engine.plan import Step
+from connector.errors import Gone
 from connector.model import Record
 from connector.store import Hold, LeaseToken
 
@@ -62,7 +63,8 @@ class Holding:
         ]
 
     def _ask(self, asking: Sequence[tuple[Step, Sequence[Hold]]], look: Look) -> None:
-        """Read what stands there now, which nobody of us has written. An object that is not there is refused by the write."""
+        """Read what stands there now, which nobody of us has written. What is not there is not written to: it may come a moment
+        later, and what it held then would never be known."""
         if not asking:
             return
         live = look([step for step, _ in asking])
@@ -74,6 +76,11 @@ class Holding:
         ]
         if found:
             self._shop.store.found(self._token, found)
+        for step, _ in asking:
+            if live.get(step.target or "") is None:
+                remedy = "correct it where it was named, or add it, then retry"
+                step.state = "failed"
+                step.error = Gone(f"{step.place.full}: there is no such object", remedy=remedy)
 
 
 def _turn(place: Place, mine: Sequence[Hold], on: Sequence[Hold], now: datetime) -> datetime | None:

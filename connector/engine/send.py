@@ -333,9 +333,9 @@ class Sender:
         if isinstance(error, Changed) and step.guard is not None:
             refused(step)
             return
-        if isinstance(error, Gone) and step.deleted_by_us and step.makes:
+        if isinstance(error, Gone) and step.deleted_by_us and step.makes and (lost := result.target or step.target):
             # the delivery that was cut off may have ended this line: it is asked for again, so it is made anew
-            step.state, step.due, step.deleted, step.target = "owed", self._shop.clock.now(), step.target, None
+            step.state, step.due, step.deleted, step.target = "owed", self._shop.clock.now(), lost, None
             return
         if isinstance(error, Gone) and step.ours:
             error, step.target = gone(step, error.code), result.target or step.target

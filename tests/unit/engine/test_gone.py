@@ -234,6 +234,22 @@ def test_killed_while_a_line_is_made_that_is_gone_when_we_are_back(
     assert world.states() == {"0001": "done"}
 
 
+@pytest.mark.parametrize("gone", ["delete", CHOICE])
+def test_killed_after_a_line_was_made_that_a_person_then_deleted_it_is_made_anew_and_comes_to_rest(
+    make: Callable[..., Changes], gone: str
+) -> None:
+    world = make(gone=gone)
+    world.change("a")
+    world.killed_pass()
+    first = world.part("a")
+    world.desk.remove("Part", first)
+    for _ in range(3):
+        world.tick(minutes=3)
+    assert world.parts() == {"a": (1, "Draft")}
+    assert world.states() == {"0001": "done"}
+    assert first in world.line("a").forgotten
+
+
 @pytest.mark.parametrize("gone", ["delete", CHOICE, "{State: Cancelled}"])
 def test_killed_while_a_line_ends_it_is_ended_once(make: Callable[..., Changes], gone: str) -> None:
     world = make(gone=gone)

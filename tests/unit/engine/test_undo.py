@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from connector.errors import Transient, Unavailable
-from connector.model import Line
+from connector.model import Line, Page
+from connector.store import Ingested, Settle
+from connector.store.sqlite import SqliteStore
 from tests.unit.engine.world import World
 
 RECALL = """
@@ -171,6 +173,79 @@ def test_a_recall_that_cannot_be_looked_for_goes_on_holding_until_it_can(recalls
     assert recalls.states(FLOW)["C2"] == "pending"
     recalls.tick(FLOW, minutes=10)
     assert recalls.product("P1") == (False, "by C1")
+
+
+def test_a_recall_that_ends_while_the_other_holder_is_being_delivered_waits_and_puts_that_ones_wish_back(
+    recalls: Recalls,
+) -> None:
+    recalls.recall("C1", Products="P1")
+    recalls.tick(FLOW)
+    recalls.recall("C2", Products="P1")
+    recalls.tick(FLOW)
+    recalls.recall("C1", Products="P1", Notice="do not eat")
+    recalls.tick(FLOW)
+    recalls.lift("C1")
+    store = recalls.store
+    other, leased = SqliteStore(recalls.folder / "ledger.db"), list[Ingested]()
+
+    class Meanwhile:
+        """Another delivery leases the other recall between plan and look."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "holders":
+                recalls.recall("C2", Products="P1", Seen=1)
+                page = Page([recalls.desk.objects["Case"]["C2"]], None, recalls.clock.now())
+                leased.append(other.ingest(FLOW, page, recalls.clock.now(), lease=60, move=False))
+            return getattr(store, name)
+
+    recalls.engine.store = Meanwhile()
+    recalls.tick(FLOW)
+    (done,) = leased
+    assert done.token is not None, "it has nothing to send"
+    settled = Settle(done.leased[0].row, done.leased[0].rev, "done", entered=True)
+    other.settle(FLOW, done.token, [settled], recalls.clock.now(), mapping=recalls.flows[FLOW].mapping.version)
+    other.close()
+    recalls.restart()
+    for _ in range(3):
+        recalls.tick(FLOW, minutes=3)
+    assert recalls.product("P1") == (False, "by C2")
+    assert recalls.held() == 2
+
+
+def test_a_recall_that_was_refused_before_the_product_was_there_keeps_nothing(recalls: Recalls) -> None:
+    recalls.recall("C1", Products="P9")
+    recalls.tick(FLOW)
+    recalls.shop.put("orders", "P9", online=True, notice="new")
+    recalls.recall("C2", Products="P9")
+    recalls.tick(FLOW)
+    assert recalls.product("P9") == (False, "by C2")
+    recalls.lift("C2")
+    recalls.tick(FLOW)
+    assert recalls.product("P9") == (True, "new")
+
+    recalls.store.replay(recalls.clock.now())
+    recalls.tick(FLOW)
+    assert recalls.product("P9") == (False, "by C1")
+    recalls.lift("C1")
+    recalls.tick(FLOW)
+    assert recalls.product("P9") == (True, "new")
+
+
+def test_a_product_that_comes_between_look_and_write_is_not_written_to_before_it_is_known(recalls: Recalls) -> None:
+    def it_comes() -> None:
+        recalls.shop.put("orders", "P9", online=True, notice="new")
+
+    recalls.recall(Products="P9")
+    recalls.shop.meanwhile(it_comes, after=True)
+    recalls.tick(FLOW)
+    assert recalls.product("P9") == (True, "new")
+    assert recalls.states(FLOW) == {"C1": "parked"}
+    recalls.store.replay(recalls.clock.now())
+    recalls.tick(FLOW)
+    assert recalls.product("P9") == (False, "by C1")
+    recalls.lift()
+    recalls.tick(FLOW)
+    assert recalls.product("P9") == (True, "new")
 
 
 def lose_the_ledger(recalls: Recalls) -> None:
