@@ -15,11 +15,11 @@ from connector.adapters.sfcc.client import Client, segment
 from connector.adapters.sfcc.customers import customer_problems
 from connector.adapters.sfcc.definitions import CUSTOMER, ORDER, PRODUCT, Attribute, Definitions, misfits
 from connector.adapters.sfcc.documents import OBJECT_FIELDS, ORDER_FIELDS
+from connector.adapters.sfcc.keyed import parts
 from connector.adapters.sfcc.notes import Notes
 from connector.adapters.sfcc.objects import Objects
 from connector.adapters.sfcc.orders import Orders
 from connector.adapters.sfcc.product_fields import product_problems
-from connector.adapters.sfcc.products import parts
 from connector.adapters.sfcc.status_fields import status_problems
 from connector.adapters.sfcc.streams import CUSTOMERS, NOTES, ORDERS, PRODUCTS, STATUSES, Status, object_type
 from connector.errors import AuthFailed, ConnectionFault, Misconfigured

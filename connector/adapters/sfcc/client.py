@@ -11,7 +11,7 @@ from urllib.parse import quote
 import orjson
 
 from connector.adapter import Clock
-from connector.adapters.sfcc.faults import Resource, fault_of, translate
+from connector.adapters.sfcc.faults import MALFORMED, MISSING, Resource, fault_of, translate
 from connector.adapters.sfcc.settings import SfccSettings
 from connector.adapters.sfcc.signing import sign_in
 from connector.errors import AuthFailed, Misconfigured, Rejected, RemoteError
@@ -57,6 +57,11 @@ class Client:
     def fault(self, response: Response, api: str, resource: str, method: str, *, writing: bool = False) -> RemoteError:
         """The error that this answer is. `writing`: a bad value is the record's own fault, not the flow's."""
         return translate(response, Resource(api, resource, method), self.settings.client_id, writing=writing)
+
+    def missing(self, response: Response) -> bool:
+        """Whether the answer proves that there is no such object. A key that none can have is one that none has."""
+        kind = fault_of(response).type
+        return (response.status == 404 and kind in MISSING) or kind == MALFORMED
 
     def _call(self, resource: Resource, url: str, intent: Intent, payload: Any) -> Response:
         body = None if payload is None else encode(payload)

@@ -7,17 +7,14 @@ changed, so they are fetched and written, never polled. There is no store credit
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from connector import stamps
 from connector.adapters.sfcc import resources
-from connector.adapters.sfcc.client import Client, addressable, encode, segment, unaddressable
-from connector.adapters.sfcc.faults import MALFORMED, MISSING, fault_of
-from connector.adapters.sfcc.products import document, parts
-from connector.errors import Changed, Conflict, RecordFault, Rejected
-from connector.http import Intent
-from connector.model import Problem, Record, Ref, Result, StreamUse, Write
+from connector.adapters.sfcc.client import Client, segment
+from connector.adapters.sfcc.keyed import DataKeyed, Form, parts
+from connector.model import Problem, Record, StreamUse
 
 PLAIN = ("first_name", "last_name", "email")
 CREDENTIALS = {"login": str, "enabled": bool, "locked": bool}
@@ -47,52 +44,17 @@ def customer_problems(use: StreamUse) -> Iterator[Problem]:
             yield Problem(f"a customer has no field {base}", f"it has {', '.join(sorted(_SHOWN))}", use.stream, name)
 
 
-class Customers:
+def customers(client: Client) -> DataKeyed:
     """Customers of the connection's customer list."""
+    place = f"/customer_lists/{segment(client.settings.customers)}/customers"
+    return DataKeyed(client, CUSTOMER, resources.CUSTOMER, lambda key: f"{place}/{segment(key)}")
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
 
-    def fetch(self, keys: Sequence[str]) -> Mapping[str, Record]:
-        """Customers by number, each read directly."""
-        return {key: record for key in keys if (record := self._get(key)) is not None}
-
-    def update(self, write: Write) -> Result:
-        """PATCH of one customer; `unless_changed` goes along as its `_resource_state`."""
-        refused = check_values(write.fields)
-        if refused is not None:
-            return Result(error=refused)
-        key = write.target or ""
-        if not addressable(key):
-            return Result(error=unaddressable(key))
-        payload = document(write.fields)
-        if write.unless_changed:
-            payload["_resource_state"] = write.unless_changed
-        # "once": repeated within the call after a lost reply, it would be refused because of its own first try
-        intent: Intent = "once" if write.unless_changed else "update"
-        response = self._client.data("PATCH", resources.CUSTOMER, self._path(key), intent=intent, payload=payload)
-        if response.status in (200, 204):
-            return Result(target=key)
-        error = self._client.fault(response, "Data", resources.CUSTOMER, "PATCH", writing=True)
-        if isinstance(error, Conflict) and write.unless_changed:
-            return Result(target=key, error=Changed(str(error), code=error.code))
-        if isinstance(error, RecordFault):
-            return Result(error=error)
-        raise error
-
-    def _get(self, key: str) -> Record | None:
-        if not addressable(key):
-            return None
-        response = self._client.data("GET", resources.CUSTOMER, self._path(key), intent="read")
-        if response.status == 200:
-            return customer_record(response.json(), self._client.settings.site)
-        kind = fault_of(response).type
-        if (response.status == 404 and kind in MISSING) or kind == MALFORMED:
-            return None
-        raise self._client.fault(response, "Data", resources.CUSTOMER, "GET")
-
-    def _path(self, key: str) -> str:
-        return f"/customer_lists/{segment(self._client.settings.customers)}/customers/{segment(key)}"
+def _mistyped(name: str, value: Any) -> str | None:
+    kind = CREDENTIALS.get(parts(name)[1] or "")
+    if kind is None or isinstance(value, kind):
+        return None
+    return f"{name} takes {'true or false' if kind is bool else 'a text'}"
 
 
 def customer_record(shown: dict[str, Any], site: str) -> Record:
@@ -103,21 +65,4 @@ def customer_record(shown: dict[str, Any], site: str) -> Record:
     return Record(shown["customer_no"], shown | entries, stamp, site, guard=shown.get("_resource_state"))
 
 
-def check_values(fields: Mapping[str, Any]) -> Rejected | None:
-    """Why these values cannot be sent, if so."""
-    for name, value in fields.items():
-        if (wrong := misnamed(name)) is not None:
-            return Rejected(wrong[0], field=name, remedy=wrong[1])
-        if isinstance(value, Ref):
-            text = f"{name}: a reference ({value.kind}) means nothing to the shop"
-            return Rejected(text, field=name, remedy="send a plain value")
-        kind = CREDENTIALS.get(parts(name)[1] or "")
-        if kind is not None and not isinstance(value, kind):
-            return Rejected(
-                f"{name} takes {'true or false' if kind is bool else 'a text'}", field=name, remedy="correct it"
-            )
-        try:
-            encode(value)
-        except TypeError as error:
-            return Rejected(f"{name}: {error} is no JSON value", field=name, remedy="make it a text or a number")
-    return None
+CUSTOMER = Form("customer", "customer_no", misnamed, _mistyped, customer_record)

@@ -13,7 +13,6 @@ from connector.adapters.sfcc import query, resources
 from connector.adapters.sfcc.ahead import Found
 from connector.adapters.sfcc.client import Client, addressable, check_values, segment, unaddressable
 from connector.adapters.sfcc.documents import object_record, selector
-from connector.adapters.sfcc.faults import MALFORMED, MISSING, fault_of
 from connector.adapters.sfcc.hits import found
 from connector.adapters.sfcc.query import Window
 from connector.adapters.sfcc.reading import Reader
@@ -132,8 +131,7 @@ class Objects:
         response = self._client.data("GET", resources.OBJECT, self._path(key), intent="read")
         if response.status == 200:
             return object_record(response.json(), self._settings.site)
-        kind = fault_of(response).type
-        if (response.status == 404 and kind in MISSING) or kind == MALFORMED:
+        if self._client.missing(response):
             return None
         raise self._client.fault(response, "Data", resources.OBJECT, "GET")
 

@@ -10,7 +10,6 @@ from connector.adapters.sfcc import query, resources
 from connector.adapters.sfcc.ahead import Found
 from connector.adapters.sfcc.client import Client, addressable, check_values, segment, unaddressable
 from connector.adapters.sfcc.documents import order_record, selector
-from connector.adapters.sfcc.faults import MALFORMED, MISSING, fault_of
 from connector.adapters.sfcc.hits import found
 from connector.adapters.sfcc.query import Window
 from connector.adapters.sfcc.reading import Reader
@@ -98,7 +97,6 @@ class Orders:
         response = self._client.shop("GET", resource, f"/orders/{segment(number)}", intent="read")
         if response.status == 200:
             return order_record(response.json(), self._settings.site)
-        kind = fault_of(response).type
-        if (response.status == 404 and kind in MISSING) or kind == MALFORMED:
+        if self._client.missing(response):
             return None
         raise self._client.fault(response, "Shop", resource, "GET")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connector.adapters.sfcc.products import SHOWN, TAKES, misnamed, parts
+from connector.adapters.sfcc.keyed import parts
+from connector.adapters.sfcc.products import SHOWN, TAKES, misnamed
 from connector.model import Problem, StreamUse
 from connector.nearest import meant
 

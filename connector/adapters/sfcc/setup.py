@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from connector.adapter import Declared
+from connector.adapters.sfcc.keyed import parts
 from connector.adapters.sfcc.metadata import Unknown, check, extensions, object_types
 from connector.adapters.sfcc.permissions import settings_of
-from connector.adapters.sfcc.products import parts
 from connector.adapters.sfcc.scapi.page import PAGE as SCAPI_PAGE
 from connector.adapters.sfcc.scapi.page import SCOPES, scopes_text
 from connector.adapters.sfcc.settings import SfccSettings

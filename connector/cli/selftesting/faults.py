@@ -66,6 +66,10 @@ SHORT: tuple[Kind, ...] = (
 )  # fmt: skip
 """Kinds that strike single requests for some seconds, at a rate."""
 
+MONEY = Kind("answer about money lost", {"kind": "drop_after", "method": "PUT", "every": 2,
+                                         "path": "RefundRequest|CreditRequest|AccountCorrection"}, ("sfcc",))  # fmt: skip
+"""In every gust of a short run."""
+
 GOOD = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
 STANDING: tuple[Kind, ...] = (
     Kind("row rejected for good", {"kind": "row_rejected", "share": 0.01, "path": ROWS}, ("salesforce",)),

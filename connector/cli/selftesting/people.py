@@ -15,6 +15,10 @@ from connector.cli.selftesting.stage import SITE
 from connector.sandbox.client import Client, Refused
 
 REMEMBERED = 300
+SHELF = 4
+"""Products that are recalled: so few that recalls overlap."""
+ALWAYS = 6
+"""Orders, disputes and recalls with which the day begins, however short it is."""
 TRAFFIC = 60.0
 """Changes a minute that the sandbox makes in the shop beside these."""
 
@@ -59,6 +63,17 @@ class People:
             ("recalls changed", 1, self._rewrite),
             ("recalls lifted", 2, self._lift),
         ]
+
+    def arrive(self) -> None:
+        """What there is in every run."""
+        for act in (self._order, self._dispute, self._recall):
+            for _ in range(ALWAYS):
+                act()
+
+    def leave(self) -> None:
+        """Every second recall is lifted, so that some products are held by one of several, and some by none any more."""
+        for case in self._recalls[::2]:
+            self.control.agent_lift(case=case)
 
     def act(self) -> None:
         """Somebody does something; if it cannot be done right now, nothing happens."""
@@ -192,8 +207,8 @@ class People:
         self._asked.append(key)
 
     def _recall(self) -> None:
-        """A few products, of so few that recalls overlap; at all sites or at one."""
-        self._shelf = self._shelf or [p["id"] for p in self.control.products() if ";" not in p["id"]][:6]
+        """A few products, at all sites or at one."""
+        self._shelf = self._shelf or [p["id"] for p in self.control.products() if ";" not in p["id"]][:SHELF]
         site = self.random.choice(({}, {}, {"Site__c": SITE}))
         chosen = self.random.sample(self._shelf, self.random.choice((1, 2, 3)))
         notice = f"Recall {self.did['recalls begun']}: do not use it."

@@ -132,6 +132,8 @@ class Plan:
             if self.sure:
                 yield kind.name, {**rule, "nth": first}
             yield kind.name, {**rule, "probability": round(random.uniform(self.low, self.high), 3)}
+        if self.sure:  # such requests are few, and a lost answer to one must not pay twice
+            yield faults.MONEY.name, {**faults.MONEY.rule, "system": "sfcc"}
 
     def kills(self) -> Iterator[Kill]:
         """When and where the daemon dies, one after the other."""

@@ -70,6 +70,7 @@ class Storm:
         self._start(sky)
         control.agents(on=True)
         control.traffic(per_minute=TRAFFIC)
+        self.people.arrive()
         acts = looked = told = self._begun
         while True:
             now = time.monotonic()
@@ -92,6 +93,7 @@ class Storm:
                 told = now + 10
                 self._tell(sky)
             time.sleep(TICK)
+        self.people.leave()
         control.traffic(per_minute=0)
         with self.stage.ledger() as store:
             self.course.left = sum(each.pending for each in store.counts())

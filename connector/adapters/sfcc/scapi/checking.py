@@ -13,14 +13,11 @@ from connector.adapters.sfcc.customers import customer_problems
 from connector.adapters.sfcc.documents import OBJECT_FIELDS, ORDER_FIELDS
 from connector.adapters.sfcc.product_fields import product_problems
 from connector.adapters.sfcc.scapi.client import Client
-from connector.adapters.sfcc.scapi.customers import Customers
 from connector.adapters.sfcc.scapi.events import EVENT, FIELDS
 from connector.adapters.sfcc.scapi.faults import Asked
+from connector.adapters.sfcc.scapi.keyed import ScapiKeyed, customers, products
 from connector.adapters.sfcc.scapi.objects import Objects
 from connector.adapters.sfcc.scapi.orders import CHANGE, ONE, Orders
-from connector.adapters.sfcc.scapi.products import CHANGE as CHANGE_PRODUCT
-from connector.adapters.sfcc.scapi.products import READ as READ_PRODUCT
-from connector.adapters.sfcc.scapi.products import Products
 from connector.adapters.sfcc.scapi.statuses import ScapiStatuses
 from connector.adapters.sfcc.scapi.streams import OWN
 from connector.adapters.sfcc.status_fields import status_problems
@@ -62,9 +59,11 @@ class _Checker:
                 self._may(use, EVENT, f"{self._orders.path(NOBODY)}/oms-status-events")
                 self._known(use, frozenset(FIELDS), "an order event")
             elif use.stream == PRODUCTS:
-                self._product(use)
+                self._keyed(use, products(self._client))
+                self.problems += product_problems(use)
             elif use.stream == CUSTOMERS:
-                self._customer(use)
+                self._keyed(use, customers(self._client))
+                self.problems += customer_problems(use)
             elif use.stream in OWN:
                 self._status(use)
 
@@ -98,18 +97,10 @@ class _Checker:
             self._may(use, statuses.asked, f"{self._orders.path(NOBODY)}/{statuses.segment}")
         self.problems += status_problems(use, status, may_export=self._client.settings.may_export)
 
-    def _product(self, use: StreamUse) -> None:
-        self._may(use, READ_PRODUCT, Products.path(NOBODY), site=False)
+    def _keyed(self, use: StreamUse, keyed: ScapiKeyed) -> None:
+        self._may(use, keyed.read, keyed.path(NOBODY), site=False)
         if use.writes:
-            self._may(use, CHANGE_PRODUCT, Products.path(NOBODY), site=False)
-        self.problems += product_problems(use)
-
-    def _customer(self, use: StreamUse) -> None:
-        customers = Customers(self._client)
-        self._may(use, customers.read, customers.path(NOBODY), site=False)
-        if use.writes:
-            self._may(use, customers.change, customers.path(NOBODY), site=False)
-        self.problems += customer_problems(use)
+            self._may(use, keyed.change, keyed.path(NOBODY), site=False)
 
     # -- fields and calls ----------------------------------------------------------------------------------------------
 
