@@ -44,9 +44,7 @@ def command(session: Session, flow: str, keys: tuple[str, ...], file: str | None
         missing: list[str] = []
         if keys:
             source = assembly.engine.places.source(config.flows[flow])
-            found = source.adapter.fetch(
-                source.stream.name, keys, select=assembly.engine.selection(config.flows[flow])
-            )
+            found = source.adapter.fetch(source.stream.name, keys, select=assembly.engine.selection(config.flows[flow]))
             records = [found[key] for key in keys if key in found]
             missing = [key for key in keys if key not in found]
         for preview in assembly.engine.preview(flow, records):
