@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 )
 @with_config
 def command(session: Session, flow: str, keys: tuple[str, ...], file: str | None) -> int:
-    """Show what a record would become: every write, field by field, against the live object. Nothing is sent, no row is stored.
+    """Show what a record would become: every write, field by field, against the live object. Nothing is sent or stored.
 
     \b
     Example:
@@ -43,8 +43,9 @@ def command(session: Session, flow: str, keys: tuple[str, ...], file: str | None
     with assembled(config, tell=session.tell(config, level="warning")) as assembly:
         missing: list[str] = []
         if keys:
-            source = assembly.engine.places.source(config.flows[flow])
-            found = source.adapter.fetch(source.stream.name, keys, select=assembly.engine.selection(config.flows[flow]))
+            place = assembly.engine.places.source(config.flows[flow])
+            select = assembly.engine.selection(config.flows[flow])
+            found = place.adapter.fetch(place.name, keys, select=select)
             records = [found[key] for key in keys if key in found]
             missing = [key for key in keys if key not in found]
         for preview in assembly.engine.preview(flow, records):
@@ -52,8 +53,10 @@ def command(session: Session, flow: str, keys: tuple[str, ...], file: str | None
             if preview.outcome == "filtered" and preview.reason == "when":
                 click.echo(f"  the rule stands at {rule(config.flows[flow])}")
     for key in missing:
-        what = "is not so now as `where` says, or" if config.flows[flow].by_state else ""
-        click.echo(f"{key}: {what} {source.full} has no such record".replace("  ", " "), err=True)
+        what = f"{'.'.join(config.flows[flow].source)} has no such record"
+        if config.flows[flow].by_state:
+            what += ", or what `where` says is not so of it now"
+        click.echo(f"{key}: {what}", err=True)
     return 1 if missing else 0
 
 
