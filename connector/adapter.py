@@ -68,6 +68,7 @@ class Stream:
     bears          the field that carries our key, where it is one that a mapping can read
     variants       whether a field's name may carry one entry of a map in brackets (`online_flag[default@RefArch]`)
     lengths        longest text by field, where known without asking; `truncate` uses it
+    parts          whether a read brings parts of a field where `Select.fields` names them (`customer_info.email`)
     states         the words that `where:` of a flow by state may say here, translated by the adapter (`connector.states`)
     facts          names that the engine adds to its records where a flow asks: who has them since when (`connector.states`);
                    the adapter is then `Attended`
@@ -100,6 +101,7 @@ class Stream:
     files: frozenset[str] = frozenset()
     part_of: str | None = None
     variants: bool = False
+    parts: bool = False
 
     @property
     def belongs_to(self) -> str | None:

@@ -21,6 +21,8 @@ class Mapping(Protocol):
     """A digest of the file's content; rows remember the one they were settled with."""
     fields: frozenset[str] | None
     """Top-level source fields that its expressions read; None: all of them."""
+    paths: frozenset[str] | None
+    """What of these fields, by paths with dots (`customer_info.email`); a name without: all of the field."""
     lookups: tuple[Lookup, ...]
     lines: tuple[LineSpec, ...]
     uses_origin: bool

@@ -103,7 +103,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """What a read should bring. `fields` empty: everything. `keys_only`: key and stamp suffice (the sweep).
+    """What a read should bring. `fields` empty: everything; of a stream with `parts` also parts of fields, by paths with dots
+    (more than that may come). `keys_only`: key and stamp suffice (the sweep).
 
     `key_prefix` keeps only records that bear one of our keys beginning so. `where` is translated by the adapter.
     """

@@ -9,9 +9,10 @@ from datetime import timedelta
 from connector.adapter import Clock
 from connector.engine.fetch import fetch_all
 from connector.engine.health import Health
-from connector.engine.origins import Origins, both, covers, gone
+from connector.engine.origins import Origins, gone
 from connector.engine.places import Place, Places
 from connector.engine.plan import Work
+from connector.engine.selection import both, covers, read_by
 from connector.engine.states import OVER, stale
 from connector.errors import MappingFault
 from connector.flow import Flow
@@ -63,14 +64,12 @@ class Enrichment:
     # -- the record itself ---------------------------------------------------------------------------------------------
 
     def _records(self, works: Sequence[Work]) -> None:
-        needs = (
-            self._flow.mapping.fields
-            if self._flow.by is None
-            else both(self._flow.mapping.fields, self._flow.by.fields)
-        )
+        place = self._places.source(self._flow)
+        needs = read_by(self._flow.mapping, place.stream)
+        if self._flow.by is not None:
+            needs = both(needs, self._flow.by.fields)
         short = [work for work in works if work.record is None or not covers(work.leased.fields, needs)]
         if short:
-            place = self._places.source(self._flow)
             found = self._fetch(place, [work.leased.key for work in short], needs)
             for work in short:
                 work.record = found.get(work.leased.key)

@@ -16,6 +16,7 @@ from connector.engine.fetch import fetch_all
 from connector.engine.health import Health
 from connector.engine.places import Place, Places
 from connector.engine.plan import Work
+from connector.engine.selection import both, covers, read_by
 from connector.engine.several import beside
 from connector.errors import MappingFault
 from connector.flow import Flow
@@ -47,7 +48,7 @@ class Origins:
         self._shared = shared_by(flow, answered)
         self._needs = flow.mapping.origin_fields
         if flow.mapping.uses_this:
-            self._needs = both(self._needs, answered.mapping.fields)
+            self._needs = both(self._needs, read_by(answered.mapping, places.source(answered).stream))
 
     def run(self, works: list[Work]) -> None:
         own = self._places.source(self._flow).stream.belongs_to is None  # it bears our key itself
@@ -273,16 +274,6 @@ def scoped_by(flow: Flow, answered: Flow | None) -> bool:
 def joined_name(answered: Flow) -> str:
     """Under which name an answer watches who joins the object that it is about. No stream is called so."""
     return f"shared {answered.id}"
-
-
-def both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
-    """The fields of two selections together; None: everything."""
-    return None if one is None or other is None else one | other
-
-
-def covers(read: frozenset[str] | None, needs: frozenset[str] | None) -> bool:
-    """Whether a record read under one selection has what another needs: a field that was not read is not null."""
-    return read is None or (needs is not None and needs <= read)
 
 
 def gone(work: Work, reason: str, remedy: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from connector import keys
 from connector.adapter import Stream
 from connector.engine.places import Place
+from connector.engine.selection import both, fields_of, read_by
 from connector.errors import Misconfigured
 from connector.flow import Flow
 from connector.model import Page, Record, Select
@@ -18,10 +19,10 @@ def select_for(flow: Flow, place: Place, answered: Flow | None, origin_fields: f
 
     A flow that answers reads only records that bear a key of the answered flow.
     """
-    used = flow.mapping.fields
+    used = read_by(flow.mapping, place.stream)
     fields: tuple[str, ...] = ()
-    if flow.by is not None and used is not None:
-        used = None if flow.by.fields is None else used | flow.by.fields
+    if flow.by is not None:
+        used = both(used, flow.by.fields)
     if used is not None and origin_fields is not None:
         fields = tuple(sorted({*used, *origin_fields, *place.stream.needs, *names_of(flow, place.stream)}))
     prefix = None
@@ -81,7 +82,8 @@ class Presence:
 def check_presence(presence: Presence, place: Place, page: Page, select: Select) -> None:
     """Misconfigured when attributes that most records had are missing in a whole page, and also in records that had them: the
     client may no longer read them."""
-    suspects = presence.suspects(page.records, [each for each in select.fields if each not in place.stream.facts])
+    looked_at = [each for each in fields_of(select.fields) if each not in place.stream.facts]
+    suspects = presence.suspects(page.records, looked_at)
     if not suspects:
         return
     had = place.adapter.fetch(place.name, list(set(suspects.values())), by="key", select=select)

@@ -19,6 +19,7 @@ from connector.mapping.expressions import has_braces
 from connector.mapping.functions import Work
 from connector.mapping.lines import CompiledLine, DraftLine, also_lines, main_line
 from connector.mapping.own_tests import lint_tests
+from connector.mapping.parts import paths
 from connector.mapping.refusals import run, telling
 from connector.mapping.scope import RESERVED, Scope
 from connector.mapping.spec import Lookup
@@ -177,6 +178,7 @@ def _mapping(
         summary=summary,
         version=hashlib.sha256(draft.document.text.encode()).hexdigest()[:16],
         fields=None if reads.whole else frozenset(reads.fields),
+        paths=None if reads.whole else paths(reads.parts),
         lookups=tuple(replace(each, fields=read[name]) for name, each in lookups.items()),
         lines=tuple(line.spec for line in lines),
         ends="while" in data or any(line.spec.ends for line in lines),

@@ -35,6 +35,7 @@ class CompiledMapping:
     summary: str
     version: str
     fields: frozenset[str] | None
+    paths: frozenset[str] | None
     lookups: tuple[Lookup, ...]
     lines: tuple[LineSpec, ...]
     uses_origin: bool

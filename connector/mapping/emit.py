@@ -17,6 +17,7 @@ from jinja2 import nodes
 from connector.document import did_you_mean
 from connector.mapping.expressions import Template, Unparsable, has_braces, parse
 from connector.mapping.filters import FILTERS
+from connector.mapping.parts import parts_read
 from connector.mapping.scope import NOW, RESERVED, Reads, Scope
 from connector.mapping.sites import Site, Spot, start, written
 
@@ -110,10 +111,12 @@ class Emitter:
             return None
         self.source = written
         try:
-            return parse(written)
+            template = parse(written)
         except Unparsable as error:
             self._fault(spot.path, error.offset, error.message, error.remedy)
             return Template(written, [], nodes.Const(None, lineno=0))
+        self.reads.parts |= parts_read(template.body, {*RESERVED, *self.scope.lookups, self.scope.this or ""})
+        return template
 
     @staticmethod
     def _at(made: ast.expr, site: int) -> ast.expr:

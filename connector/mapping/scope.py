@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from connector.document import did_you_mean
+from connector.mapping.parts import Parts
 
 RESERVED = frozenset({"record", "route", "this", "main", "origin", "now", "loop"})
 """Words that never mean a field; `record.route` reads a field of that name."""
@@ -79,6 +80,8 @@ class Reads:
     """What the expressions of one mapping read, so that only that is selected and fetched."""
 
     fields: set[str] = field(default_factory=set)
+    parts: set[Parts] = field(default_factory=set)
+    """What of these fields."""
     whole: bool = False
     routes: set[str] = field(default_factory=set)
     lookups: dict[str, set[str] | None] = field(default_factory=dict)

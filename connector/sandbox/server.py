@@ -167,7 +167,7 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, reply: Reply) -> None:
         request, self._current = self._current, None
-        if request is not None and (self.transport is None or self.transport.is_closing()):
+        if request is not None and request.method not in ("GET", "HEAD") and self._is_left():
             self.listener.unread(request)
         keep = request is None or request.keep
         body = b"" if request is not None and request.method == "HEAD" else reply.body
@@ -176,6 +176,20 @@ class Connection(asyncio.Protocol):
             self.close()
         elif self._waiting:
             self._start(self._waiting.popleft())
+
+    def _is_left(self) -> bool:
+        """Whether the client has hung up. A loop that is behind hears of that only after it has answered, so it is asked."""
+        if self.transport is None or self.transport.is_closing():
+            return True
+        with socket.fromfd(
+            self.transport.get_extra_info("socket").fileno(), socket.AF_INET, socket.SOCK_STREAM
+        ) as sock:
+            try:
+                return sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+            except BlockingIOError:
+                return False
+            except OSError:
+                return True
 
     def _write(self, data: bytes) -> None:
         if self.transport is not None and not self.transport.is_closing():
@@ -196,7 +210,7 @@ class Listener:
         self.take = take
         self.date = date
         self.unread = unread
-        """Called with a request whose answer nobody could read any more."""
+        """Called with a write whose answer nobody could read any more."""
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
         self._sock: socket.socket | None = sock

@@ -158,7 +158,7 @@ class ScriptedAdapter:
                     and select.where.get("claimed") in (None, bool(record.claimed_by))
                 )
                 here = found[: self.page]
-                records = [self._shown(self.objects[stream][key], select) for _, key in here]
+                records = [self._shown(stream, self.objects[stream][key], select) for _, key in here]
             self._people(after=True)
             place = here[-1] if here else place
             cursor = place[0] or begin or stamp(self.clock.now())
@@ -173,13 +173,15 @@ class ScriptedAdapter:
         at = parse(json.loads(since)[0]) if isinstance(since, str) else since
         return stamp(at - timedelta(seconds=overlap))
 
-    def _shown(self, record: Record, select: Select) -> Record:
+    def _shown(self, stream: str, record: Record, select: Select) -> Record:
         if self.hidden:
             record = replace(record, fields={k: v for k, v in record.fields.items() if k not in self.hidden})
         if select.keys_only:
             return replace(record, fields={})
         if not select.fields:
             return record
+        if self.streams[stream].parts:
+            return replace(record, fields=_parts(record.fields, [path.split(".") for path in select.fields]))
         return replace(record, fields={name: record.fields[name] for name in select.fields if name in record.fields})
 
     def fetch(
@@ -190,7 +192,7 @@ class ScriptedAdapter:
         with self._lock:
             held = self.by_our_key(stream) if by == "our_key" else self.objects[stream]
             found = {
-                key: replace(self._shown(held[key], select), guard=self._guard(stream, held[key]))
+                key: replace(self._shown(stream, held[key], select), guard=self._guard(stream, held[key]))
                 for key in keys
                 if key in held
             }
@@ -336,3 +338,13 @@ class ScriptedAdapter:
                 assert isinstance(script.error, RecordFault), "only faults of a record are returned for a row"
                 return Result(write.target, script.error)
         return None
+
+
+def _parts(value: Any, paths: Sequence[Sequence[str]]) -> Any:
+    """A value cut down to these parts of it; of a list, each element is."""
+    if isinstance(value, list):
+        return [_parts(each, paths) for each in value]
+    if not isinstance(value, dict) or [] in paths:
+        return value
+    below = {name: [list(path[1:]) for path in paths if path[0] == name] for name in value}
+    return {name: _parts(each, below[name]) for name, each in value.items() if below[name]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -207,6 +208,23 @@ def test_what_a_write_was_about_that_got_no_proper_answer_is_counted_committed_o
             with pytest.raises(requests.ConnectionError):
                 write()
     assert box.control.unanswered() == {order: 1, "orders-to-cases:_ref_arch:1": 1}, "the third was answered"
+
+
+def test_an_answer_that_comes_when_its_client_has_given_up_counts_as_none(box: Sandbox, caller: Caller) -> None:
+    order = box.control.orders()[0]["order_no"]
+    host, _, port = box.sfcc_url.rpartition("/")[2].partition(":")
+    path = f"/s/-/dw/data/v25_6/sites/RefArch/orders/{order} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\n\r\n{{}}"
+    sock = socket.create_connection((host, int(port)))
+
+    def given_up_while_the_sandbox_is_busy(_: object) -> None:  # runs on its loop, which hears of both only afterwards
+        sock.sendall(f"PATCH {path}".encode())
+        sock.close()
+
+    sock.sendall(f"GET {path}".encode())
+    assert sock.recv(5) == b"HTTP/", "the sandbox has taken the connection"
+    box.run(given_up_while_the_sandbox_is_busy)
+    assert caller.shop("GET", f"/orders/{order}").status_code == 200
+    assert box.control.unanswered() == {order: 1}
 
 
 def test_half_an_answer(box: Sandbox, caller: Caller) -> None:

@@ -72,6 +72,28 @@ def test_a_selector_asks_for_what_is_needed() -> None:
     assert selector(("c_x),(**",), (), "order") == "(**)"
 
 
+@pytest.mark.parametrize(
+    ("asked", "chosen"),
+    [
+        (("customer_info.email", "customer_info.customer_no"), "customer_info.(email,customer_no)"),
+        (("shipments.shipping_address.city", "shipments.c_dock"), "shipments.(shipping_address.(city),c_dock)"),
+        (("payment_instruments.payment_card.card_type",), "payment_instruments.(payment_card.(card_type))"),
+        (("product_items.price", "product_items"), "product_items.(**)"),
+        (("product_items", "product_items.price"), "product_items.(**)"),
+        (("customer_info.email.domain", "status.x", "c_x.y"), "customer_info.(email),status,c_x"),
+        # what is a document itself, or not known, comes with all that is beside it
+        (("shipments.shipping_address",), "shipments.(shipping_address.(**))"),
+        (("shipments.shipping_method.id", "shipments.gift"), "shipments.(**)"),
+        (("product_items.option_items.price",), "product_items.(**)"),
+        (("coupon_items.code",), "coupon_items.(**)"),
+    ],
+)
+def test_a_selector_opens_a_document_for_the_parts_that_are_known_to_be_simple(
+    asked: tuple[str, ...], chosen: str
+) -> None:
+    assert selector(asked, (), "order") == f"(count,start,total,next.(**),hits.(data.({chosen})))"
+
+
 def test_a_window_becomes_a_range_filter_inside_a_filtered_query() -> None:
     assert changed(Window(), {}) == {"match_all_query": {}}
     asked = changed(Window("a", "b"), {"status": "open", "c_x": [1, 2], "c_y": None})

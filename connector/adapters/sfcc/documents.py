@@ -33,6 +33,43 @@ OBJECT_FIELDS = frozenset(
     }
 )  # fmt: skip
 """Fields of a custom object beside its own attributes. Source: Data API 25.6."""
+_ADDRESS = frozenset(
+    {
+        "address1", "address2", "city", "company_name", "country_code", "first_name", "full_name", "id", "job_title",
+        "last_name", "phone", "post_box", "postal_code", "salutation", "second_name", "state_code", "suffix", "suite", "title",
+    }
+)  # fmt: skip
+_SIMPLE = {
+    "billing_address": _ADDRESS,
+    "customer_info": frozenset({"customer_id", "customer_name", "customer_no", "email"}),
+    "payment_instruments": frozenset(
+        {"amount", "masked_gift_certificate_code", "payment_instrument_id", "payment_method_id"}
+    ),
+    "payment_instruments.authorization_status": frozenset({"code", "message", "status"}),
+    "payment_instruments.payment_card": frozenset(
+        {
+            "card_type", "credit_card_expired", "credit_card_token", "expiration_month", "expiration_year", "holder",
+            "masked_number", "number_last_digits",
+        }
+    ),
+    "product_items": frozenset(
+        {
+            "adjusted_tax", "base_price", "bonus_product_line_item", "gift", "inventory_id", "item_id", "item_text", "price",
+            "price_after_item_discount", "price_after_order_discount", "product_id", "product_name", "quantity",
+            "shipment_id", "shipping_item_id", "tax", "tax_basis", "tax_class_id", "tax_rate",
+        }
+    ),
+    "shipments": frozenset(
+        {
+            "gift", "gift_message", "product_total", "shipment_id", "shipment_no", "shipment_total", "shipping_status",
+            "tracking_number",
+        }
+    ),
+    "shipments.shipping_address": _ADDRESS,
+}  # fmt: skip
+"""Parts of an order that can be asked for alone, by what they are parts of: properties that are no documents themselves, for
+which a selector may need another form. What is not here comes with all that is beside it. Source: documents of Order 23.2,
+and OCAPI Property Selection, "select a child property"."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _EVERYTHING = "(**)"
 
@@ -40,11 +77,40 @@ _EVERYTHING = "(**)"
 def selector(fields: Iterable[str], needs: Iterable[str], kind: Literal["order", "object"]) -> str:
     """The `select` of a search: paging and these fields of each hit. `(**)` when no fields are named."""
     wanted = dict.fromkeys(fields)
-    if not wanted or not all(_NAME.match(name) for name in wanted):
+    if not wanted or not all(_NAME.match(name) for path in wanted for name in path.split(".")):
         return _EVERYTHING
-    names = ",".join(f"{name}.(**)" if name in _NESTED else name for name in wanted | dict.fromkeys(needs))
+    names = _chosen(_tree([*wanted, *needs]), "")
     hits = f"hits.(data.({names}))" if kind == "order" else f"hits.({names})"
     return f"(count,start,total,next.(**),{hits})"
+
+
+_Tree = dict[str, "_Tree | None"]
+
+
+def _tree(paths: Iterable[str]) -> _Tree:
+    """Names below names; None: all that is there."""
+    tree: _Tree = {}
+    for path in paths:
+        *above, last = path.split(".")
+        level: _Tree | None = tree
+        for name in above:
+            level = level.setdefault(name, {}) if level is not None else None
+        if level is not None:
+            level[last] = None
+    return tree
+
+
+def _chosen(tree: _Tree, owner: str) -> str:
+    """What of a document is asked for, in the order that it is asked for."""
+    return ",".join(_opened(name, below, f"{owner}.{name}" if owner else name) for name, below in tree.items())
+
+
+def _opened(name: str, below: _Tree | None, path: str) -> str:
+    if path not in _SIMPLE and name not in _NESTED:
+        return name
+    simple = _SIMPLE.get(path, frozenset())
+    known = all(each in simple or each.startswith("c_") or f"{path}.{each}" in _SIMPLE for each in below or ())
+    return f"{name}.({_chosen(below, path) if below and known else '**'})"
 
 
 def order_record(document: dict[str, Any], site: str) -> Record:

@@ -80,6 +80,7 @@ class Streams(Mapping[str, Stream]):
                 ORDERS,
                 key="order_no",
                 needs=("order_no", "last_modified", "site_id"),
+                parts=True,
                 writes=frozenset({"update"}),
                 fetch_batch=200,
                 settle_after=settle_after,
