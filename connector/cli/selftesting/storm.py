@@ -64,7 +64,7 @@ class Storm:
         self._begun = 0.0
 
     def blow(self, sky: Sky | None, *, seconds: float, within: float) -> None:
-        """At least so many seconds, until the backlog is through and a kill, if any was asked for, has struck; at most `within`."""
+        """So many seconds at least, until the backlog is through and a kill has struck, if any shall; `within` at most."""
         control = self.stage.control
         self._begun = time.monotonic()
         self._start(sky)
