@@ -27,10 +27,11 @@ from connector.http_clocks import clock_problems
 from connector.http_deadline import CURRENT, POOLS, Call
 from connector.http_faults import Intent, Response, Unreachable, network_fault, never_sent
 from connector.http_settings import Seconds, Timeouts, check_url, is_loopback
-from connector.http_tokens import SingleFlightToken, TokenSource
+from connector.http_tokens import Denials, SingleFlightToken, TokenSource
 from connector.secret import redact
 
 __all__ = [
+    "Denials",
     "Http",
     "Intent",
     "Response",

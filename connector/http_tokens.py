@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -97,3 +97,27 @@ class SingleFlightToken:
             renew_at = self._clock.now() + timedelta(seconds=lifetime - min(self._ahead, lifetime / 10))
         self._current = token, renew_at
         return token
+
+
+class Denials:
+    """Calls that a token was refused for although it was fresh: one more sign-in would change nothing, so the next is not tried
+    before `again` seconds have passed. It is tried then: what was taken for a missing right may have been a token that the
+    system had forgotten, and no other call may ever find that out."""
+
+    def __init__(self, clock: Clock, *, again: float = 60.0) -> None:
+        self._clock, self._again = clock, timedelta(seconds=again)
+        self._since: dict[Hashable, tuple[str, datetime]] = {}
+
+    def holds(self, call: Hashable, token: str) -> bool:
+        """Whether another token is not worth a try yet."""
+        denied = self._since.get(call)
+        return denied is not None and denied[0] == token and self._clock.now() < denied[1] + self._again
+
+    def note(self, call: Hashable, token: str) -> None:
+        """This call was refused with a token that had just been fetched."""
+        if not self.holds(call, token):
+            self._since[call] = token, self._clock.now()
+
+    def end(self, call: Hashable) -> None:
+        """It was answered."""
+        self._since.pop(call, None)

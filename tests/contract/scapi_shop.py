@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from connector.adapter import Clock
 from connector.adapters.sfcc import Sfcc, SfccSettings
 from connector.sandbox import Sandbox
 from tests.contract.sfcc_shop import Shop, SystemClock
@@ -25,10 +26,10 @@ def settings(url: str, **more: Any) -> SfccSettings:
 
 
 @contextmanager
-def scapi_shop(box: Sandbox, **more: Any) -> Iterator[Shop]:
+def scapi_shop(box: Sandbox, *, clock: Clock | None = None, **more: Any) -> Iterator[Shop]:
     """An adapter with these settings on a sandbox that is back at its start."""
     box.control.reset()
-    adapter = Sfcc("shop", settings(box.sfcc_url, **more), clock=SystemClock())
+    adapter = Sfcc("shop", settings(box.sfcc_url, **more), clock=clock or SystemClock())
     try:
         yield Shop(box, adapter)
     finally:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from connector.adapter import Clock
 from connector.adapters.sfcc import Sfcc, SfccSettings
 from connector.model import Record, Result, Select, StreamUse, Write
 from connector.sandbox import Sandbox
@@ -53,7 +54,7 @@ class Shop:
 
 
 @contextmanager
-def shop(box: Sandbox, **settings: Any) -> Iterator[Shop]:
+def shop(box: Sandbox, *, clock: Clock | None = None, **settings: Any) -> Iterator[Shop]:
     """An adapter with these settings on a sandbox that is back at its start."""
     box.control.reset()
     chosen = SfccSettings.model_validate(
@@ -66,7 +67,7 @@ def shop(box: Sandbox, **settings: Any) -> Iterator[Shop]:
             **settings,
         }
     )
-    adapter = Sfcc("shop", chosen, clock=SystemClock())
+    adapter = Sfcc("shop", chosen, clock=clock or SystemClock())
     try:
         yield Shop(box, adapter)
     finally:

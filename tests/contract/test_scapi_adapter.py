@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from connector.adapters.sfcc import Sfcc, SfccSettings
 from connector.errors import AuthFailed, Changed, Gone, Misconfigured, RateLimited, Rejected, Transient, Unavailable
 from connector.model import FieldUse, Result, Select, StreamUse
 from connector.sandbox import Sandbox
+from connector.testing import FrozenClock
 from tests.contract.scapi_shop import scapi_shop
 from tests.contract.sfcc_shop import ALL, Shop, SystemClock, shop
 
@@ -258,6 +260,20 @@ def test_a_token_is_shared_and_replaced_once(ref: Shop) -> None:
     assert ref.control.journal()["tokens"]["sfcc"] == 2
 
 
+def test_two_tokens_that_were_refused_one_after_the_other_do_not_stop_the_connection_until_the_second_ends(
+    box: Sandbox,
+) -> None:
+    clock = FrozenClock(datetime.now(UTC))
+    with scapi_shop(box, clock=clock) as ref:
+        ref.control.fault(kind="expired_token", system="sfcc", path="/organizations/", times=2)
+        for _ in range(3):
+            with pytest.raises(AuthFailed):
+                ref.read()
+        clock.forward(seconds=61)
+        assert ref.read()
+        assert ref.control.journal()["tokens"]["sfcc"] == 3
+
+
 def test_a_client_of_the_other_api_is_refused_with_the_way_out(box: Sandbox) -> None:
     with scapi_shop(box, client_id="bench") as ref, pytest.raises(AuthFailed) as caught:
         ref.adapter.check()
@@ -394,8 +410,7 @@ def test_a_product_s_flags_are_written_entry_by_entry(box: Sandbox) -> None:
 # customers, over both APIs
 @pytest.mark.parametrize("api", ["ocapi", "scapi"])
 def test_a_customer_is_read_and_corrected_by_number(box: Sandbox, api: str) -> None:
-    scopes = {"scopes": ["sfcc.shopper-customers.rw"]}
-    with scapi_shop(box, **scopes) if api == "scapi" else shop(box) as ref:
+    with scapi_shop(box, scopes=["sfcc.shopper-customers.rw"]) if api == "scapi" else shop(box) as ref:
         number, email = registered(ref)
         (record,) = ref.adapter.fetch("customers", [number, "none", ".."], select=ALL).values()
         assert (record.key, record.fields["email"]) == (number, email)

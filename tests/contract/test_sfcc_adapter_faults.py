@@ -11,6 +11,7 @@ import pytest
 
 from connector.errors import AuthFailed, Misconfigured, RateLimited, Unavailable
 from connector.sandbox import Sandbox
+from connector.testing import FrozenClock
 from tests.contract.sfcc_shop import ALL, Shop, shop, uses
 
 RETURNS = "custom_objects/ReturnRequest"
@@ -77,6 +78,21 @@ def test_a_token_refused_everywhere_is_a_failed_sign_in_after_one_refresh(ref: S
         ref.read()
     assert caught.value.remedy
     assert tokens(ref) == 2
+
+
+def test_two_tokens_that_were_refused_one_after_the_other_do_not_stop_the_connection_until_the_second_ends(
+    box: Sandbox,
+) -> None:
+    clock = FrozenClock(datetime.now(UTC))
+    with shop(box, clock=clock) as ref:
+        ref.control.fault(kind="expired_token", system="sfcc", path="/dw/", times=2)
+        for _ in range(3):
+            with pytest.raises(AuthFailed):
+                ref.read()
+        assert tokens(ref) == 2, "one more sign-in is not worth a try yet"
+        clock.forward(seconds=61)
+        assert ref.read()
+        assert tokens(ref) == 3
 
 
 @pytest.mark.parametrize("style", [401, 403])

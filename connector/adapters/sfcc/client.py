@@ -15,7 +15,7 @@ from connector.adapters.sfcc.faults import MALFORMED, MISSING, Resource, fault_o
 from connector.adapters.sfcc.settings import SfccSettings
 from connector.adapters.sfcc.signing import sign_in
 from connector.errors import AuthFailed, Misconfigured, Rejected, RemoteError
-from connector.http import Http, Intent, Response, SingleFlightToken
+from connector.http import Denials, Http, Intent, Response, SingleFlightToken
 from connector.model import Ref
 
 
@@ -36,7 +36,7 @@ class Client:
         self._data = f"{settings.url}/s/-/dw/data/{settings.data_version}"
         self._lock = threading.Lock()
         self._answered: set[Resource] = set()
-        self._denied: dict[Resource, str] = {}
+        self._denied = Denials(clock)
         self.ahead: float | None = None
         """Seconds that the instance's clock was ahead of ours when it last answered; None where it tells no time."""
 
@@ -67,7 +67,7 @@ class Client:
         body = None if payload is None else encode(payload)
         token = self.tokens.token()
         response = self._send(resource, url, intent, body, token)
-        if response.status == 401 and self._denied.get(resource) != token:
+        if response.status == 401 and not self._denied.holds(resource, token):
             self.tokens.refused(
                 token
             )  # most likely expired; nothing was carried out, so the same call goes again, once
@@ -77,7 +77,7 @@ class Client:
             raise self._refused(resource, token, response)
         with self._lock:
             self._answered.add(resource)
-            self._denied.pop(resource, None)
+            self._denied.end(resource)
         return response
 
     def _send(self, resource: Resource, url: str, intent: Intent, body: bytes | None, token: str) -> Response:
@@ -92,7 +92,7 @@ class Client:
         """A fresh token was refused: if others of our calls are answered, it is this resource that we may not use."""
         client, fault = self.settings.client_id, fault_of(response)
         with self._lock:
-            self._denied[resource] = token
+            self._denied.note(resource, token)
             self._answered.discard(resource)
             others = bool(self._answered)
         text = f"{response.where}: a fresh token was refused (401 {fault.type or 'without fault'})"

@@ -18,7 +18,7 @@ from connector.adapters.sfcc.scapi.scopes import tenant
 from connector.adapters.sfcc.settings import SfccSettings
 from connector.adapters.sfcc.signing import sign_in
 from connector.errors import AuthFailed, Misconfigured, RateLimited, RemoteError
-from connector.http import Http, Intent, Response, SingleFlightToken
+from connector.http import Denials, Http, Intent, Response, SingleFlightToken
 
 
 class Client:
@@ -38,7 +38,7 @@ class Client:
         self.tokens = SingleFlightToken(self._sign_in, clock)
         self._lock = threading.Lock()
         self._answered: set[str] = set()
-        self._denied: dict[Asked, str] = {}
+        self._denied = Denials(clock)
         self._loaded: tuple[str, datetime] | None = None
         self.ahead: float | None = None
         """Seconds that the instance's clock was ahead of ours when it last answered; None where it tells no time."""
@@ -73,7 +73,7 @@ class Client:
 
         token = self.tokens.token()
         response = send(token)
-        if response.status == 401 and self._denied.get(asked) != token:
+        if response.status == 401 and not self._denied.holds(asked, token):
             self.tokens.refused(
                 token
             )  # most likely expired; nothing was carried out, so the same call goes again, once
@@ -83,7 +83,7 @@ class Client:
             raise self._refused(asked, token, response)
         with self._lock:
             self._answered.add(asked.api.scope)
-            self._denied.pop(asked, None)
+            self._denied.end(asked)
         return response
 
     def fault(self, response: Response, asked: Asked, *, writing: bool = False) -> RemoteError:
@@ -136,7 +136,7 @@ class Client:
         """A fresh token was refused: if other calls are answered, it is this scope that we do not have."""
         kind = slug(response)
         with self._lock:
-            self._denied[asked] = token
+            self._denied.note(asked, token)
             others = bool(self._answered)
         text, code = f"{response.where}: a fresh token was refused ({f'401 {kind}'.strip()})", kind or "401"
         remedy = asked.remedy(self.settings.client_id)
