@@ -109,6 +109,23 @@ def test_a_declined_payment_that_nobody_takes_in_15_minutes_is_escalated_once_fo
     where.assert_nothing_twice()
 
 
+def test_a_preview_shows_what_is_so_now_also_where_the_mapping_reads_who_has_the_case(where: Stage) -> None:
+    add_flows(where, MIRROR)
+    name = case(where)["Id"]
+    early = where.run("preview", "in-time", "--key", name)
+    assert (early.code, early.out) == (1, "")
+    assert early.err.strip() == f"{name}: service.Case has no such record, or what `where` says is not so of it now"
+    config = where.folder / "config.yaml"  # a fetch goes by the clock of this machine, which nobody advances
+    config.write_text(config.read_text().replace("waiting_longer_than: 15m", "waiting_longer_than: 1s"))
+    late = where.run("preview", "in-time", "--key", name)
+    assert late.code == 0, late.err
+    assert "queue Escalation" in late.out
+    where.box.control.agent_take(name)
+    claimed = where.run("preview", "claims", "--key", name)
+    assert claimed.code == 0, claimed.err
+    assert "c_handledBy     'Payments'" in claimed.out
+
+
 @pytest.mark.parametrize("commit", [False, True], ids=["before the write", "after the write"])
 def test_a_kill_escalates_once_and_takes_nothing_from_who_claimed_it_meanwhile(where: Stage, commit: bool) -> None:
     where.box.control.advance(16 * MINUTES)
