@@ -41,7 +41,7 @@ class Endings:
         new = [
             (step.work.leased.row, *step.name, step.place.full, step.target)
             for step in rest
-            if step.before is None and step.wanted.spec.ends not in ("", "undo")
+            if step.wanted.spec.ends not in ("", "undo") and (step.before is None or step.before.state == "ended")
         ]
         if new:
             self._shop.store.intend(self._token, new)

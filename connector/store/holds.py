@@ -68,7 +68,7 @@ class Holds(Protocol):
 
     def intend(self, token: LeaseToken, lines: Collection[tuple[int, str, str, str, str | None]]) -> None:
         """Lines (row, id, key, stream, object) that will be sent: they are owed from now on, so that one whose process died is
-        found and ended. What is known of a line stays."""
+        found and ended. What is known of a line stays; one that had ended is owed again."""
         ...
 
     def holds(self, rows: Iterable[int]) -> Mapping[int, Sequence[Hold]]:

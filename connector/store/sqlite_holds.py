@@ -13,7 +13,7 @@ from connector.store.holds import Hold
 from connector.store.nouns import Ended, LeaseToken, Settle
 from connector.store.sqlite_bodies import Bodies
 from connector.store.sqlite_file import LedgerFile
-from connector.store.sqlite_schema import DONE, PARKED, PENDING
+from connector.store.sqlite_schema import DONE, LINE_STATES, PARKED, PENDING
 from connector.store.sqlite_values import at_time, bound, dump, load, marks, shown
 from connector.store.sqlite_words import Words
 
@@ -30,6 +30,10 @@ _FOUND = (
 _HOLD = (
     'INSERT INTO held ("row", id, key, field, stream, target, wish, ours, original, since) VALUES (?,?,?,?,?,?,?,?,?,?) '
     "ON CONFLICT DO UPDATE SET wish=excluded.wish, ours=excluded.ours, original=coalesce(original, excluded.original)"
+)
+_INTENDED = (
+    "INSERT INTO line (\"row\", id, key, stream, target, state, digests) VALUES (?,?,?,?,?,0,x'') "
+    f"ON CONFLICT DO UPDATE SET state=0 WHERE state={LINE_STATES.index('ended')}"
 )
 _KNOWN = (
     'SELECT original, "row" FROM held WHERE stream=? AND target=? AND field=? AND original IS NOT NULL '
@@ -96,7 +100,7 @@ class SqliteHolds(LedgerFile):
         with self._write() as db:
             ours = _leased(db, token, {row for row, *_ in lines})
             db.executemany(
-                "INSERT OR IGNORE INTO line (\"row\", id, key, stream, target, state, digests) VALUES (?,?,?,?,?,0,x'')",
+                _INTENDED,
                 [
                     (row, bound(name), bound(key), self._words.number(stream), bound(target))
                     for row, name, key, stream, target in lines

@@ -127,3 +127,11 @@ class HoldPromises(StoreHooks):
         store.intend(token, [(one.row, "lines", "a", SHOP, None)])
         line = next(line for line in only(store, key="1").lines if line.key == "a")
         assert (line.state, line.target) == ("sent", "A")
+
+    def test_a_line_that_has_ended_is_owed_again_once_it_will_be_sent(self, store: Store) -> None:
+        token, one = self.one(store)
+        settle = outcome(one, "pending", due=NOW, lines=[LINE], ended=[Ended("main", "P1")])
+        store.settle(FLOW, token, [settle], NOW, mapping=MAPPING)
+        token, _ = store.lease(FLOW, NOW, seconds=300.0, limit=9)
+        store.intend(token, [(one.row, "main", "P1", SHOP, "P1")])
+        assert [(line.key, line.state) for line in only(store, key="1").lines] == [("P1", "owed")]

@@ -234,6 +234,28 @@ def test_killed_while_a_line_is_made_that_is_gone_when_we_are_back(
     assert world.states() == {"0001": "done"}
 
 
+@pytest.mark.parametrize("stream", ["Part", "Slip"])
+@pytest.mark.parametrize("gone", ["delete", CHOICE, "{State: Cancelled, Quantity: 0}"])
+@pytest.mark.parametrize("at", ["intend", "settle"])
+def test_killed_while_a_line_comes_back_that_is_gone_again_when_we_are_back(
+    make: Callable[..., Changes], at: str, gone: str, stream: str
+) -> None:
+    world = make(gone=gone, stream=stream)
+    world.change("a", "b")
+    world.tick()
+    world.change("a")
+    world.tick()
+    ended = world.parts()
+    world.change("a", "b", qty=3)
+    world.killed_pass(at=at)
+    world.change("a")
+    for _ in range(4):
+        world.tick(minutes=3)
+    assert world.parts() == ended
+    assert world.line("b").state == "ended"
+    assert world.states() == {"0001": "done"}
+
+
 @pytest.mark.parametrize("gone", ["delete", CHOICE])
 def test_killed_after_a_line_was_made_that_a_person_then_deleted_it_is_made_anew_and_comes_to_rest(
     make: Callable[..., Changes], gone: str
