@@ -6,7 +6,7 @@ from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from connector.mapping.spec import Ending, LineSpec, Lookup, Mapped, Refusal, Wanted
 from connector.model import Record
@@ -87,6 +87,8 @@ class Mapping(Protocol):
 
     once_per: bool
     """Whether it says how often a record is evaluated that a flow by state finds."""
+    once_beside: bool
+    """Whether that depends on the other record (`beside`)."""
 
     def once(self, record: Record) -> str:
         """What a record is evaluated once for (`once_per`). Raises MappingFault."""
@@ -169,6 +171,8 @@ class Flow:
     sweep_every: float = 600.0
     sweep_width: float = 1800.0
     deep_sweep_width: float = 86400.0
+    lane: Literal["write-back", "live"] | None = None
+    """Which share of a budget of calls its own passes use; None: write-back if it answers another flow, else live."""
     tell: bool = True
     """Whether what was refused for good is told at the source, where the mapping says how (`refused`)."""
 

@@ -91,7 +91,7 @@ def held(store: Store, row: Row, *, values: bool) -> Iterable[str]:
     for one in store.holds([row.id]).get(row.id, ()):
         what = "what stood there before" if not values else _said(one.original)
         known = f"{what} comes back when it ends" if one.original is not ... else "nothing was written yet"
-        if one.given_up:
+        if one.given_up and one.original is not ...:
             known = f"it is {row.state}, so {what} does not come back"
         since = f" since {text(one.since)}" if one.since else ""
         yield f"  {_line_name(one.line, one.key)} holds {one.field} of {one.stream} {one.target}{since}: {known}"

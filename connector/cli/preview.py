@@ -43,9 +43,9 @@ def command(session: Session, flow: str, keys: tuple[str, ...], file: str | None
     with assembled(config, tell=session.tell(config, level="warning")) as assembly:
         missing: list[str] = []
         if keys:
-            connection, stream = config.flows[flow].source
+            place = assembly.engine.places.source(config.flows[flow])
             select = assembly.engine.selection(config.flows[flow])
-            found = assembly.connections[connection].fetch(stream, keys, select=select)
+            found = place.adapter.fetch(place.name, keys, select=select)
             records = [found[key] for key in keys if key in found]
             missing = [key for key in keys if key not in found]
         for preview in assembly.engine.preview(flow, records):
@@ -53,7 +53,10 @@ def command(session: Session, flow: str, keys: tuple[str, ...], file: str | None
             if preview.outcome == "filtered" and preview.reason == "when":
                 click.echo(f"  the rule stands at {rule(config.flows[flow])}")
     for key in missing:
-        click.echo(f"{key}: {connection}.{stream} has no such record", err=True)
+        what = f"{'.'.join(config.flows[flow].source)} has no such record"
+        if config.flows[flow].by_state:
+            what += ", or what `where` says is not so of it now"
+        click.echo(f"{key}: {what}", err=True)
     return 1 if missing else 0
 
 

@@ -29,6 +29,7 @@ NAMES = {
     "order-change-result-to-case": "changes-done-to-cases",
     "waiting-case-to-escalation": "declined-payments-in-time",
     "idle-case-to-queue": "idle-cases",
+    "double-claim-to-comment": "double-claims",
 }
 """Names of flows that neither a header nor the file's name tells, as in config.example.yaml."""
 _HEAD = re.compile(r"^# Flow:\s*(\{.*)$", re.MULTILINE)

@@ -117,10 +117,14 @@ def _show_uncertain(config: Config, form: Literal["text", "json"]) -> int:
 # -- flows -------------------------------------------------------------------------------------------------------------
 
 
+_SILENT = 300.0
+"""Seconds without a read that say nothing yet, however often a flow is polled."""
+
+
 def flows_section(config: Config, store: Store, now: datetime) -> Told:
     """Every flow: its books, its pace, what its records wait for and are parked for."""
     known, pulses, doubted = {each.flow: each for each in store.counts()}, store.pulses(), store.doubted()
-    told = Told("flows", {})
+    told, ill = Told("flows", {}), {scope for scope, (state, *_) in store.healths().items() if state != "ok"}
     for name, flow in config.flows.items():
         off = "" if flow.enabled else "  (off)"
         books = known.pop(flow.id, None)
@@ -130,9 +134,10 @@ def flows_section(config: Config, store: Store, now: datetime) -> Told:
             continue
         moved, due = pulses.get(flow.id, (None, None))
         one = _books(books) | {"id": flow.id, "enabled": flow.enabled, "cursor_moved": moved, "next_due": due}
+        one["silent"] = not ill & {f"flow:{flow.id}", f"connection:{flow.source[0]}"} and _silent(flow, moved, now)
         told.data[name] = one | _brake(store, flow, now)
         told.data[name] |= _doubt(doubted.get(flow.id))
-        told.lines += [name + off, *_equations(books), *_pace(one, now), *_braked(told.data[name])]
+        told.lines += [name + off, *_equations(books), *_pace(one, flow, now), *_braked(told.data[name])]
         if (doubt := told.data[name]["uncertain"])["rows"]:
             since = f"{plural(doubt['rows'], 'record')} uncertain, the first since {text(doubt['since'])}"
             told.lines.append(f"  {since}: connector status --uncertain")
@@ -172,9 +177,17 @@ def _equations(books: Books) -> Iterator[str]:
         yield f"  {getattr(books, total):,} {total} = {sums}" + ("" if right else "  DOES NOT BALANCE")
 
 
-def _pace(one: dict[str, Any], now: datetime) -> Iterator[str]:
+def _silent(flow: Flow, moved: datetime | None, now: datetime) -> bool:
+    """Whether nobody has read for so long that polls are not made, or fail; a system that is down is no reason."""
+    return flow.enabled and moved is not None and (now - moved).total_seconds() > max(5 * flow.every, _SILENT)
+
+
+def _pace(one: dict[str, Any], flow: Flow, now: datetime) -> Iterator[str]:
     if one["cursor_moved"] is not None:
         yield f"  cursor moved {_ago(now - one['cursor_moved'])} ago, {text(one['cursor_moved'])}"
+    if one["silent"]:
+        every = _ago(timedelta(seconds=flow.every))
+        yield f"  not read since, though due every {every}: no daemon runs, its passes fail (its log says why), or a budget holds"
     if one["next_due"] is not None:
         at = one["next_due"]
         yield (

@@ -128,6 +128,7 @@ def _flow(reading: _Reading, name: str, part: FlowPart, file: File, now: datetim
         sweep_width=part.sweep.width or defaults.sweep.width,
         deep_sweep_width=part.sweep.nightly or defaults.sweep.nightly,
         tell=part.tell,
+        lane=part.lane,
     )
 
 

@@ -146,6 +146,10 @@ class FlowPart(Part):
     tell: bool = Field(
         default=True, description="tell at the source what was refused for good, where the mapping says how (`refused`)"
     )
+    lane: Literal["write-back", "live"] | None = Field(
+        default=None,
+        description="which share of a budget of calls its passes use; write-back for a flow that answers another, else live",
+    )
     sweep: SweepOfFlow = Field(default=SweepOfFlow(), description="what this flow says differently of the slow re-read")
 
 

@@ -52,6 +52,7 @@ def state_of(
     if not mapping.once_per:
         remedy = 'once_per: "{{ Id }}:{{ queued_since }}" evaluates a record once for each stay in a queue'
         reading.faults.append(document.fault((), "the mapping of a flow by state needs `once_per`", remedy))
+    _beside(reading, path, part, compiled)
     for lookup in mapping.lookups:
         if lookup.watch:
             at = ("lookups", lookup.name, "watch")
@@ -68,14 +69,60 @@ def not_by_state(reading: Reading, path: tuple[str, str], compiled: tuple[Compil
         reading.faults.append(document.fault(("once_per",), "'once_per' is for flows by state", remedy))
 
 
+def _beside(
+    reading: Reading, path: tuple[str, str], part: FlowPart, compiled: tuple[CompiledMapping, Document]
+) -> None:
+    """`claimed_beside` and a mapping that reads the other record belong together."""
+    mapping, document = compiled
+    at = (*path, "where", states.CLAIMED_BESIDE)
+    if states.CLAIMED_BESIDE not in part.where:
+        if mapping.fields is not None and states.BESIDE in mapping.fields:
+            remedy = (
+                f"write `{states.CLAIMED_BESIDE}: Order_No__c` into its where:, or take beside out of {part.mapping}"
+            )
+            reading.fault(
+                (*path, "where"), f"{part.mapping} reads beside, and '{path[1]}' finds no other record", remedy
+            )
+        return
+    for word in ("claimed", "waiting_longer_than"):
+        if part.where.get(word, True) is not True:
+            message = f"nothing is ever both {states.CLAIMED_BESIDE} and {word}: {part.where[word]}"
+            reading.fault(at, message, f"take {word} away", key=True)
+    if mapping.once_per and not mapping.once_beside:
+        message = "`once_per` does not name the other record, so that a third one would never be told of"
+        remedy = 'once_per: "{{ record.key }}:{{ beside.key }}:{{ beside.since }}"'
+        reading.faults.append(document.fault(("once_per",), message, remedy))
+
+
+def _own_time(given: Any) -> Any:
+    """A duration, or `{minutes: field, otherwise: duration}`. ValueError."""
+    if not isinstance(given, dict):
+        return some_time(given)
+    unit = next((name for name in states.UNITS if name in given), None)
+    if unit is None or not given.keys() <= {unit, "otherwise"} or not _names([given[unit]]):
+        raise ValueError("a duration (15m), or {minutes: a field that holds a number of them, otherwise: 15m}")
+    otherwise = some_time(given["otherwise"]) if "otherwise" in given else None
+    return states.OwnTime(given[unit], states.UNITS[unit], otherwise)
+
+
+def _names(given: Any) -> bool:
+    return isinstance(given, list) and bool(given) and all(isinstance(each, str) and each for each in given)
+
+
 def _value(reading: Reading, path: tuple[str, str], stream: Stream, word: str, given: Any) -> Any:
     at = (*path, "where", word)
     if word in stream.states and word in states.LONGER_THAN:
         try:
-            return some_time(given)
+            return _own_time(given)
         except ValueError as error:
             reading.fault(at, f"{word}: {error}")
             return 0.0
+    if word in stream.states and word == states.CLAIMED_BESIDE:
+        names = given if isinstance(given, list) else [given]
+        if not _names(names):
+            reading.fault(at, f"{word} names a field that both records have, or a list of such", f"{word}: Order_No__c")
+            return ()
+        return tuple(names)
     if word in stream.states:
         if not isinstance(given, bool):
             reading.fault(at, f"{word} is true or false", f"{word}: true")

@@ -19,6 +19,7 @@ from connector.mapping.compiled import CompiledMapping
 from connector.mapping.spec import LineSpec
 from connector.mapping.written import Path, Reader, Written
 from connector.model import FieldUse, Op, Problem, StreamUse
+from connector.states import WORDS, fields_of
 
 StreamName = tuple[str, str]
 
@@ -103,6 +104,9 @@ def collect(
         named = place(flow.name)
         ends = (end(flow.name, "from"), end(flow.name, "to")) if end else (named, named)
         _Collector(uses, flow, flows, adapters, ends).run()
+        for name, value in flow.where.items() if flow.by_state and flow.source in uses.streams else ():
+            for each in fields_of(name, value) if name in WORDS else ():
+                uses.add_field(flow.source, FieldUse(each, reads=True), where(flow.name, name) if where else ends[0])
         if where is not None and flow.source in uses.streams:
             _wanted(uses, flow, where)
     return uses
@@ -112,6 +116,8 @@ def _wanted(uses: Uses, flow: Flow, where: Callable[[str, str], Place]) -> None:
     """Which records a flow is to see: what it selects, and what lets one in where it does not."""
     assert isinstance(flow.mapping, CompiledMapping), "configured flows have compiled mappings"
     for name, value in flow.where.items():
+        if flow.by_state and name in WORDS:
+            continue
         for each in value if isinstance(value, list | tuple) else [value]:
             if each is None or isinstance(each, str | int | float):
                 uses.add_wanted(flow.source, "selects", name, each, where(flow.name, name))

@@ -171,7 +171,7 @@ class Allowance:
 
 def lane_of(flow: Flow) -> Lane:
     """What a flow's own passes are for."""
-    return "write-back" if flow.answers else "live"
+    return flow.lane or ("write-back" if flow.answers else "live")
 
 
 def _problem(name: str, bound: Bound, lane: Lane, limits: Limits, until: datetime) -> RateLimited:

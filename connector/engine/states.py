@@ -18,8 +18,11 @@ from connector.errors import MappingFault, Misconfigured
 from connector.flow import Flow
 from connector.model import Cursor, Page, Record, Report, Result, Select, Stay, StreamUse, Write
 from connector.stamps import stamp
+from connector.states import CLAIMED_BESIDE
 from connector.store import Held, Leased, Store
 
+ROOM = 4000
+"""Characters of the values by which a look for the other records is narrowed; more of them: all that is so is looked at."""
 OVER = "was no longer so when it could be acted on"
 """Why a row of a flow by state ends without what its record asked for."""
 
@@ -56,6 +59,8 @@ class Attending:
         self._flow, self._adapter, self._attended = flow, adapter, adapter
         self._stream, self._store, self._clock = stream, store, clock
         self._full = ".".join(flow.source)
+        self._by: Sequence[str] = flow.where.get(CLAIMED_BESIDE, ())
+        """The fields by which a record is looked at together with others."""
         self.streams = adapter.streams
         self._ahead = timedelta(0)
         """How far the remote system's clock is ahead of ours, as the last page told: a fetch tells no time."""
@@ -75,11 +80,18 @@ class Attending:
                 yield replace(page, records=[one.record for one in self._seen(page.records)])
             return
         left = set(self._store.in_view(self._flow.id))
+        whole: dict[str, _Seen] = {}
+        read_at = self._clock.now()
         for page in self._adapter.read(stream, None, select=asked, overlap=overlap):
-            seen = self._seen(page.records)
+            seen, read_at = self._seen(page.records), page.read_at
             left -= {record.key for record in page.records}
-            self._ahead = page.read_at - self._clock.now()
-            yield Page(self._new(self._hits(seen, page.read_at)), None, page.read_at)
+            self._ahead = read_at - self._clock.now()
+            if self._by:  # the other record may stand on any page
+                whole |= {one.record.key: one for one in seen}
+            else:
+                yield Page(self._new(self._hits(seen, read_at)), None, read_at)
+        if self._by:
+            yield Page(self._new(self._hits(list(whole.values()), read_at, whole=True)), None, read_at)
         self._look_after(sorted(left), asked)
 
     def _look_after(self, keys: Sequence[str], asked: Select) -> None:
@@ -104,19 +116,37 @@ class Attending:
             seen = self._seen(list(found.values()))
             return {key: one.record for key, one in zip(found, seen, strict=True)}
         own = {key: states.record_key(key) for key in keys}
-        found = self._adapter.fetch(stream, list(dict.fromkeys(own.values())), select=self._asked(select))
-        hits = self._hits(self._seen(list(found.values())), self._clock.now() + self._ahead)
-        named = {states.record_key(hit.key): hit for hit in hits}
-        return {
-            key: named[name] for key, name in own.items() if name in named and (key == name or named[name].key == key)
-        }
+        asked = self._asked(select)
+        found = self._adapter.fetch(stream, list(dict.fromkeys(own.values())), select=asked)
+        seen = self._seen(list(found.values()))
+        hits = self._hits(seen + self._others(seen, asked), self._clock.now() + self._ahead)
+        named = {states.record_key(hit.key): hit for hit in reversed(hits)} | {hit.key: hit for hit in hits}
+        return {key: named[key] for key in own if key in named}
+
+    def _others(self, seen: Sequence[_Seen], asked: Select) -> list[_Seen]:
+        """Records that may stand beside these."""
+        if not self._by or not seen:
+            return []
+        where = dict(self._flow.where)
+        for name in self._by:
+            values = [one.record.fields.get(name) for one in seen]
+            texts = sorted({value for value in values if isinstance(value, str)})
+            if all(isinstance(value, str) for value in values) and sum(map(len, texts)) < ROOM:
+                where[name] = texts
+        wanted = replace(asked, where=where)
+        known = {one.record.key for one in seen}
+        found: dict[str, Record] = {}
+        for page in self._adapter.read(self._stream.name, None, select=wanted):
+            found |= {record.key: record for record in page.records if record.key not in known}
+        return self._seen(list(found.values()))
 
     def _asked(self, select: Select) -> Select:
         """The fields of the source itself: facts are ours to add."""
         if not select.fields:
             return select
         wanted = {*select.fields, *self._stream.attended} - self._stream.facts - {states.NOW}
-        fields = {name for name in self._flow.where if name not in states.WORDS} if self._flow.by_state else set()
+        where = self._flow.where.items() if self._flow.by_state else ()
+        fields = {name for word, value in where for name in states.fields_of(word, value)}
         return replace(select, fields=tuple(sorted(wanted | fields)))
 
     # -- who has it since when -----------------------------------------------------------------------------------------
@@ -156,11 +186,36 @@ class Attending:
 
     # -- flows by state ------------------------------------------------------------------------------------------------
 
-    def _hits(self, seen: Sequence[_Seen], at: datetime) -> list[Record]:
-        """Those of which all of `where` is so, each under the key of its evaluation. What somebody did last is asked only of
-        those of which the rest is so."""
-        where = dict(self._flow.where)
-        idle = where.pop("idle_longer_than", None)
+    def _hits(self, seen: Sequence[_Seen], at: datetime, *, whole: bool = False) -> list[Record]:
+        """Those of which all of `where` is so, each under the key of its evaluation. `whole`: this is all that may be so."""
+        left = self._so(seen, at)
+        records = self._beside(left, at, whole=whole) if self._by else [one.record for one in left]
+        return [self._evaluated(record, at) for record in records]
+
+    def _beside(self, left: Sequence[_Seen], at: datetime, *, whole: bool) -> list[Record]:
+        """Each record once for every other one beside it. The ledger tells since when, so that what ended and begins anew is
+        evaluated anew."""
+        named = {one.record.key: one for one in left}
+        try:
+            found = states.beside(((key, one.record.fields, one.stays) for key, one in named.items()), self._by)
+        except ValueError as many:
+            raise Misconfigured(
+                f"more than {states.MOST_BESIDE} claimed records of {self._full} share {' and '.join(self._by)} with {many}",
+                remedy="that value stands for nothing: correct these records, or leave them out by `where`",
+            ) from many
+        found = {pair: since for pair, since in found.items() if not any(map(self._store.is_name_forgotten, pair))}
+        met = self._store.meet(self._flow.id, found, stamp(at), whole=whole)
+        return [
+            _with(named[own].record, {states.BESIDE: {**named[other].record.fields, "key": other, "since": met[pair]}})
+            for pair in found
+            for own, other in (pair, pair[::-1])
+        ]
+
+    def _so(self, seen: Sequence[_Seen], at: datetime) -> Sequence[_Seen]:
+        """Those of which the words about a record alone are so. What somebody did last is asked only of those of which the rest
+        is so."""
+        where = {word: wanted for word, wanted in self._flow.where.items() if word != CLAIMED_BESIDE}
+        words, idle = dict(where), where.pop("idle_longer_than", None)
         left = [one for one in seen if states.so(where, one.stays, one.record.fields, at)]
         if idle is not None and left:
             early = {"claimed_longer_than": idle}
@@ -170,8 +225,8 @@ class Attending:
                 replace(one, record=_with(one.record, states.facts(one.stays, active.get(one.record.key))))
                 for one in left
             ]
-            left = [one for one in left if states.so(self._flow.where, one.stays, one.record.fields, at)]
-        return [self._evaluated(one.record, at) for one in left]
+            left = [one for one in left if states.so(words, one.stays, one.record.fields, at)]
+        return left
 
     def _evaluated(self, record: Record, at: datetime) -> Record:
         stored = _with(record, {states.NOW: stamp(at)})

@@ -21,7 +21,7 @@ from connector.mapping.lines import CompiledLine, DraftLine, also_lines, main_li
 from connector.mapping.own_tests import lint_tests
 from connector.mapping.parts import paths
 from connector.mapping.refusals import run, telling
-from connector.mapping.scope import RESERVED, Scope
+from connector.mapping.scope import BESIDE, RESERVED, Scope
 from connector.mapping.spec import Lookup
 
 _KEYS = (
@@ -80,8 +80,8 @@ def _in_order(draft: Draft) -> list[Any]:
 
 def _compile(draft: Draft, data: dict[str, Any]) -> CompiledMapping:
     scope = Scope(origin=draft.answers is not False)
-    once = _once(draft, data, scope)
-    scope = replace(scope, now="once_per" in data)
+    once, of_beside = _once(draft, data, scope)
+    scope = replace(scope, now="once_per" in data, beside="once_per" in data)
     lookups, asks = _lookups(draft, data.get("lookups"), scope)
     scope = replace(scope, lookups=frozenset(lookups))
     each = each_of(draft, data, scope)
@@ -116,6 +116,7 @@ def _compile(draft: Draft, data: dict[str, Any]) -> CompiledMapping:
         told=told.spec if told else None,
         _telling=run(told, functions),
         once_per="once_per" in data,
+        once_beside=of_beside,
         _once=functions.get(once),
     )
 
@@ -127,14 +128,16 @@ def _following(line: DraftLine) -> DraftLine:
     return replace(line, spec=replace(line.spec, after=(*line.spec.after, "main")))
 
 
-def _once(draft: Draft, data: dict[str, Any], scope: Scope) -> str:
-    """The function of `once_per`: what a record that a flow by state finds is evaluated once for."""
+def _once(draft: Draft, data: dict[str, Any], scope: Scope) -> tuple[str, bool]:
+    """The function of `once_per`: what a record that a flow by state finds is evaluated once for; and whether it reads the other
+    record."""
     if "once_per" not in data:
-        return ""
+        return "", False
     never = "each poll would be another: name what the record is in, as queued_since"
-    emitter = draft.emitter(replace(scope, no_route="it sees the record alone", no_now=never))
+    emitter = draft.emitter(replace(scope, no_route="it sees the record alone", no_now=never, beside=True))
     value = emitter.value(draft.spot(("once_per",)), data["once_per"])
-    return draft.module.function(emitter, emitter.call("key_of", value, ast.Constant("once_per")))
+    name = draft.module.function(emitter, emitter.call("key_of", value, ast.Constant("once_per")))
+    return name, ("r", BESIDE) in emitter.hoists
 
 
 def _when(draft: Draft, data: dict[str, Any], scope: Scope, each: Each | None) -> tuple[str, bool]:

@@ -56,6 +56,7 @@ class CompiledMapping:
     _while: Work | None = field(default=None, repr=False)
     _telling: Telling | None = field(default=None, repr=False)
     once_per: bool = False
+    once_beside: bool = False
     _once: Work | None = field(default=None, repr=False)
 
     def lookup_keys(

@@ -18,7 +18,7 @@ from connector.document import did_you_mean
 from connector.mapping.expressions import Template, Unparsable, has_braces, parse
 from connector.mapping.filters import FILTERS
 from connector.mapping.parts import parts_read
-from connector.mapping.scope import NOW, RESERVED, Reads, Scope
+from connector.mapping.scope import BESIDE, NOW, OF_BESIDE, RESERVED, Reads, Scope
 from connector.mapping.sites import Site, Spot, start, written
 
 MOST_PIECES = 8
@@ -343,6 +343,12 @@ class Emitter:
             self.reads.of_origin(name)
             self._first_read(node, owner, name)
             return self._load("ok") if name == "key" else self._hoist("o", name)
+        if owner == BESIDE:
+            for each in {BESIDE, name} - OF_BESIDE:  # both records are read with the same fields
+                self.reads.fields.add(each)
+                self.reads.parts.add((each,))
+                self._first_read(node, "record", each)
+            return self._get(self._hoist("r", BESIDE), name, self.site(node, []))
         if name in ("key", "stamp"):
             return self._at(ast.Attribute(ast.Name("rec", ast.Load()), name, ast.Load()), self.site(None))
         return self._field(node, name)

@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from connector.document import did_you_mean
 from connector.mapping.parts import Parts
 
-RESERVED = frozenset({"record", "route", "this", "main", "origin", "now", "loop"})
+RESERVED = frozenset({"record", "route", "this", "main", "origin", "now", "beside", "loop"})
 """Words that never mean a field; `record.route` reads a field of that name."""
 
 NOW = "now"
 """The instant of the poll: it stands with the record under this name."""
+BESIDE = "beside"
+"""The other record, in a flow by state that says `claimed_beside`: it stands with the record under this name."""
+OF_BESIDE = frozenset({"key", "since"})
+"""What it has beside its fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Scope:
     origin: bool = True
     now: bool = False
     """Whether the mapping is of a flow by state, whose records bear the instant of their poll."""
+    beside: bool = False
+    """Likewise for the other record."""
     no_now: str = "only a flow by state has it: its mapping says `once_per`; elsewhere use record.stamp"
 
     def problem(self, word: str, name: str | None) -> tuple[str, str] | None:
@@ -71,6 +77,13 @@ class Scope:
                 return None if self.now else ("'now' is not known here", self.no_now)
             case "now", _:
                 return "now has no parts", "write now"
+            case "beside", None:
+                return "beside alone has no value", "write beside.key, beside.since or beside.field"
+            case "beside", _:
+                remedy = (
+                    "only a flow by state has it, whose where: says claimed_beside and whose mapping says `once_per`"
+                )
+                return None if self.beside else ("'beside' is not known here", remedy)
             case _:
                 return f"'{word}' is not available", "loops have no counter; use first or join"
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     pass
 
 _FIXED = {"sfcc_port", "salesforce_port", "control_port", "host", "seed", "orders", "returns", "complaints", "checkouts",
-          "changes", "days", "equal_run", "longest_order", "bare", "clock_skew", "shop_skew", "claims", "disputes",
+          "changes", "days", "equal_run", "longest_order", "bare", "clock_skew", "shop_skew", "claims", "disputes", "products",
           "omni_channel", "org_skew", "faults", "agents", "traffic"}  # fmt: skip
 
 
@@ -180,9 +180,11 @@ class Control(CustomerVerbs):
         """A customer places an order; attributes given beside (`c_addressMismatch`) overwrite its own."""
         return self.world.place_order(site, exception=exception, **changes)
 
-    def place_orders(self, count: int, site: str = "RefArch", exception: bool | None = None) -> list[str]:
-        """Many orders at once; returns their numbers."""
-        return [self.world.place_order(site, exception=exception)["order_no"] for _ in range(count)]
+    def place_orders(
+        self, count: int, site: str = "RefArch", exception: bool | None = None, **changes: Any
+    ) -> list[str]:
+        """Many orders at once, with the same attributes given beside; returns their numbers."""
+        return [self.world.place_order(site, exception=exception, **changes)["order_no"] for _ in range(count)]
 
     def change_order(self, number: str, **changes: Any) -> dict[str, Any]:
         """The shop changes attributes of an order, given beside its `number`; null removes one."""

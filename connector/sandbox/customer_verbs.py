@@ -34,6 +34,10 @@ class CustomerVerbs:
         """A customer wants an order changed before it leaves."""
         return self.world.buyers.wish(number, **changes)
 
+    def place_object(self, kind: str, key: str, site: str = "RefArch", **attributes: Any) -> None:
+        """The storefront writes a custom object of any type that the shop has declared."""
+        self.world.shop.objects.put(site, kind, key, attributes, "")
+
     def change_object(self, kind: str, key: str, **changes: Any) -> None:
         """The storefront or the shop's own code changes attributes of a custom object; null removes one."""
         self.world.buyers.save(kind, key, changes)

@@ -35,6 +35,8 @@ class Options:
     """WarrantyClaim objects."""
     disputes: int = 0
     """Dispute objects, over two orders each."""
+    products: int = 0
+    """Products beside the few that everybody buys: `more-1`, `more-2` …"""
     days: float = 30.0
     """last_modified of the orders is spread over that many days before the start."""
     equal_run: int = 12
@@ -167,6 +169,7 @@ class Options:
             "changes",
             "claims",
             "disputes",
+            "products",
             "latency_ms",
             "index_lag",
             "index_jitter",

@@ -179,6 +179,14 @@ class Store(Tools, Watches, Shared, Holds, Protocol):
         """Keys of records that this flow has in view and whose last stay has not ended."""
         ...
 
+    def meet(
+        self, flow: str, found: Mapping[tuple[str, str], str], at: str, *, whole: bool
+    ) -> Mapping[tuple[str, str], str]:
+        """Since when these pairs of records stand beside one another, as a flow by state found them: what was given with them
+        (the later claim), or `at` if they did so before under the same claims and it had ended. Pairs that are known and not
+        among them have ended at `at`, if this is the `whole`."""
+        ...
+
     def dwell(self, begin: datetime, end: datetime, now: datetime, *, queue: str | None = None) -> Sequence[Dwell]:
         """Stays in queues that began in this window, its end excluded: one for each day and queue, in that order."""
         ...

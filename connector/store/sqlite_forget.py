@@ -18,7 +18,7 @@ from connector.store.sqlite_hand import audited
 from connector.store.sqlite_ingest import add_to_books
 from connector.store.sqlite_mend import standing_alone
 from connector.store.sqlite_schema import DEAD, PENDING, STATES
-from connector.store.sqlite_stays import forget_stays
+from connector.store.sqlite_stays import forget_stays, told_of, watched
 from connector.store.sqlite_tombstones import any_forgotten, digest, forgotten_among
 from connector.store.sqlite_values import bound, dump, load, marks, shown
 from connector.store.tools import Forgotten, Name
@@ -38,10 +38,12 @@ class Forgetting(LedgerFile):
             db.execute("PRAGMA secure_delete=ON")
             found = _rows(db, rows, now.timestamp())
             digests = [digest(self.digest_key, "record", str(flow), site, key) for _, flow, site, key, *_ in found]
-            digests += [digest(self.digest_key, "ours", name) for name in names]
+            own = {*names, *watched(db, [record_key(key) for _, _, _, key, *_ in found])}
+            digests += [digest(self.digest_key, "ours", name) for name in sorted(own)]
+            found += _rows(db, sorted(set(told_of(db, own)) - set(rows)), now.timestamp())
             at = now.timestamp()
             db.executemany("INSERT OR IGNORE INTO forgotten VALUES (?,?)", [(each, at) for each in digests])
-            forget_stays(db, {*names, *(record_key(key) for _, _, _, key, *_ in found)})
+            forget_stays(db, own)
             erased = _erase(db, found)
             db.executemany("DELETE FROM watch WHERE key=?", [(bound(name),) for name in names])
             texts, entries = _without(db, names), _without_in_audit(db, names)

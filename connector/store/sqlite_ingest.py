@@ -20,8 +20,9 @@ from connector.store.sqlite_values import at_time, bound, dump, marks, shown
 from connector.store.sqlite_words import Words
 
 _INSERT = (
-    'INSERT INTO "row" (id, flow, site, key, rev, stamp, content, our_key, flags, state, due, token, first_seen, '
-    "last_seen, since) VALUES {}"
+    'INSERT INTO "row" (rev, state, flow, due, token, first_seen, last_seen, since, id, site, key, stamp, content, our_key, '
+    "flags) "
+    f"SELECT 1, {PENDING}, ?, ?, ?, ?, ?, ?, * FROM (VALUES {{}})"
 )
 _BODIES = "INSERT OR REPLACE INTO record VALUES {}"
 _UPDATE = (
@@ -149,13 +150,11 @@ def _flags(record: Record) -> int:
 
 
 def _add(words: Words, intake: Intake, number: int, record: Record, body: bytes) -> None:
-    at = intake.at
-    due = at if intake.token is None else intake.until
     intake.new.append(
-        (number, intake.flow, words.number(record.site), bound(record.key), 1, record.stamp,
-         content_digest(intake.key, record, body), bound(record.our_key), _flags(record), PENDING, due, intake.token, at, at, at)
+        (number, words.number(record.site), bound(record.key), record.stamp, content_digest(intake.key, record, body),
+         bound(record.our_key), _flags(record))
     )  # fmt: skip
-    intake.bodies.append((number, body, bound(record.claimed_by), intake.selection, at))
+    intake.bodies.append((number, body, bound(record.claimed_by), intake.selection, intake.at))
     if intake.token is not None:
         intake.leased.append(
             Leased(number, 1, record.site, record.key, record, intake.fields, 0, False, None, intake.now, intake.now)
@@ -210,7 +209,8 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
 
 def _write(db: sqlite3.Connection, intake: Intake, read: int) -> None:
     if intake.new:
-        write_many(db, _INSERT, intake.new)
+        at, due = intake.at, intake.at if intake.token is None else intake.until
+        write_many(db, _INSERT, intake.new, (intake.flow, due, intake.token, at, at, at))
         for name in ("rows", "pending", "open"):
             intake.count(name, len(intake.new))
     if intake.changed:

@@ -23,11 +23,12 @@ def _statement(sql: str, columns: int, count: int) -> str:
     return sql.format(",".join([row] * count))
 
 
-def write_many(db: sqlite3.Connection, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Run `sql`, whose `{}` is the list of rows behind VALUES, for all rows; each has as many values as the first."""
+def write_many(db: sqlite3.Connection, sql: str, rows: Sequence[Sequence[Any]], same: Sequence[Any] = ()) -> None:
+    """Run `sql`, whose `{}` is the list of rows behind VALUES, for all rows; each has as many values as the first. `same` are
+    values that all rows share, for the `?` before the list: to bind a value costs as much as to store it."""
     start, left = 0, len(rows)
     for size in _SIZES:
         while left >= size:
             part = rows[start : start + size]
-            db.execute(_statement(sql, len(part[0]), size), list(chain.from_iterable(part)))
+            db.execute(_statement(sql, len(part[0]), size), [*same, *chain.from_iterable(part)])
             start, left = start + size, left - size

@@ -233,5 +233,17 @@ def m016_joined(db: Database) -> None:
     db.conn.execute("CREATE INDEX line_joined ON line (sent_at) WHERE id='main' AND key<>''")
 
 
+@ledger()
+def m017_beside(db: Database) -> None:
+    """Pairs of records that say the same and that two people have claimed, as a flow by state found them: since when, and until
+    when. The lower key stands first."""
+    for statement in (
+        "CREATE TABLE beside (flow INTEGER NOT NULL, key TEXT NOT NULL, other TEXT NOT NULL, since TEXT NOT NULL, until TEXT, "
+        "PRIMARY KEY (flow, key, other)) WITHOUT ROWID",
+        "CREATE INDEX beside_now ON beside (flow) WHERE until IS NULL",
+    ):
+        db.conn.execute(statement)
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from connector.model import Stay
 from connector.stamps import parse, stamp
+from connector.states import row_key
 from connector.store.nouns import Dwell, Held
 from connector.store.sqlite_file import LedgerFile
 from connector.store.sqlite_many import write_many
@@ -34,6 +35,12 @@ SELECT day, name, c, sum(went=1), sum(went=2), sum(went=3), sum(went=0), sum(ret
 FROM ranked GROUP BY day, name ORDER BY day, name
 """
 _PART = 500
+Span = tuple[str, str | None]
+"""Since when and until when."""
+_ROWS = 'SELECT id, key FROM "row" WHERE flow=? AND key>? AND key<?'
+_BESIDE = "SELECT key, other, since FROM beside WHERE flow=? AND until IS NULL"
+_MET = "SELECT since, until FROM beside WHERE flow=? AND key=? AND other=?"
+_MEET = "INSERT OR REPLACE INTO beside (flow, key, other, since, until) VALUES (?,?,?,?,?)"
 
 
 class Stays(LedgerFile):
@@ -74,6 +81,18 @@ class Stays(LedgerFile):
             ).fetchall()
         return [shown(key) for (key,) in found]
 
+    def meet(
+        self, flow: str, found: Mapping[tuple[str, str], str], at: str, *, whole: bool
+    ) -> Mapping[tuple[str, str], str]:
+        with self._read() as db:
+            number = self._words.flow(flow)
+            met, news = _meeting(db, number, found, at, whole)
+        if news:
+            with self._write() as db:  # another process may have looked meanwhile
+                met, news = _meeting(db, number, found, at, whole)
+                db.executemany(_MEET, [(number, *map(bound, pair), *held) for pair, held in news.items()])
+        return met
+
     def dwell(self, begin: datetime, end: datetime, now: datetime, *, queue: str | None = None) -> Sequence[Dwell]:
         given = {"begin": stamp(begin), "end": stamp(end), "now": stamp(now), "queue": bound(queue)}
         with self._snapshot() as db:
@@ -84,6 +103,25 @@ class Stays(LedgerFile):
 def forget_stays(db: sqlite3.Connection, keys: Collection[str]) -> None:
     """Of records with these keys nothing stays, whichever stream shows them."""
     db.executemany("DELETE FROM stay WHERE key=?", [(bound(key),) for key in keys])
+    db.executemany("DELETE FROM beside WHERE key=?1 OR other=?1", [(bound(key),) for key in keys])
+
+
+def watched(db: sqlite3.Connection, keys: Collection[str]) -> list[str]:
+    """Those of these keys under which the ledger knows who had a record, or what stood beside it."""
+    asked = "SELECT 1 FROM stay WHERE key=?1 UNION ALL SELECT 1 FROM beside WHERE key=?1 OR other=?1 LIMIT 1"
+    return [key for key in keys if db.execute(asked, (bound(key),)).fetchone()]
+
+
+def told_of(db: sqlite3.Connection, keys: Collection[str]) -> list[int]:
+    """Ids of rows in which another record was told of one of these."""
+    found = []
+    for name in keys:
+        pairs = db.execute("SELECT flow, key, other FROM beside WHERE key=?1 OR other=?1", (bound(name),)).fetchall()
+        for flow, one, other in pairs:
+            begin = f"{row_key(shown(other) if shown(one) == name else shown(one), '')}:"
+            rows = db.execute(_ROWS, (flow, bound(begin), bound(begin[:-1] + ";"))).fetchall()
+            found += [row for row, key in rows if name in shown(key)]
+    return found
 
 
 def prune_stays(db: sqlite3.Connection, before: str, limit: int) -> bool:
@@ -106,6 +144,30 @@ def _rows(stream: int, key: str, held: Held, watch: int | None) -> Iterator[tupl
             stream, bound(key), n, held.seen, bound(stay.owner), bound(stay.name), stay.person, stay.since, stay.until,
             stay.ours, _took(stay), went, n > 0 and stays[n - 1].person and not stay.person, watch,
         )  # fmt: skip
+
+
+def _meeting(
+    db: sqlite3.Connection, flow: int, found: Mapping[tuple[str, str], str], at: str, whole: bool
+) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], Span]]:
+    """Since when the pairs that were found stand beside one another, and what is to be noted of these and others."""
+    known: dict[tuple[str, str], Span] = {
+        (shown(key), shown(other)): (since, None) for key, other, since in db.execute(_BESIDE, (flow,)).fetchall()
+    }
+    over = {pair: (since, at) for pair, (since, _) in known.items() if whole and pair not in found}
+    for pair in found.keys() - known.keys():
+        if before := db.execute(_MET, (flow, *map(bound, pair))).fetchone():
+            known[pair] = before
+    met = {pair: _since(claim, known.get(pair), at) for pair, claim in found.items()}
+    begun: dict[tuple[str, str], Span] = {pair: (since, None) for pair, since in met.items()}
+    return met, over | {pair: span for pair, span in begun.items() if known.get(pair) != span}
+
+
+def _since(claim: str, known: Span | None, at: str) -> str:
+    """Since when two records stand beside one another: a claim that began later begins it anew."""
+    if known is None or claim > known[0]:
+        return claim
+    since, until = known
+    return since if until is None else at
 
 
 def _took(stay: Stay) -> float | None:

@@ -79,6 +79,44 @@ class StaysPromises(StoreHooks):
         store.prune(NOW + timedelta(days=401), delivered=0, parked=0, audit=400 * 86400)
         assert [one.owner for one in store.stays(CASES, ["1"])["1"].stays] == ["ada"]
 
+    def test_two_records_stand_beside_one_another_since_the_later_claim_for_as_long_as_it_goes_on(
+        self, opened: Callable[[], Store]
+    ) -> None:
+        store, pair = opened(), ("1", "2")
+        at = [stamp(later(minutes=each)) for each in range(6)]
+        assert store.meet(FLOW, {pair: at[0]}, at[1], whole=True) == {pair: at[0]}
+        assert store.meet(FLOW, {pair: at[0]}, at[2], whole=True) == {pair: at[0]}
+        assert store.meet(FLOW, {}, at[3], whole=False) == {}
+        assert opened().meet(FLOW, {pair: at[0]}, at[3], whole=True) == {pair: at[0]}, "what was not looked at goes on"
+        assert opened().meet("another", {pair: at[2]}, at[3], whole=True) == {pair: at[2]}
+
+    def test_what_ended_and_began_anew_is_told_as_another_time(self, store: Store) -> None:
+        pair, other = ("1", "2"), ("1", "3")
+        at = [stamp(later(minutes=each)) for each in range(9)]
+        store.meet(FLOW, {pair: at[0], other: at[0]}, at[1], whole=True)
+        assert store.meet(FLOW, {other: at[0]}, at[2], whole=True) == {other: at[0]}
+        assert store.meet(FLOW, {pair: at[0], other: at[0]}, at[3], whole=True) == {pair: at[3], other: at[0]}
+        assert store.meet(FLOW, {pair: at[0], other: at[4]}, at[5], whole=True) == {pair: at[3], other: at[4]}
+        store.meet(FLOW, {}, at[6], whole=True)
+        assert store.meet(FLOW, {pair: at[7]}, at[8], whole=True) == {pair: at[7]}, "a claim since then says when"
+
+    def test_forgetting_a_record_forgets_what_stood_beside_it_and_what_the_other_one_was_told_of_it(
+        self, store: Store
+    ) -> None:
+        at = stamp(NOW)
+        store.meet(FLOW, {("1", "2"): at, ("1", "3"): at}, at, whole=True)
+        self.settled(store, "done", order("1:2:x"), order("2:1:x"), order("1:3:x"), order("3:1:x"))
+        rows = {row.key: row.id for row in store.rows(flow=FLOW)}
+        store.forget([rows["2:1:x"]], {"00001002"}, NOW, by="ada")
+        assert {row.key for row in store.rows(flow=FLOW)} == {"1:3:x", "3:1:x"}
+        assert store.is_name_forgotten("2"), "by whichever of its names it was found"
+        assert not store.is_name_forgotten("1")
+        later_on = stamp(later(minutes=9))
+        assert store.meet(FLOW, {("1", "2"): at, ("1", "3"): at}, later_on, whole=True) == {
+            ("1", "2"): at,
+            ("1", "3"): at,
+        }
+
     def test_forgetting_a_record_forgets_who_had_it(self, store: Store) -> None:
         store.note_stays(CASES, {"1": Held("s", TAKEN), "500A": Held("s", TAKEN), "2": Held("s", TAKEN)})
         self.settled(store, "done", order("1"))

@@ -41,10 +41,16 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**mine, "PYTHONWARNINGS": "error", **(more or {})}
 
 
-def run(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, within: float = 60) -> Ended:
+def run(
+    folder: Path,
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    within: float = 60,
+    command: Sequence[str] = COMMAND,
+) -> Ended:
     """One command in `folder`, to its end."""
     ended = subprocess.run(
-        [*COMMAND, *arguments],
+        [*command, *arguments],
         cwd=folder,
         env=environment(env),
         stdin=subprocess.DEVNULL,

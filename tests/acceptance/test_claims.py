@@ -18,7 +18,7 @@ IN_TIME = """\
     to: service.Case
     every: 60s
     by: state
-    where: {{open: true, claimed: false, waiting_longer_than: 15m, Reason: Payment}}
+    where: {{open: true, claimed: false, waiting_longer_than: {{minutes: Response_Target__c, otherwise: 15m}}, Reason: Payment}}
     mapping: {mappings}/waiting-case-to-escalation.yaml
 """
 MIRROR = """\
@@ -107,6 +107,38 @@ def test_a_declined_payment_that_nobody_takes_in_15_minutes_is_escalated_once_fo
     explained = where.run("explain", case(where)["CaseNumber"]).out
     assert f"in-time: {case(where)['Id']}:" in explained
     where.assert_nothing_twice()
+
+
+def test_a_case_with_a_target_of_its_own_is_escalated_by_that(where: Stage) -> None:
+    where.box.control.agent_edit(case(where)["Id"], {"Response_Target__c": 60})
+    where.box.control.advance(59 * MINUTES)
+    where.settle()
+    assert owner(where) == "Payments"
+    where.box.control.advance(2 * MINUTES)
+    where.settle()
+    assert (owner(where), case(where)["Priority"]) == ("Escalation", "High")
+    where.box.control.agent_return_to_queue(case(where)["Id"], queue="Payments")
+    where.box.control.agent_edit(case(where)["Id"], {"Response_Target__c": 5})
+    where.box.control.advance(6 * MINUTES)
+    where.settle()
+    assert owner(where) == "Escalation"
+
+
+def test_a_preview_shows_what_is_so_now_also_where_the_mapping_reads_who_has_the_case(where: Stage) -> None:
+    add_flows(where, MIRROR)
+    name = case(where)["Id"]
+    early = where.run("preview", "in-time", "--key", name)
+    assert (early.code, early.out) == (1, "")
+    assert early.err.strip() == f"{name}: service.Case has no such record, or what `where` says is not so of it now"
+    config = where.folder / "config.yaml"  # a fetch goes by the clock of this machine, which nobody advances
+    config.write_text(config.read_text().replace("otherwise: 15m", "otherwise: 1s"))
+    late = where.run("preview", "in-time", "--key", name)
+    assert late.code == 0, late.err
+    assert "queue Escalation" in late.out
+    where.box.control.agent_take(name)
+    claimed = where.run("preview", "claims", "--key", name)
+    assert claimed.code == 0, claimed.err
+    assert "c_handledBy     'Payments'" in claimed.out
 
 
 @pytest.mark.parametrize("commit", [False, True], ids=["before the write", "after the write"])

@@ -53,6 +53,8 @@ class Commits:
             return self._create(stream, write, fields, sent)
         if write.op == "append":
             return self._append(stream, write, fields, sent)
+        if write.op == "delete":
+            return self._delete(stream, write, sent)
         return self._update(stream, write, fields, sent)
 
     def _create(self, stream: str, write: Write, fields: dict[str, Any], sent: float) -> Result:
@@ -80,8 +82,7 @@ class Commits:
         thing = self._system.all(of).get(target)
         if thing is None:
             return self._said(stream, write, fields, sent, "gone", error=Gone(f"{of}: deleted", code="404"))
-        if write.unless_changed is not None and int(thing.saved) > int(write.unless_changed):
-            self._world.record_faults += 1
+        if self._changed(thing, write):
             return self._said(stream, write, fields, sent, "changed", target=target, error=Changed("412", code="412"))
         if self._streams[stream].conditions:
             wanted = fields["status"]
@@ -91,9 +92,26 @@ class Commits:
                 error: RecordFault = Rejected(f"{stream}: may not follow", code="409", remedy="decide anew")
                 return self._said(stream, write, fields, sent, "refused", target=target, error=error)
         before = {name: thing.fields.get(name) for name in fields}
-        taken, taken_at = claimed(thing) if of == "Case" else None, thing.claimed_at
+        taken, taken_at = claimed(thing) if self._streams[of].claims else None, thing.claimed_at
         self._system.save(of, target, fields, by=US, lag=self._lag(of))
         return self._said(stream, write, fields, sent, "updated", target=target, before=before, taken=(taken, taken_at))
+
+    def _delete(self, stream: str, write: Write, sent: float) -> Result:
+        target = write.target or ""
+        thing = self._system.all(stream).get(target)
+        if thing is None:
+            return self._said(stream, write, {}, sent, "gone", error=Gone(f"{stream}: deleted", code="404"))
+        if self._changed(thing, write):
+            return self._said(stream, write, {}, sent, "changed", target=target, error=Changed("412", code="412"))
+        held = dict(thing.fields)
+        self._system.remove(stream, target, by=US)
+        return self._said(stream, write, {}, sent, "deleted", target=target, before=held)
+
+    def _changed(self, thing: Thing, write: Write) -> bool:
+        if write.unless_changed is None or int(thing.saved) <= int(write.unless_changed):
+            return False
+        self._world.record_faults += 1
+        return True
 
     def _said(
         self, stream: str, write: Write, fields: Mapping[str, Any], sent: float, outcome: str, *, target: str = "",

@@ -11,6 +11,7 @@ from connector.document import load
 from connector.flow import Flips, Flow
 from connector.mapping.compile import compile_mapping
 from connector.model import Op
+from tests.simulation import trade
 
 SITE, SITE_IN_KEYS = "RefArch", "_ref_arch"
 MAPPINGS = {
@@ -94,8 +95,9 @@ ENDS = {
     "cases": (("desk", "Case"), ("shop", "orders")),
     "comments": (("desk", "CaseComment"), ("shop", "orders")),
     "returns": (("shop", "returns"), ("desk", "Case")),
+    **trade.ENDS,
 }
-ANSWERS = {"cases": "orders", "comments": "orders"}
+ANSWERS = {"cases": "orders", "comments": "orders", **trade.ANSWERS}
 STEPS = {"Release": "open", "Cancel": "cancelled"}
 """Decision → the status that carries it out."""
 CONDITIONS = frozenset({"only_from", "or_already"})
@@ -106,22 +108,22 @@ def _compiled(name: str) -> Any:
     return compile_mapping(load(f"{name}.yaml", MAPPINGS[name]), answers=name in ANSWERS)
 
 
-def flows(
-    names: tuple[str, ...], *, lease: float, concurrency: int, overlap: float, brake: int | None, flips: int | None
-) -> dict[str, Flow]:
+def flows(names: tuple[str, ...], settings: Mapping[str, Any]) -> dict[str, Flow]:
     """The flows of a world by name, which is their id."""
+    flips, lease, overlap = settings["flips"], settings["lease"], settings["overlap"]
     return {
         name: Flow(
-            name, name, *ENDS[name], _compiled(name),
-            brake=None if name in ANSWERS else brake, lease=lease, concurrency=concurrency, overlap=overlap,
+            name, name, *ENDS[name], _compiled(name) if name in MAPPINGS else trade.compiled(name, settings),
+            brake=settings["brake"] if name in MAPPINGS and name not in ANSWERS else None,
+            lease=lease, concurrency=settings["concurrency"], overlap=overlap,
             answers=ANSWERS.get(name),
-            flips=None if flips is None else Flips(flips, 86400.0),
+            flips=None if flips is None or name not in MAPPINGS else Flips(flips, 86400.0),
         )
         for name in names
     }  # fmt: skip
 
 
-def shop_streams() -> list[Stream]:
+def shop_streams(settings: Mapping[str, Any]) -> list[Stream]:
     """What an adapter says of the shop."""
     made: frozenset[Op] = frozenset({"create", "update"})
     return [
@@ -132,11 +134,13 @@ def shop_streams() -> list[Stream]:
         Stream("returns", "id", fetch_batch=5, settle_after=120),
         Stream("requests", "id", writes=made, create="plain", fetch="indexed", settle_after=120),
         Stream("replies", "id", writes=made, create="plain", settle_after=120),
+        *trade.shop_streams(settings),
     ]  # fmt: skip
 
 
-def desk_streams(*, conditional: Any, batch: int) -> list[Stream]:
+def desk_streams(settings: Mapping[str, Any]) -> list[Stream]:
     """What an adapter says of the service desk."""
+    batch, conditional = settings["batch"], settings["conditional"]
     made: frozenset[Op] = frozenset({"create", "update"})
     return [
         Stream("Case", "Id", writes=made, batch=batch, fetch_batch=5, create="exclusive", claims=True,
@@ -144,6 +148,7 @@ def desk_streams(*, conditional: Any, batch: int) -> list[Stream]:
         Stream("CaseComment", "Id", writes=frozenset({"append"}), batch=batch, fetch_batch=5, object="Case",
                names_object="ParentId", settle_after=600),
         Stream("Alert", "Id", writes=made, batch=batch, create="exclusive", settle_after=600),
+        *trade.desk_streams(settings),
     ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from tests.simulation.flows import case_wish, claimable_wish, key_of, order_wish
 from tests.simulation.history import Effect
 from tests.simulation.loops import Loops, Tellings
 from tests.simulation.systems import Thing, claimed, refuses
+from tests.simulation.trade_judgement import TradeJudgement
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -40,7 +41,8 @@ class Judgement:
         for (flow, key), (state, reason) in self._rows.items():
             if state in ("parked", "filtered", "dropped", "foreign") and not reason:
                 self._broken("every record can be explained", f"{flow} {key} is {state} without a reason")
-        for order in self._shop.all("orders").values():
+        TradeJudgement(self._world, self._broken, self._rows, self._state, self._differs).judge()
+        for order in self._shop.all("orders").values() if "orders" in self._world.plan.flows else ():
             self._order(order)
         if "returns" in self._world.plan.flows:
             for one in self._shop.all("returns").values():

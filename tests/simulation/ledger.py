@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connector.errors import Busy
-from connector.model import Page
-from connector.store import Ingested, Leased, LeaseToken, Moved, Settle
+from connector.model import Cursor, Page, Record
+from connector.store import Hold, Ingested, Leased, LeaseToken, Moved, Settle
 from connector.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class SimulatedLedger(SqliteStore):
         held[what] = process
         try:
             with super().hold(what):
+                self._process.world.watch_over.taken_over(what, self)
                 yield
         finally:
             if held.get(what) is process:
@@ -101,6 +102,22 @@ class SimulatedLedger(SqliteStore):
             moved = super().settle(flow, token, settles, now, mapping=mapping)
             self._process.world.settled(self._process, token, settles, before, self._rows(rows))
         return moved
+
+    def hold_fields(self, token: LeaseToken, holds: Collection[Hold], now: datetime) -> Sequence[Hold]:
+        with self._process.verb("ledger.hold_fields"):
+            return super().hold_fields(token, holds, now)
+
+    def found(self, token: LeaseToken, holds: Collection[Hold]) -> None:
+        with self._process.verb("ledger.found"):
+            super().found(token, holds)
+
+    def intend(self, token: LeaseToken, lines: Collection[tuple[int, str, str, str, str | None]]) -> None:
+        with self._process.verb("ledger.intend"):
+            super().intend(token, lines)
+
+    def wake(self, flow: str, stream: str, records: Sequence[Record], now: datetime, *, cursor: Cursor | None) -> int:
+        with self._process.verb("ledger.wake"):
+            return super().wake(flow, stream, records, now, cursor=cursor)
 
     def _rows(self, rows: Sequence[int]) -> Mapping[int, tuple[Any, ...]]:
         marks = ",".join("?" * len(rows))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.flows import case_wish, claimable_wish, key_of, order_wish
+from tests.simulation.flows import case_wish, claimable_wish, key_of, order_wish, step_wish
 from tests.simulation.systems import US, Thing
 
 if TYPE_CHECKING:
@@ -134,6 +134,10 @@ class Tellings:
                 self._broken("only refusals are told", f"case {case.id}: {body}")
         if state == "parked" and not any(body.endswith(f"|{reason}") for body in told):
             self._broken("a refusal is told", f"case {case.id} is parked, nobody was told: {reason}")
+        step = step_wish(case.fields)
+        refused = state == "parked" and step is not None and self._refused(case, number, "step", step[0], "")
+        if refused and not any(body.startswith(f"step|{step[0]}|") for body in told if step):
+            self._broken("a refusal is told", f"case {case.id}: nobody was told of {step}: {told}")
 
     def _told(self, case: Thing, number: str) -> Sequence[str]:
         begin = f"{key_of('cases', number, 'told')}:"

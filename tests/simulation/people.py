@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.plan import Act
+from tests.simulation.course import Act, one_of
 from tests.simulation.systems import GOES, System, Thing, claimed
+from tests.simulation.traders import Traders
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -18,11 +19,6 @@ QUEUES = ("Orders", "Fraud")
 AGENTS = ("agent Ada", "agent Bo")
 
 
-def one_of(choices: Any, x: float) -> Any:
-    """The choice that a number between 0 and 1 stands for."""
-    return choices[min(int(x * len(choices)), len(choices) - 1)]
-
-
 class People:
     """What they do to a world; acts that make no sense at their time do nothing."""
 
@@ -30,6 +26,7 @@ class People:
         self._world = world
         self._number = 0
         self.acts = 0
+        self._traders = Traders(world, self._said, self._next)
         self.recreated: list[float] = []
         self.dropped = False
         self.retried: list[float] = []
@@ -48,6 +45,8 @@ class People:
             self._return(act, what)
         elif kind == "case":
             self._case(act, what)
+        elif kind in self._traders.kinds:
+            self._traders.do(act, kind, what)
         elif kind == "loop":
             self.looping.add(f"000{act.who}")
             self._said("admin", "loop", key=f"000{act.who}")

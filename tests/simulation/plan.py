@@ -7,17 +7,28 @@ more than courses with a little of everything.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from random import Random
 from typing import Any
+
+from tests.simulation.course import (
+    MEANWHILE,
+    OPERATOR_ACTS,
+    READ_FAULTS,
+    WRITE_FAULTS,
+    Act,
+    Choice,
+    Fault,
+    Outage,
+    Plan,
+)
+from tests.simulation.trade import PLAIN
+from tests.simulation.trade_course import with_trade
 
 ORDER_ACTS = ("order word", "order note", "order priority", "order message", "order alert", "order care", "order status",
               "order back", "order bad", "order poison", "order same stamp", "order late")  # fmt: skip
 CASE_ACTS = ("case take", "case release", "case close", "case reopen", "case reassign", "case touch", "case delete",
              "case close and refund", "case comment", "case edit comment", "case inner comment")  # fmt: skip
-OPERATOR_ACTS = ("retry", "recreate", "drop")
-READ_FAULTS = ("down", "limited", "auth", "unclear", "misconfigured", "again", "in page twice")
-WRITE_FAULTS = ("lost", "late", "late", "never", "doubled", "down", "limited", "auth", "locked", "part unclear", "slow")
 READS = ("shop.orders.read", "desk.Case.read", "desk.CaseComment.read", "shop.orders.fetch", "desk.Case.fetch",
          "shop.requests.fetch", "shop.replies.fetch", "shop.orders.notes.look", "desk.CaseComment.look",
          "shop.orders.status.look", "shop.returns.read")  # fmt: skip
@@ -25,8 +36,6 @@ WRITES = ("desk.Case.create", "desk.Case.update", "desk.CaseComment.append", "de
           "shop.orders.notes.append", "shop.orders.status.put", "shop.requests.create", "shop.replies.create",
           "shop.replies.update")  # fmt: skip
 LEDGER = ("ledger.ingest news", "ledger.ingest news", "ledger.lease", "ledger.settle", "ledger.settle", "ledger.other")
-MEANWHILE = "meanwhile "
-SETTLE_AFTER = {"shop": 120.0, "desk": 600.0}
 
 
 THEMES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -45,73 +54,15 @@ THEMES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """What a course may be about: what people do, and where faults fall."""
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """A person (or the shop, or an operator) does something at a time; `who` and `x` choose to whom and how."""
-
-    at: float
-    what: str
-    who: int
-    x: float
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """The first time that a place is reached `after` a time. `x` (0..1) says how much of it.
-
-    A place is `desk.Case.update`, or any write to a system (`desk write`), or any at all (`write`); for kills and pauses with
-    `before` or `after` behind it.
-    """
-
-    place: str
-    after: float
-    kind: str
-    x: float
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """A whole system, from when to when."""
-
-    system: str
-    begins: float
-    ends: float
-    kind: str
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One course of events."""
-
-    seed: int
-    length: float
-    flows: tuple[str, ...]
-    settings: Mapping[str, Any]
-    acts: Sequence[Act] = ()
-    faults: Sequence[Fault] = ()
-    outages: Sequence[Outage] = ()
-    calm_scheduler: bool = False
-
-    def without(self, **parts: Sequence[Any]) -> Plan:
-        return replace(self, **parts)  # type: ignore[arg-type]
-
-
-@dataclass
-class _Choice:
-    """Draws from a seed."""
-
-    rng: Random
-    taken: list[str] = field(default_factory=list)
-
-    def some(self, of: Sequence[str], share: float) -> list[str]:
-        """Each with this chance, in order; at least one."""
-        return [one for one in of if self.rng.random() < share] or [self.rng.choice(of)]
-
-
 def plan_of(seed: int) -> Plan:
     """The same seed, the same plan."""
+    return with_trade(of_orders(seed))
+
+
+def of_orders(seed: int) -> Plan:
+    """A course about orders and their cases, and nothing else."""
     rng = Random(seed)
-    choice = _Choice(rng)
+    choice = Choice(rng)
     theme = rng.choice(sorted(THEMES)) if rng.random() < 0.65 else ""
     names = ["orders", "cases"] if theme in ("decisions", "once", "answers") or rng.random() < 0.7 else ["orders"]
     if "cases" in names and (theme == "answers" or rng.random() < 0.2):
@@ -134,7 +85,7 @@ def plan_of(seed: int) -> Plan:
     acts = sorted(acts, key=lambda act: act.at)
     outages = _outages(rng, length) if rng.random() < 0.25 else []
     plan = Plan(seed, length, tuple(names), settings, tuple(acts), tuple(faults), tuple(outages))
-    return _told(_scarce(_back_and_forth(plan)))
+    return replace(plan := _told(_scarce(_back_and_forth(plan))), settings={**plan.settings, **PLAIN})
 
 
 def _settings(rng: Random) -> dict[str, Any]:
@@ -159,7 +110,7 @@ def _settings(rng: Random) -> dict[str, Any]:
     }
 
 
-def _acts(rng: Random, choice: _Choice, length: float, flows: Sequence[str], theme: str) -> list[Act]:
+def _acts(rng: Random, choice: Choice, length: float, flows: Sequence[str], theme: str) -> list[Act]:
     """People work on few things, so that what they do meets."""
     kinds = [*THEMES[theme][0], rng.choice(ORDER_ACTS)] if theme else _mixed(rng, choice, flows)
     kinds += ["retry"] if rng.random() < 0.2 else []
@@ -180,7 +131,7 @@ def _acts(rng: Random, choice: _Choice, length: float, flows: Sequence[str], the
     return sorted(acts, key=lambda act: act.at)
 
 
-def _mixed(rng: Random, choice: _Choice, flows: Sequence[str]) -> list[str]:
+def _mixed(rng: Random, choice: Choice, flows: Sequence[str]) -> list[str]:
     """A course about nothing in particular."""
     shop = choice.some(ORDER_ACTS, 0.35)
     kinds = shop + (choice.some(CASE_ACTS, 0.35) if "cases" in flows or rng.random() < 0.5 else [])
@@ -192,7 +143,7 @@ def _mixed(rng: Random, choice: _Choice, flows: Sequence[str]) -> list[str]:
 
 
 def _faults(
-    rng: Random, choice: _Choice, acts: Sequence[Act], happens: Sequence[str], places: Sequence[str]
+    rng: Random, choice: Choice, acts: Sequence[Act], happens: Sequence[str], places: Sequence[str]
 ) -> list[Fault]:
     """`happens`: names of flows and acts, for a fault where nobody comes is none. Most fall soon after somebody acted."""
     kinds = choice.some(("crash", "write", "write", "read", "pause"), 0.5)
@@ -308,6 +259,11 @@ def _scarce(plan: Plan) -> Plan:
         outages = (*plan.outages, Outage("shop", at + 8, at + rng.choice((30.0, 60.0, 80.0)), "down"))
         acts = _sooner(plan.acts, Act(at - 8, "case close and refund", 0, rng.random()))
         return replace(plan, faults=faults, outages=outages, acts=acts, settings={**plan.settings, "lag": 90.0})
+    if 0.1 <= kind < 0.13 and "cases" in plan.flows:  # an index shows late what committed late
+        at = rng.uniform(50, plan.length - 20)
+        faults = (*plan.faults, Fault("shop.requests.create", at - 1, "late", rng.uniform(0.2, 1)))
+        acts = _sooner(plan.acts, Act(at, "case close and refund", 0, rng.random()))
+        return replace(plan, faults=faults, acts=acts, settings={**plan.settings, "lag": 90.0})
     if kind >= 0.06:
         return plan
     return replace(plan, settings={**plan.settings, "calls": rng.choice((15, 30, 60))})

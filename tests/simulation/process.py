@@ -13,10 +13,10 @@ from connector.budget import Limits
 from connector.engine import Engine
 from connector.errors import Busy
 from connector.retry import Policy
+from tests.simulation.course import MEANWHILE, Act
 from tests.simulation.crew import SimulatedCrew
 from tests.simulation.flows import desk_streams, flows, shop_streams
 from tests.simulation.ledger import SimulatedLedger
-from tests.simulation.plan import MEANWHILE, Act
 from tests.simulation.scheduler import Killed, Owner
 from tests.simulation.wire import Wire
 
@@ -48,20 +48,13 @@ class Process(Owner):
         self.ledger = SimulatedLedger(self, world.file)
         settings = world.plan.settings
         wires = {
-            "shop": Wire(self, "shop", shop_streams()),
-            "desk": Wire(self, "desk", desk_streams(conditional=settings["conditional"], batch=settings["batch"])),
+            "shop": Wire(self, "shop", shop_streams(settings)),
+            "desk": Wire(self, "desk", desk_streams(settings)),
         }
         self.engine = Engine(
             store=self.ledger,
             connections=wires,
-            flows=flows(
-                world.plan.flows,
-                lease=settings["lease"],
-                concurrency=settings["concurrency"],
-                overlap=settings["overlap"],
-                brake=settings["brake"],
-                flips=settings["flips"],
-            ),
+            flows=flows(world.plan.flows, settings),
             limits=self._limits(),
             clock=_Clock(self),
             policy=Policy(),

@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from connector.store.sqlite import SqliteStore
-from tests.simulation.plan import Plan, plan_of
+from tests.simulation.course import Plan
+from tests.simulation.plan import plan_of
 from tests.simulation.world import World
 
 IN_MEMORY = Path("/dev/shm")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.simulation.plan import Plan
+from tests.simulation.course import Plan
+from tests.simulation.flows import ANSWERS
 from tests.simulation.runs import Outcome, Runs
 
 MOST_RUNS = 400
@@ -52,8 +53,11 @@ class Shrinking:
             size //= 2
 
     def _flows(self) -> None:
-        for name in self.shortest.plan.flows[1:]:
-            self._try(replace(self.shortest.plan, flows=tuple(n for n in self.shortest.plan.flows if n != name)))
+        for name in self.shortest.plan.flows:
+            with_it = [other for other, answered in ANSWERS.items() if answered == name]
+            left = tuple(other for other in self.shortest.plan.flows if other not in (name, *with_it))
+            if left and name in self.shortest.plan.flows:
+                self._try(replace(self.shortest.plan, flows=left))
 
     def _settings(self) -> None:
         for name, value in _PLAIN.items():

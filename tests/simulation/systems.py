@@ -41,11 +41,14 @@ class Thing:
     shown: Thing | None = None
     claimed_at: float = 0.0
     removed_at: float = 0.0
+    removed_by: str = ""
     mark: str | None = None
     """Key of an appended one."""
     parent: str | None = None
     versions: list[dict[str, Any]] = field(default_factory=list)
     """What it held after each save."""
+    saves: list[tuple[float, str]] = field(default_factory=list)
+    """When and by whom each was made."""
 
 
 @dataclass
@@ -76,7 +79,7 @@ class System:
         self.number += 1
         thing = Thing(name or f"{stream.lower()[:4]}{self.number}", dict(fields), key, by)
         self.all(stream)[thing.id] = thing
-        self._saved(thing, None, lag, began)
+        self._saved(thing, None, lag, began, by)
         return thing
 
     def save(
@@ -92,20 +95,21 @@ class System:
         thing.version += 1
         if claimed(thing) and not taken:
             thing.claimed_at = self.now()
-        self._saved(thing, before if thing.seen_at <= self.now() else thing.shown, lag, began)
+        self._saved(thing, before if thing.seen_at <= self.now() else thing.shown, lag, began, by)
         return thing
 
-    def _saved(self, thing: Thing, shown: Thing | None, lag: float, began: float | None) -> None:
+    def _saved(self, thing: Thing, shown: Thing | None, lag: float, began: float | None, by: str) -> None:
         now = self.now()
         thing.versions.append(dict(thing.fields))
+        thing.saves.append((now, by))
         thing.saved = now
         thing.stamp = max(thing.stamp, now if began is None else began)
         thing.seen_at, thing.shown = now + lag, shown
 
-    def remove(self, stream: str, name: str) -> None:
-        """A person deletes an object, or merges it into another one."""
+    def remove(self, stream: str, name: str, *, by: str = "person") -> None:
+        """A person deletes an object, or merges it into another one; or we do."""
         thing = self.all(stream).pop(name)
-        thing.deleted, thing.removed_at = True, self.now()
+        thing.deleted, thing.removed_at, thing.removed_by = True, self.now(), by
         self.bin.append(thing)
 
     def in_index(self, stream: str) -> list[Thing]:

@@ -16,12 +16,17 @@ from tests.simulation.history import Effect
 from tests.simulation.judgement import Judgement
 from tests.simulation.loops import BROKEN
 from tests.simulation.systems import EPOCH, US, Thing
+from tests.simulation.trade import WATCHED
+from tests.simulation.trade_watch import TradeWatch
 
 if TYPE_CHECKING:
+    from tests.simulation.ledger import SimulatedLedger
     from tests.simulation.process import Process
     from tests.simulation.world import World
 
 CLAIMABLE = ("OwnerId", "Priority")
+OF_OTHERS = ("cases", "comments", "verdicts", "claims")
+"""Flows whose keys name another record than their row's: the one that is answered, or what several share."""
 STATES = ("pending", "done", "filtered", "parked", "dropped", "foreign")
 PENDING = 0
 
@@ -42,6 +47,7 @@ class Watch:
         """Rows (flow, key) that a loop has parked, and that nobody has put back on their way since."""
         self.looped: set[tuple[str, str]] = set()
         """The same, of all times."""
+        self._trade = TradeWatch(world, self._broken)
 
     def _broken(self, promise: str, why: str) -> None:
         self._world.history.broken(promise, why)
@@ -104,6 +110,15 @@ class Watch:
                     "the books balance", f"{name}: read {read}, {repeated}, {superseded}, {settled}, {still_open}"
                 )
 
+    def taken_over(self, flow: str, ledger: SimulatedLedger) -> None:
+        """A process holds a flow: what another one had leased is due at once, for that one is dead or has let go."""
+        now = self._world.scheduler.now + EPOCH.timestamp() + 1
+        left = [token for token in ledger.tokens("name=? AND due>? AND token IS NOT NULL", (flow, now)) if token]
+        if any(not ledger.is_mine(token) for token in left):
+            self._broken(
+                "what a dead process had leased goes on at once", f"{flow}: {len(left)} rows wait for its lease"
+            )
+
     # -- writing ---------------------------------------------------------------------------------------------------------
 
     def before_writing(self, process: Process, stream: str, batch: Sequence[Write]) -> None:
@@ -116,15 +131,16 @@ class Watch:
                 continue
             flow, site, record = write.key.split(":")[:3]
             where, given = 'name=? AND "row".key=?', (flow, record)
-            if flow in ("cases", "comments"):
+            if flow in OF_OTHERS:
                 where, given = "name=? AND ? IS NOT NULL", (flow, record)
             rows = process.ledger.tokens(where, given)
             mine = [token for token in rows if token and process.ledger.is_mine(token)]
-            if not mine or site != SITE_IN_KEYS:
+            if not mine or site != ("" if flow == "recalls" else SITE_IN_KEYS):
                 self._broken("a lease is committed before the first byte", f"{write.op} {write.key}: leases {rows}")
 
     def effect(self, effect: Effect) -> None:
         """One write took effect."""
+        self._trade.effect(effect)
         match effect.outcome:
             case "refused":
                 self.refused.add((effect.key, effect.target))
@@ -155,7 +171,8 @@ class Watch:
         ]  # sent before somebody deleted the other
         alive = [one for one in older if one.target in self._world.systems[system].all(stream)]
         recreated = self._world.people.recreated
-        if alive or (older and not any(at >= older[-1].at for at in recreated)):
+        again = older and not any(at >= older[-1].at for at in recreated) and not self._trade.may_make(effect, older)
+        if alive or again:
             self._broken(
                 "nothing is made twice", f"{effect.key} in {effect.stream}: {effect.target}, before {older[-1].target}"
             )
@@ -191,7 +208,7 @@ class Watch:
             self._broken("what is sent once stays", f"{effect.key}: {effect.fields}")
         if effect.stream == "desk.Case" and "Status" in effect.fields:
             self._broken("a human's hand", f"the status of {effect.target} is for its creation only")
-        if effect.stream == "desk.Case" and effect.claimed is not None:
+        if effect.stream in ("desk.Case", "desk.Folder") and effect.claimed is not None:
             window = self._world.plan.settings["conditional"] == "none" and effect.claimed_at >= effect.looked
             for name in CLAIMABLE:
                 if name in effect.fields and effect.fields[name] != effect.before[name] and not window:
@@ -218,6 +235,8 @@ class Watch:
 
     def _echo(self, effect: Effect) -> None:
         """Whether a write says something that this line had not said before."""
+        if self._trade.is_said_again(effect):
+            return
         place = (effect.stream, effect.key)
         said = self.acknowledged.setdefault(place, {})
         news = {name: value for name, value in effect.fields.items() if name not in said or said[name] != value}
@@ -270,9 +289,9 @@ class Watch:
 
     def idle_calls(self, calls: int) -> None:
         """A round in which nothing changed: a read a page and flow, and nothing else."""
-        most = sum(
-            2 + len(self._world.systems[ENDS[flow][0][0]].all(ENDS[flow][0][1])) for flow in self._world.plan.flows
-        )
+        flows = self._world.plan.flows
+        read = [ENDS[flow][0] for flow in flows] + [WATCHED[flow] for flow in flows if flow in WATCHED]
+        most = sum(2 + len(self._world.systems[system].all(stream)) for system, stream in read)
         if calls > most:
             self._broken("an idle poll costs little", f"{calls} calls in a round without a change")
 

@@ -25,7 +25,7 @@ from connector.errors import (
 from connector.model import Cursor, Page, Record, Report, Result, Select, StreamUse, Write
 from connector.stamps import parse, stamp
 from tests.simulation.commits import Commits
-from tests.simulation.plan import SETTLE_AFTER, Fault
+from tests.simulation.course import SETTLE_AFTER, Fault
 from tests.simulation.systems import EPOCH, US, Thing, claimed
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class Wire:
         self.streams: Mapping[str, Stream] = {stream.name: stream for stream in streams}
         self._commits = Commits(self.world, self.system, self.streams, process.name)
         self._calls = 0
+        plain = [f"{stream.name}.create" for stream in streams if stream.create == "plain"]
+        self._taken_twice = (".append", *plain)
 
     # -- one request -----------------------------------------------------------------------------------------------------
 
@@ -78,11 +80,7 @@ class Wire:
         self._calls += 1
         world.history.counts[f"calls {self.system.name}"] += 1
         fault, sent = world.fault(*names), scheduler.now
-        if (
-            fault is not None
-            and fault.kind == "doubled"
-            and verb.endswith((".append", "requests.create", "replies.create"))
-        ):
+        if fault is not None and fault.kind == "doubled" and verb.endswith(self._taken_twice):
             fault = replace(fault, kind="lost")  # what a system takes twice is there twice, whoever sent it
         there, back = world.latency(self.system.name), world.latency(self.system.name)
         kind = fault.kind if fault else world.outage(self.system.name) or ""
@@ -242,7 +240,7 @@ class Wire:
         fields = {**thing.fields, names.get(stream, "Id" if self.system.name == "desk" else "id"): thing.id}
         return Record(
             thing.id, fields, stamp(EPOCH + timedelta(seconds=at)), site, key,
-            claimed(thing) if stream == "Case" else None, own,
+            claimed(thing) if self.streams[stream].claims else None, own,
         )  # fmt: skip
 
     def write(self, stream: str, batch: Sequence[Write]) -> Sequence[Result]:

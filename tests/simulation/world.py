@@ -12,9 +12,9 @@ from typing import Any
 
 from connector.model import Record, Write
 from connector.store import Settle
+from tests.simulation.course import Fault, Plan
 from tests.simulation.history import Effect, History
 from tests.simulation.people import People
-from tests.simulation.plan import Fault, Plan
 from tests.simulation.process import Process
 from tests.simulation.scheduler import Killed, Scheduler
 from tests.simulation.systems import EPOCH, System

@@ -15,6 +15,7 @@ from connector.adapter import adapter_class
 from connector.config import load_config
 from connector.config.schema import Defaults, File, FlowPart
 from connector.document import load
+from connector.engine.budget import lane_of
 from connector.errors import ConfigFault
 
 ROOT = Path(__file__).parents[2]
@@ -69,9 +70,16 @@ def test_the_example_loads_without_a_fault() -> None:
         "claims-to-orders",
         "declined-payments-in-time",
         "cases-in-time",
+        "double-claims",
         "idle-cases",
         "given-back-cases",
     ]
+    decisions = {name for name, flow in config.flows.items() if lane_of(flow) == "write-back"}
+    assert decisions >= {name for name, flow in config.flows.items() if flow.answers} | {
+        "cases-to-orders",
+        "cases-to-refunds",
+    }
+    assert lane_of(config.flows["orders-to-cases"]) == lane_of(config.flows["double-claims"]) == "live"
     assert config.flows["cases-to-orders"].start == datetime(2026, 11, 13, tzinfo=UTC)
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from connector.config import load_config
+from connector.config import SystemClock, load_config
+from connector.config.uses import collect
+from connector.document import load
 from connector.errors import ConfigFault
+from connector.states import OwnTime
 from tests.acceptance.stage import ROOT
 
 CONFIG = """\
@@ -75,6 +78,97 @@ def test_what_a_flow_by_state_cannot_say_is_refused_where_it_stands(
     assert any(said in one for one in faults(tmp_path, CONFIG.replace(old, new)))
 
 
+BESIDE = "    where: {open: true, claimed: true, claimed_beside: Order_No__c}\n"
+TELLS = """\
+once_per: "{{ Id }}:{{ beside.key }}:{{ beside.since }}"
+also: [{id: told, to: destination.CaseComment, write: once,
+  fields: {CommentBody: "{{ beside.claimed_by }} {{ beside.CaseNumber }}"}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "fields"), [("Order_No__c", ("Order_No__c",)), ("[Site__c, Order_No__c]", ("Site__c", "Order_No__c"))]
+)
+def test_a_flow_may_say_by_which_fields_records_belong_together(
+    tmp_path: Path, where: str, fields: tuple[str, ...]
+) -> None:
+    (tmp_path / "m.yaml").write_text(TELLS)
+    (tmp_path / "config.yaml").write_text(CONFIG.replace(WHERE, BESIDE.replace("Order_No__c", where)))
+    flow = load_config(tmp_path / "config.yaml").flows["waits"]
+    assert flow.where["claimed_beside"] == fields
+    assert flow.mapping.fields == frozenset({"Id", "beside", "CaseNumber", "claimed_by"}), (
+        "the other record is read with the same"
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "mapping", "said"),
+    [
+        (BESIDE.replace("Order_No__c", "true"), TELLS, "14:56 claimed_beside names a field that both records have"),
+        (BESIDE.replace("Order_No__c", "[]"), TELLS, "14:56 claimed_beside names a field that both records have"),
+        (BESIDE.replace("claimed: true", "claimed: false"), TELLS, "nothing is ever both claimed_beside and claimed"),
+        (BESIDE.replace("claimed: true", "waiting_longer_than: 15m"), TELLS, "take waiting_longer_than away"),
+        (WHERE, TELLS, "14:12 m.yaml reads beside, and 'waits' finds no other record; write `claimed_beside: Order_No__c`"),
+        (BESIDE, TELLS.replace("{{ beside.key }}:{{ beside.since }}", "{{ claimed_since }}"),
+         "1:11 `once_per` does not name the other record"),
+        (BESIDE, TELLS.replace("beside.since", "beside"), "beside alone has no value; write beside.key"),
+        (BESIDE, TELLS.partition("\n")[2], "'beside' is not known here; only a flow by state has it"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_said_of_two_records_is_refused_where_it_stands(
+    tmp_path: Path, where: str, mapping: str, said: str
+) -> None:
+    found = faults(tmp_path, CONFIG.replace(WHERE, where), mapping)
+    assert any(said in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("given", "means"),
+    [
+        ("{minutes: Response_Target__c, otherwise: 4h}", OwnTime("Response_Target__c", 60.0, 14_400.0)),
+        ("{hours: Sla__c}", OwnTime("Sla__c", 3600.0)),
+    ],
+)
+def test_a_duration_may_be_each_records_own(tmp_path: Path, given: str, means: OwnTime) -> None:
+    (tmp_path / "m.yaml").write_text(MAPPING)
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("waiting_longer_than: 15m", f"waiting_longer_than: {given}"))
+    assert load_config(tmp_path / "config.yaml").flows["waits"].where["waiting_longer_than"] == means
+
+
+def test_what_where_reads_of_a_record_is_asked_for_live_and_set_up(tmp_path: Path) -> None:
+    words = "claimed: true, claimed_beside: [Site__c, Order_No__c], claimed_longer_than: {minutes: Response_Target__c}"
+    (tmp_path / "m.yaml").write_text(TELLS)
+    (tmp_path / "config.yaml").write_text(CONFIG.replace(WHERE, f"    where: {{{words}, Origin: Web}}\n"))
+    config = load_config(tmp_path / "config.yaml")
+    adapters = {name: one.open(SystemClock()) for name, one in config.connections.items()}
+    document = load(str(config.path))
+    found = collect(
+        config.flows, adapters, lambda flow: document.place(("flows", flow)),
+        where=lambda flow, name: document.place(("flows", flow, "where", name)),
+    )  # fmt: skip
+    (use,) = [use for use in found.of("desk") if use.stream == "Case"]
+    assert {"Site__c", "Order_No__c", "Response_Target__c"} <= use.fields.keys()
+    assert use.selects == {"Origin": ("Web",)}
+    (place,) = found.places("desk", "Case", "Response_Target__c")
+    assert (place.line, "where" in config.path.read_text().split("\n")[place.line - 1]) == (14, True)
+    without = collect(config.flows, adapters, lambda flow: document.place(("flows", flow)))
+    assert "Site__c" in without.streams["desk", "Case"].fields, "setup writes it too"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("{weeks: Sla__c}", "waiting_longer_than: a duration (15m), or {minutes: a field"),
+        ("{minutes: 15}", "waiting_longer_than: a duration (15m), or {minutes: a field"),
+        ("{minutes: Sla__c, hours: Sla__c}", "waiting_longer_than: a duration (15m), or {minutes: a field"),
+        ("{minutes: Sla__c, otherwise: 4}", "waiting_longer_than: not a duration"),
+    ],
+)
+def test_an_own_duration_that_names_no_field_is_refused_where_it_stands(tmp_path: Path, given: str, said: str) -> None:
+    config = CONFIG.replace("waiting_longer_than: 15m", f"waiting_longer_than: {given}")
+    assert any(f"14:62 {said}" in one for one in faults(tmp_path, config))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -102,7 +196,7 @@ def test_now_is_known_in_flows_by_state_alone(tmp_path: Path) -> None:
 
 def test_a_wish_of_a_flow_by_state_takes_turns_with_nobody_and_a_value_that_is_kept_up_does(tmp_path: Path) -> None:
     text = (ROOT / "config.example.yaml").read_text()
-    assert text.count("by: state") == 4, "the shipped flows write what order-exception-to-case writes until-claimed"
+    assert text.count("by: state") == 5, "the shipped flows write what order-exception-to-case writes until-claimed"
     other = CONFIG + "  other: {from: desk.Case, to: desk.Case, mapping: other.yaml}\n"
     (tmp_path / "other.yaml").write_text('target: "{{ Id }}"\nfields: {Priority: Low}\n')
     (tmp_path / "m.yaml").write_text(MAPPING)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulation.hunt import hunt
-from tests.simulation.plan import plan_of
+from tests.simulation.plan import of_orders, plan_of
 from tests.simulation.planted import BUGS, ROOT, plant
 from tests.simulation.runs import Runs, a_place_for_runs
 from tests.simulation.shrink import shrink
@@ -60,7 +60,8 @@ def test_a_course_of_events_has_kills_faults_and_people(runs: Runs) -> None:
     counts: Counter[str] = Counter()
     for seed in range(1, 60):
         counts += runs.run(plan_of(seed)).counts
-    for what in ("crashes", "pauses", "acts", "writes", "fault lost", "fault late", "refused down", "fault meanwhile"):
+    for what in ("crashes", "pauses", "acts", "writes", "fault lost", "fault late", "refused down", "fault meanwhile",
+                 "act recall turn", "act basket one", "act parcel pieces", "act claim new", "act depot town"):  # fmt: skip
         assert counts[what], f"no {what} in all those seeds"
 
 
@@ -90,4 +91,4 @@ def test_seeds_run_in_several_processes_at_a_time() -> None:
 
 
 def test_a_loop_whose_refusal_waits_to_be_told_stays_broken(runs: Runs) -> None:
-    assert not runs.run(plan_of(284)).found
+    assert not runs.run(of_orders(284)).found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -10,13 +11,17 @@ from hypothesis import strategies as st
 
 from connector.model import Stay
 from connector.stamps import stamp
-from connector.states import FACTS, by_difference, facts, record_key, row_key, so
+from connector.states import FACTS, LONGEST, MOST_BESIDE, OwnTime, beside, by_difference, facts, record_key, row_key, so
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
 def at(minutes: float) -> str:
     return stamp(NOON + timedelta(minutes=minutes))
+
+
+def stay(owner: str, since: float, *, person: bool = False) -> Stay:
+    return Stay(owner, owner, person, at(since), None)
 
 
 def course(*owners: str) -> list[Stay]:
@@ -102,3 +107,39 @@ def test_the_key_of_an_evaluation_tells_whose_it_is(key: str, once: str) -> None
     assert record_key(row_key(key, once)) == key
     assert record_key(row_key(key, f"{key}:{once}")) == key
     assert row_key(key, key) != row_key(key, f"{key}:{once}")
+
+
+def test_a_record_may_name_its_own_time_and_what_is_no_time_is_none() -> None:
+    own = OwnTime("Target", 60.0, 900.0)
+    assert [own.of({"Target": given}) for given in (5, 1.5, Decimal(2), 0)] == [300.0, 90.0, 120.0, 0.0]
+    assert [own.of({"Target": given}) for given in (None, "5", True, -1)] == [900.0] * 4
+    assert OwnTime("Target", 60.0).of({}) is None
+    assert own.of({"Target": 10**30}) == LONGEST, "no number is beyond what a time can be"
+
+
+def test_what_has_no_time_of_its_own_and_none_otherwise_never_waits_too_long() -> None:
+    where = {"waiting_longer_than": OwnTime("Target", 60.0)}
+    stays = [stay("q", 0)]
+    told = facts(stays)
+    assert so(where, stays, {**told, "Target": 5}, NOON + timedelta(minutes=5))
+    assert not so(where, stays, {**told, "Target": 5}, NOON + timedelta(minutes=4))
+    assert not so(where, stays, told, NOON + timedelta(days=99))
+
+
+def test_records_stand_beside_one_another_while_two_people_have_what_says_the_same() -> None:
+    ines, omar, queue = stay("ines", 1, person=True), stay("omar", 2, person=True), stay("q", 0)
+    cases = [("B", {"No": "1"}, [queue, omar]), ("A", {"No": "1"}, [queue, ines]), ("C", {"No": "2"}, [omar])]
+    assert beside(cases, ["No"]) == {("A", "B"): omar.since}
+    assert beside([*cases, ("D", {"No": "1"}, [queue])], ["No"]) == {("A", "B"): omar.since}
+    assert beside([("A", {"No": ""}, [ines]), ("B", {"No": ""}, [omar])], ["No"]) == {}
+    assert beside([("A", {"No": "1"}, [ines]), ("B", {"No": "1"}, [ines])], ["No"]) == {}
+    assert (
+        beside([("A", {"No": "1", "Shop": "x"}, [ines]), ("B", {"No": "1", "Shop": "y"}, [omar])], ["No", "Shop"]) == {}
+    )
+
+
+def test_a_value_that_more_share_than_an_order_has_cases_is_refused_with_one_of_them() -> None:
+    many = [(f"C{n:02}", {"No": "n/a"}, [stay(f"agent {n}", n, person=True)]) for n in range(MOST_BESIDE + 1)]
+    with pytest.raises(ValueError, match="C00"):
+        beside(many, ["No"])
+    assert len(beside(many[1:], ["No"])) == MOST_BESIDE * (MOST_BESIDE - 1) / 2

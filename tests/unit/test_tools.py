@@ -164,6 +164,22 @@ def test_all_is_well_with_a_pace_a_brake_and_a_total(config: Config, store: Stor
     assert "all flows\n  3 rows = 2 done" in lines
 
 
+def test_a_flow_that_nobody_reads_any_more_is_said_to_be_silent_unless_its_system_is_down(
+    config: Config, store: Store
+) -> None:
+    """Whatever ends the passes, a key that was changed or no daemon at all: the ledger alone cannot say that all is well."""
+    settle(store, order("1"))
+
+    def silent(minutes: float) -> tuple[bool, bool]:
+        said = told(config, store, later(minutes=minutes))["flows"]
+        return said.data[FLOW]["silent"], any("not read since, though due every" in line for line in said.lines)
+
+    assert silent(4) == (False, False)
+    assert silent(6) == (True, True)
+    store.health("connection:shop", "down", NOW, "refused")
+    assert silent(6) == (False, False)
+
+
 def test_what_is_parked_or_paused_wants_a_look_and_a_system_that_is_down_counts_most(
     config: Config, store: Store
 ) -> None:

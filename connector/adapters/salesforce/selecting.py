@@ -10,7 +10,7 @@ from typing import Any
 
 from connector.adapters.salesforce import soql
 from connector.adapters.salesforce.records import RECORD_ID
-from connector.states import WORDS
+from connector.states import CLAIMED_BESIDE, WORDS, fields_of
 
 
 def conditions(where: Mapping[str, Any], nobody: Collection[str]) -> Iterator[str]:
@@ -26,8 +26,10 @@ def conditions(where: Mapping[str, Any], nobody: Collection[str]) -> Iterator[st
         ways = ["Owner.Type = 'Queue'", *([f"OwnerId IN ({','.join(ids)})"] if ids else [])]
         ways += [f"Owner.Name IN ({','.join(names)})"] if names else []
         yield ways[0] if len(ways) == 1 else f"({' OR '.join(ways)})"
-    elif {"claimed_longer_than", "idle_longer_than"} & where.keys():
+    elif {"claimed_longer_than", "idle_longer_than", CLAIMED_BESIDE} & where.keys():
         yield "Owner.Type = 'User'"
+    if CLAIMED_BESIDE in where:
+        yield from (f"{name} != null" for name in soql.columns(fields_of(CLAIMED_BESIDE, where[CLAIMED_BESIDE])))
 
 
 def fields(where: Mapping[str, Any]) -> dict[str, Any]:

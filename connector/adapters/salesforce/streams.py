@@ -11,7 +11,7 @@ from connector.adapters.salesforce.ownership import ATTENDED
 from connector.adapters.salesforce.records import CLAIM_COLUMNS
 from connector.adapters.salesforce.settings import API_NAME, Settings
 from connector.model import Op
-from connector.states import FACTS, WORDS
+from connector.states import BESIDE, FACTS, WORDS
 
 CASE_LENGTHS: Mapping[str, int] = {
     "Subject": 255,
@@ -86,6 +86,6 @@ class Streams(Mapping[str, Stream]):
             number="CaseNumber" if name == "Case" else None,
             bears=settings.key_field if keyed else None,
             states=frozenset(WORDS) if name == "Case" else frozenset(),
-            facts=frozenset(FACTS) if name == "Case" else frozenset(),
+            facts=frozenset({*FACTS, BESIDE}) if name == "Case" else frozenset(),
             attended=ATTENDED if name == "Case" else (),
         )

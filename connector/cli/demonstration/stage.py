@@ -28,6 +28,27 @@ SHIPPED = (
     "comment-to-complaint",
 )
 
+_FLOWS = """\
+  orders-to-cases: {from: shop.orders, to: service.Case, mapping: MAPPINGS/order-exception-to-case.yaml}
+  returns-to-cases: {from: shop.custom_objects/ReturnRequest, to: service.Case, mapping: MAPPINGS/return-to-case.yaml}
+  complaints-to-cases: {from: shop.custom_objects/Complaint, to: service.Case, mapping: MAPPINGS/complaint-to-case.yaml}
+  cases-to-orders: {from: service.Case, to: shop.orders, mapping: MAPPINGS/case-to-order.yaml, answers: orders-to-cases}
+  cases-to-returns:
+    from: service.Case
+    to: shop.custom_objects/ReturnRequest
+    mapping: MAPPINGS/case-to-return.yaml
+    answers: returns-to-cases
+  cases-to-complaints:
+    from: service.Case
+    to: shop.custom_objects/Complaint
+    mapping: MAPPINGS/case-to-complaint.yaml
+    answers: complaints-to-cases
+  comments-to-complaints:
+    from: service.CaseComment
+    to: shop.custom_objects/ComplaintMessage
+    mapping: MAPPINGS/comment-to-complaint.yaml
+    answers: complaints-to-cases"""
+
 CONFIG = """\
 # Made by `connector demo`; the systems behind it are simulated.
 connections:
@@ -48,25 +69,7 @@ connections:
     settle_after: 2s
 store: sqlite:///ledger.db
 flows:
-  orders-to-cases: {{from: shop.orders, to: service.Case, mapping: {mappings}/order-exception-to-case.yaml}}
-  returns-to-cases: {{from: shop.custom_objects/ReturnRequest, to: service.Case, mapping: {mappings}/return-to-case.yaml}}
-  complaints-to-cases: {{from: shop.custom_objects/Complaint, to: service.Case, mapping: {mappings}/complaint-to-case.yaml}}
-  cases-to-orders: {{from: service.Case, to: shop.orders, mapping: {mappings}/case-to-order.yaml, answers: orders-to-cases}}
-  cases-to-returns:
-    from: service.Case
-    to: shop.custom_objects/ReturnRequest
-    mapping: {mappings}/case-to-return.yaml
-    answers: returns-to-cases
-  cases-to-complaints:
-    from: service.Case
-    to: shop.custom_objects/Complaint
-    mapping: {mappings}/case-to-complaint.yaml
-    answers: complaints-to-cases
-  comments-to-complaints:
-    from: service.CaseComment
-    to: shop.custom_objects/ComplaintMessage
-    mapping: {mappings}/comment-to-complaint.yaml
-    answers: complaints-to-cases
+{flows}
 defaults: {{every: 1s, start: beginning, brake: none}}
 daemon: {{jitter: 100ms}}
 web: {{listen: "127.0.0.1:0"}}
@@ -103,7 +106,7 @@ class Stage:
         data = {"orders": orders, "returns": max(4, orders // 10), "complaints": max(4, orders // 10)}
         options = [word for name, number in data.items() for word in (f"--{name}", str(number))]
         with Process(*options, "--agent-rate", "10") as box:
-            text = CONFIG.format(sfcc=box.sfcc_url, salesforce=box.salesforce_url, mappings=shipped)
+            text = CONFIG.format(sfcc=box.sfcc_url, salesforce=box.salesforce_url, flows=flows(shipped))
             (place / "config.yaml").write_text(text)
             with (place / "daemon.log").open("wb") as log:
                 command = [sys.executable, "-m", "connector.cli", "--config", str(place / "config.yaml"), "run"]
@@ -134,6 +137,11 @@ class Stage:
         except subprocess.TimeoutExpired:
             self.daemon.kill()
             return self.daemon.wait()
+
+
+def flows(mappings: Path) -> str:
+    """Orders, returns and complaints, both ways, as lines of a configuration."""
+    return _FLOWS.replace("MAPPINGS", str(mappings))
 
 
 def find_mappings(given: str | None, config: str) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from connector.cli.demonstration.stage import find_mappings
+from connector.cli.demonstration.stage import find_mappings, flows
 from connector.sandbox.client import Client, Process
 from connector.store import Store, open_store
 
@@ -63,25 +63,7 @@ connections:
     timeouts: {{connect: 2, read: 3, total: 4}}
 store: sqlite:///ledger.db
 flows:
-  orders-to-cases: {{from: shop.orders, to: service.Case, mapping: {mappings}/order-exception-to-case.yaml}}
-  returns-to-cases: {{from: shop.custom_objects/ReturnRequest, to: service.Case, mapping: {mappings}/return-to-case.yaml}}
-  complaints-to-cases: {{from: shop.custom_objects/Complaint, to: service.Case, mapping: {mappings}/complaint-to-case.yaml}}
-  cases-to-orders: {{from: service.Case, to: shop.orders, mapping: {mappings}/case-to-order.yaml, answers: orders-to-cases}}
-  cases-to-returns:
-    from: service.Case
-    to: shop.custom_objects/ReturnRequest
-    mapping: {mappings}/case-to-return.yaml
-    answers: returns-to-cases
-  cases-to-complaints:
-    from: service.Case
-    to: shop.custom_objects/Complaint
-    mapping: {mappings}/case-to-complaint.yaml
-    answers: complaints-to-cases
-  comments-to-complaints:
-    from: service.CaseComment
-    to: shop.custom_objects/ComplaintMessage
-    mapping: {mappings}/comment-to-complaint.yaml
-    answers: complaints-to-cases
+{flows}
   disputes-to-cases: {{from: shop.custom_objects/Dispute, to: service.Case, mapping: {mappings}/dispute-to-case.yaml}}
   cases-to-disputes:
     from: service.Case
@@ -140,8 +122,8 @@ class Stage:
         with Process(*options) as box:
             text = CONFIG.format(
                 sfcc=box.sfcc_url, host=box.sfcc_url.rpartition("/")[2],
-                salesforce=box.salesforce_url, mappings=shipped, page=page, query=min(2000, 5 * page),
-                concurrency=CONCURRENCY, sweep=sweep,
+                salesforce=box.salesforce_url, mappings=shipped, flows=flows(shipped),
+                page=page, query=min(2000, 5 * page), concurrency=CONCURRENCY, sweep=sweep,
             )  # fmt: skip
             stage = Stage(folder, box, box.control, sweep)
             stage.config.write_text(text)

@@ -64,7 +64,7 @@ class Storm:
         self._begun = 0.0
 
     def blow(self, sky: Sky | None, *, seconds: float, within: float) -> None:
-        """At least so many seconds, and until the backlog is through; ends `within` at the latest."""
+        """So many seconds at least, until the backlog is through and a kill has struck, if any shall; `within` at most."""
         control = self.stage.control
         self._begun = time.monotonic()
         self._start(sky)
@@ -87,7 +87,8 @@ class Storm:
                 looked = now + 2
                 if (through := self._through()) and not self.course.seconds:
                     self.course.seconds = now - self._begun
-                if (through and now > self._begun + seconds) or now > self._begun + within:
+                killed = sky is None or not self.plan.kill_every or self.course.deaths
+                if (through and killed and now > self._begun + seconds) or now > self._begun + within:
                     break
             if now > told:
                 told = now + 10

@@ -32,7 +32,8 @@ class Products:
         self.shop = shop
         self.held: dict[str, dict[str, Any]] = {}
         now = shop.clock.stamp()
-        for number, name, _ in PRODUCTS:
+        more = [(f"more-{i + 1}", f"Article {i + 1}") for i in range(shop.world.options.products)]
+        for number, name in [*((number, name) for number, name, _ in PRODUCTS), *more]:
             self.held[number] = {
                 "_type": "product",
                 "_resource_state": new_state(),

@@ -87,6 +87,18 @@ def test_write_backs_go_on_where_live_flows_and_sweeps_have_stopped(thrifty: Thr
     assert thrifty.notes("0001") == ["Refund for 0001 over 10.5"]
 
 
+def test_decisions_go_on_in_a_flow_that_says_its_lane_without_answering_another(tmp_path: Path) -> None:
+    world = Thrifty(tmp_path, shop=Limits(100))
+    mapping = 'target: "{{ Order }}"\nfields: {c_decision: "{{ Resolution }}"}\n'
+    world.order("0001")
+    world.desk.put("Case", "C1", Order="0001", Resolution="Refund")
+    world.spend("shop", 92)
+    for lane, done in ((None, 0), ("live", 0), ("write-back", 1)):
+        world.flow("by-hand", "desk.Case", "shop.orders", mapping, lane=lane)
+        world.restart()
+        assert world.tick("by-hand").done == done
+
+
 def test_sweeps_stop_before_live_flows(thrifty: Thrifty) -> None:
     thrifty.order("0001")
     thrifty.tick()

@@ -11,6 +11,7 @@ import pytest
 from connector.errors import Rejected, Transient, Unavailable
 from connector.model import Ref, Stay
 from connector.stamps import stamp
+from connector.states import OwnTime
 from connector.testing import FrozenClock
 from tests.unit.engine.world import Killed, World
 
@@ -68,6 +69,26 @@ def test_a_case_that_waits_too_long_is_escalated_once_for_each_stay_in_the_queue
     desk.poll()
     assert desk.fields()["Priority"] == "High"
     assert len(list(desk.store.rows(flow=FLOW))) == 2
+
+
+def test_a_case_with_a_time_of_its_own_waits_by_that(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, open=True, claimed=False, waiting_longer_than=OwnTime("Target", 60.0, 900.0))
+    for key, target in (("C1", 5), ("C2", 60), ("C3", None), ("C4", "soon")):
+        desk.case(key, Target=target)
+    for minutes, late in ((0, ""), (4, ""), (1, "C1"), (9, "C1"), (1, "C1 C3 C4"), (45, "C1 C2 C3 C4")):
+        desk.poll(minutes)
+        assert [key for key in ("C1", "C2", "C3", "C4") if desk.fields(key)["Priority"] == "High"] == late.split()
+
+
+def test_who_shortens_the_time_of_a_case_is_heard_at_the_next_poll(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, open=True, claimed=False, waiting_longer_than=OwnTime("Target", 60.0))
+    desk.case()
+    desk.poll(0)
+    desk.poll(100)
+    assert desk.fields()["Priority"] == "Low", "it has none"
+    desk.case(Target=30)
+    desk.poll()
+    assert desk.fields()["Priority"] == "High"
 
 
 def test_a_case_that_was_forgotten_is_not_evaluated_again_in_another_stay(desk: Desk) -> None:

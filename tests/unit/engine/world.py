@@ -14,7 +14,7 @@ from connector.engine import Engine, PassReport
 from connector.flow import Flow
 from connector.mapping.compile import compile_mapping
 from connector.retry import Policy
-from connector.states import FACTS, WORDS
+from connector.states import BESIDE, FACTS, WORDS
 from connector.store import Store, open_store
 from connector.testing import FrozenClock, ScriptedAdapter
 
@@ -111,7 +111,7 @@ class World:
                     claims=True,
                     conditional=conditional,
                     states=frozenset(WORDS),
-                    facts=frozenset(FACTS),
+                    facts=frozenset({*FACTS, BESIDE}),
                     attended=("OwnerId", "closed"),
                 ),
                 Stream("Remark", "Id", writes=frozenset({"append"}), batch=200, object="Case", names_object="ParentId"),
