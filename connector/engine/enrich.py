@@ -118,7 +118,7 @@ class Enrichment:
             for work in rows:
                 key = asked[id(work)][lookup.name]
                 if lookup.watch:
-                    work.watched = (work.watched or []) + self._watched(place, _as_list(key), found)
+                    work.watched = _oldest([*(work.watched or ()), *self._watched(place, _as_list(key), found)])
                 self._take(work, lookup, key, found)
 
     def _watched(self, place: Place, keys: Iterable[str], found: Mapping[str, Record]) -> list[Watch]:
@@ -162,6 +162,16 @@ class Enrichment:
                 f"lookup {lookup.name!r}: {lookup.stream} has no such record",  # one cause, however many records miss theirs
                 remedy=f"{key} was looked for: add it, or correct the record that names it, then retry",
             )
+
+
+def _oldest(links: Iterable[Watch]) -> list[Watch]:
+    """What two lookups looked at is remembered as the first of them saw it: the other may have seen a change in between."""
+    known: dict[tuple[str, str], Watch] = {}
+    for one in links:
+        other = known.setdefault((one.stream, one.key), one)
+        if (one.stamp or "") < (other.stamp or ""):
+            known[one.stream, one.key] = one
+    return list(known.values())
 
 
 def _as_list(key: str | list[str] | None) -> list[str]:

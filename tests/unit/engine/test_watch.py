@@ -312,3 +312,28 @@ def test_several_are_waited_for_until_all_are_there_or_the_time_is_over(disputes
     world.tick(FLOW, minutes=5)
     world.tick(FLOW, minutes=16)
     assert world.cases()["d2"]["Subject"] == "1 orders"
+
+
+def test_a_change_between_two_lookups_of_one_record_is_looked_at_again(world: World) -> None:
+    twice = RETURNS.replace(
+        "fields:\n",
+        '  also: {stream: source.orders, keys: "{{ order_nos }}", missing: {wait: 0s, then: "null"}, watch: true}\nfields:\n',
+    ).replace("Total:", "Also: \"{{ also | map('total') | first }}\"\n  Total:")
+    world.flow(FLOW, "shop.returns", "desk.Case", twice, brake=None)
+    world.restart()
+    world.shop.put("returns", "r1", reason="late", order_no="1", order_nos=["1"])
+    world.tick(FLOW, minutes=5)
+    world.tick(FLOW, minutes=5)
+    world.clock.forward(seconds=0.25)  # where stamps are whole seconds what was just made is looked at again anyway
+    change(world, total=25)
+
+    def meanwhile() -> None:
+        world.clock.forward(seconds=1)
+        change(world, total=30)
+
+    world.shop.meanwhile(meanwhile, call=3, after=True)
+    world.tick(FLOW, minutes=5)
+    assert (world.cases()["r1"]["Total"], world.cases()["r1"]["Also"]) == (25, 30), "the first saw it before"
+    world.tick(FLOW, minutes=5)
+    world.tick(FLOW, minutes=5)
+    assert (world.cases()["r1"]["Total"], world.cases()["r1"]["Also"]) == (30, 30)
