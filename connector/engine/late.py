@@ -59,6 +59,13 @@ def answered(step: Step, now: datetime, digester: Digester) -> None:
         _keep(step, cut_off, now, another=leased.overtaken or leased.last_seen >= cut_off)
 
 
+def created(step: Step, now: datetime) -> None:
+    """An object stands of which an earlier try to make it may still arrive. That one is refused while the object stands, and
+    makes it again if we delete it meanwhile: its end waits (`Endings`)."""
+    if step.uncertain is not None and step.wanted.spec.ends not in ("", "undo", "leave"):
+        _keep(step, step.uncertain, now, another=False)
+
+
 def _keep(step: Step, since: datetime, now: datetime, *, another: bool) -> None:
     end = _end(step, since)
     if end <= now:

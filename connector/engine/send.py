@@ -311,13 +311,14 @@ class Sender:
             shop.health.works(f"stream:{place.full}")
             for step, result in zip(steps, results, strict=True):
                 self._take(op, step, result)
-            made = sum(1 for step in steps if step.state == "sent")
-            self._tally.add(**{_DONE[op]: made})
+            self._tally.add(**{_DONE[op]: sum(step.state == "sent" for step in steps)})
 
     def _take(self, op: Op, step: Step, result: Result) -> None:
-        if result.error is None:
+        if (error := result.error) is None:
             if op != "append":
                 step.target = result.target or step.target
+            if op == "create" and step.uncertain is not None:
+                late.created(step, self._shop.clock.now())
             if result.existed and op == "create":
                 step.looked = True  # its object stands already; what differs goes as an update
                 return
@@ -329,7 +330,6 @@ class Sender:
             step.state, step.uncertain = "sent", None
             step.created = op == "create"
             return
-        error = result.error
         if isinstance(error, Changed) and step.guard is not None:
             refused(step)
             return

@@ -191,6 +191,31 @@ def test_a_lost_reply_to_a_delete_is_cleared_up(make: Callable[..., Changes], co
     assert world.states() == {"0001": "done"}
 
 
+@pytest.mark.parametrize("gone", ["delete", CHOICE])
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_line_is_not_deleted_while_an_earlier_try_to_make_it_may_still_arrive(
+    make: Callable[..., Changes], committed: bool, gone: str
+) -> None:
+    world = make(gone=gone)
+    world.change("a")
+    world.tick()
+    world.change("a", "b")
+    world.desk.fail("write", Transient("no answer", uncertain=True), committed=committed)
+    world.tick()
+    while world.line("b").state != "sent":
+        world.tick(minutes=0.1)
+    doubt = world.line("b").uncertain
+    assert doubt is not None
+    assert (world.clock.now() - doubt).total_seconds() < 110, "it may still arrive"
+    world.order("0001", lines=[{"id": "a", "qty": 1}], account="ACME")
+    world.tick()
+    assert "b" in world.parts(), "deleted now, the lost request would make it again"
+    world.tick(minutes=3)
+    assert world.parts() == {"a": (1, "Draft")}
+    assert world.states() == {"0001": "done"}
+    assert world.line("b").uncertain is None
+
+
 @pytest.mark.parametrize("stream", ["Part", "Slip"])
 @pytest.mark.parametrize("arrives", ["at once", "late", "never"])
 def test_a_line_that_comes_back_while_its_deletion_has_no_answer(
