@@ -162,6 +162,8 @@ class Options:
                 raise ValueError(f"{name} is {known}, not {getattr(self, name)!r}")
         if not 0 <= self.exceptions <= 1:
             raise ValueError(f"exceptions is a share between 0 and 1, not {self.exceptions!r}")
+        if not 0 <= self.agent_rate <= 500:  # beyond, what is due comes faster than it is done
+            raise ValueError(f"agent_rate is 0 to 500 cases a second, not {self.agent_rate!r}")
         for name in (
             "orders",
             "complaints",

@@ -304,6 +304,8 @@ def test_a_knob_that_is_not_there_is_named(box: Sandbox) -> None:
         box.control.set(latency_ms=-1)
     with pytest.raises(ValueError, match="share"):
         Options(exceptions=20)
+    with pytest.raises(ValueError, match="0 to 500 cases a second"):
+        box.control.set(agent_rate=2000)
     with pytest.raises(ValueError, match="resource_id"):
         box.control.set(permissions={"bench": [{"methods": ["get"]}]})
     with pytest.raises(AttributeError, match="no verb"):
