@@ -13,6 +13,7 @@ from connector.config import Config, SystemClock
 from connector.document import did_you_mean
 from connector.engine import Engine
 from connector.errors import ConfigFault, Fault, LedgerError, Place
+from connector.flow import Flow
 from connector.store import Store, open_store
 from connector.telemetry import Tell
 
@@ -70,7 +71,7 @@ def _note_calls(engine: Engine, tell: Tell) -> None:
 
 def refuse_lost_flows(assembly: Assembly) -> None:
     """An id that still owns rows must be configured, or named by `moved_from` of the flow that its rows go to: without it
-    their keys would be made again under another name. Raises ConfigFault, LedgerError and Busy."""
+    their keys would be made again under another name. And whoever has read one stream does not go on with another. Raises ConfigFault, LedgerError and Busy."""
     config, store = assembly.config, assembly.store
     held = {books.flow for books in store.counts() if books.rows}
     for flow in config.flows.values():
@@ -80,6 +81,9 @@ def refuse_lost_flows(assembly: Assembly) -> None:
             assembly.tell("flow_moved", flow=flow.name, old=old, rows=rows)
     known = {flow.id for flow in config.flows.values()}
     faults = [
+        _other_stream(config, flow, before) for flow in config.flows.values() if (before := _read_before(store, flow))
+    ]
+    faults += [
         Fault(
             Place(str(config.path)),
             f"the ledger holds {books.rows} records of flow id '{books.flow}', which is not configured",
@@ -91,3 +95,17 @@ def refuse_lost_flows(assembly: Assembly) -> None:
     ]
     if faults:
         raise ConfigFault(faults)
+
+
+def _read_before(store: Store, flow: Flow) -> str | None:
+    return store.reads(flow.id, flow.source[1])
+
+
+def _other_stream(config: Config, flow: Flow, before: str) -> Fault:
+    return Fault(
+        Place(str(config.path)),
+        f"flow '{flow.name}' reads {flow.source[1]}, but the ledger's records of flow id '{flow.id}' are of {before}: "
+        "what is older than its cursor would never be read",
+        f"give the flow that reads {flow.source[1]} a name (or `id`) of its own, and keep this one for {before}, "
+        "with `enabled: false` if it is not needed any more",
+    )

@@ -279,6 +279,11 @@ class Store(Tools, Watches, Shared, Holds, Protocol):
         """New remote objects that settled rows of this flow made since (the brake)."""
         ...
 
+    def reads(self, flow: str, stream: str) -> str | None:
+        """Remember that a flow reads this stream. Returns the one that it read before, if it has read some of that: what the
+        ledger knows of the flow is about the other one then, and nothing is changed."""
+        ...
+
     def rename(self, old: str, new: str, now: datetime) -> int:
         """Give a flow's rows, cursor and counters to another id; how many rows. LedgerError when the new id owns rows
         already, or when a delivery of the old one was cut off, or a write of a pending or parked row got no answer: what it

@@ -17,6 +17,10 @@ _DOUBTED = (
 )
 
 
+_READS = "reads "
+"""Before a flow's name in `meta`: the stream that it reads."""
+
+
 class Cursors(LedgerFile):
     """Part of SqliteStore."""
 
@@ -35,6 +39,19 @@ class Cursors(LedgerFile):
         column = "swept_wide" if wide else "swept"
         with self._write() as db:
             db.execute(f"UPDATE flow SET {column}=? WHERE name=?", (bound(cursor), flow))
+
+    def reads(self, flow: str, stream: str) -> str | None:
+        name = _READS + flow
+        with self._read() as db:
+            before = db.execute("SELECT value FROM meta WHERE name=?", (bound(name),)).fetchone()
+            if before is not None and shown(before[0]) == stream:
+                return None
+        with self._write() as db:
+            known = db.execute('SELECT cursor IS NOT NULL OR "rows">0 FROM flow WHERE name=?', (flow,)).fetchone()
+            if before is not None and known is not None and known[0]:
+                return str(shown(before[0]))
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (bound(name), bound(stream)))
+        return None
 
     def rename(self, old: str, new: str, now: datetime) -> int:
         with self._write() as db:
@@ -64,6 +81,7 @@ class Cursors(LedgerFile):
                 )
             db.execute("DELETE FROM flow WHERE name=?", (new,))
             db.execute("UPDATE flow SET name=? WHERE id=?", (new, found[0]))
+            db.execute("UPDATE OR REPLACE meta SET name=? WHERE name=?", (bound(_READS + new), bound(_READS + old)))
             audited(db, "flow moved", now.timestamp(), {"from": old, "to": new})
             self._words.forget_flows()
         return int(found[1])

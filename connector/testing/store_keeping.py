@@ -199,6 +199,17 @@ class KeepingPromises(StoreHooks):
         assert (row.key, row.state, row.lines[0].target) == ("1", "done", "500A")
         assert all(each.balanced for each in store.counts())
 
+    def test_a_flow_that_has_read_one_stream_does_not_go_on_with_another(self, store: Store) -> None:
+        assert store.reads(FLOW, "orders") is None
+        assert store.reads(FLOW, "returns") is None, "nothing was read yet"
+        self.settled(store, "done", order("1"))
+        assert store.reads(FLOW, "returns") is None
+        assert store.reads(FLOW, "orders") == "returns"
+        assert store.reads(FLOW, "returns") is None, "what it read stays what it reads"
+        store.rename(FLOW, "renamed", NOW)
+        assert store.reads("renamed", "orders") == "returns"
+        assert store.reads(FLOW, "orders") is None, "the old name is free"
+
     def test_a_flow_whose_delivery_was_cut_off_is_not_renamed(self, store: Store) -> None:
         self.bring(store, order("1"))
         with pytest.raises(LedgerError, match="cut off"):

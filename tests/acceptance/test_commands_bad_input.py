@@ -207,6 +207,19 @@ def test_a_flow_that_owns_rows_may_not_vanish(folder: Path) -> None:
     said_once(ended, 2, "flow id 'orders-to-cases', which is not configured", "id: orders-to-cases", "enabled: false")
 
 
+def test_a_flow_that_has_read_one_stream_is_refused_with_another(folder: Path) -> None:
+    run(folder, "sync")
+    files.put(
+        folder, "shop/returns", {"key": "R1", "stamp": files.STAMP.format(1), "total": 60, "email": "a@example.org"}
+    )
+    files.replace(folder, "config.yaml", "from: shop.orders", "from: shop.returns")
+    files.replace(folder, "config.yaml", "to: shop.orders", "to: shop.returns")
+    said_once(run(folder, "sync"), 2, "flow 'orders-to-cases' reads returns", "are of orders", "of its own")
+    files.replace(folder, "config.yaml", "from: shop.returns", "from: shop.orders")
+    files.replace(folder, "config.yaml", "to: shop.returns", "to: shop.orders")
+    assert run(folder, "sync").code in (0, 1, 3)
+
+
 def test_a_defect_shows_its_traceback_only_when_asked(folder: Path) -> None:
     (folder / "sitecustomize.py").write_text(
         "import connector.config.load as load\ndef broken(*a, **k): raise ZeroDivisionError('oops')\n"
