@@ -71,7 +71,8 @@ def _note_calls(engine: Engine, tell: Tell) -> None:
 
 def refuse_lost_flows(assembly: Assembly) -> None:
     """An id that still owns rows must be configured, or named by `moved_from` of the flow that its rows go to: without it
-    their keys would be made again under another name. And whoever has read one stream does not go on with another. Raises ConfigFault, LedgerError and Busy."""
+    their keys would be made again under another name. And whoever has read one stream does not go on with another. Raises
+    ConfigFault, LedgerError and Busy."""
     config, store = assembly.config, assembly.store
     held = {books.flow for books in store.counts() if books.rows}
     for flow in config.flows.values():
