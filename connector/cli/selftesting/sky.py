@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 
 from connector.cli.selftesting import faults
 from connector.cli.selftesting.plan import Gust, Plan, Squall
@@ -22,6 +23,8 @@ WRITERS = {
 CLEAR = 5.0
 """Seconds without gusts before a squall, more than a call's deadline (4 s): what gusts have done to single rows is over when
 attempts are counted."""
+LONGEST = 30.0
+"""Seconds to wait longer for what was under way when the gusts ended."""
 DAY = 5_000_000
 
 
@@ -38,6 +41,7 @@ class Sky:
         self._coming: Squall | None = None
         self._squall: Squall | None = None
         self._before: dict[int, int] = {}
+        self._caught: frozenset[int] = frozenset()
         self._standing = {self.control.fault(**rule): name for name, rule in plan.standing(records)}
 
     def look(self) -> None:
@@ -45,6 +49,8 @@ class Sky:
         if time.monotonic() < self._until:
             return
         if self._coming is not None:
+            if self._caught & self._held(self._coming.system) and time.monotonic() < self._until + LONGEST:
+                return  # on a slow machine, what a gust struck is noted late
             squall, self._coming = self._coming, None
             self._before = self._attempts(squall.system)
             self._begin(squall)
@@ -53,7 +59,7 @@ class Sky:
         self.clear()
         coming = next(self._weather)
         if isinstance(coming, Squall):
-            self._coming = coming
+            self._coming, self._caught = coming, self._held(coming.system)
             self._until = time.monotonic() + CLEAR
             return
         for name, rule in coming.rules:
@@ -107,6 +113,13 @@ class Sky:
 
     def _attempts(self, system: str) -> dict[int, int]:
         """Attempts of the rows that wait for a system, by row."""
+        return {row: attempts for row, (attempts, _) in self._waiting(system).items()}
+
+    def _held(self, system: str) -> frozenset[int]:
+        """Rows that are being delivered to a system."""
+        return frozenset(row for row, (_, held) in self._waiting(system).items() if held is not None)
+
+    def _waiting(self, system: str) -> dict[int, tuple[int, datetime | None]]:
         with self.stage.ledger() as store:
-            waiting = (store.tries(flow) for flow in WRITERS[system])
-            return {row: attempts for rows in waiting for row, (attempts, _) in rows.items()}
+            waiting = [store.tries(flow) for flow in WRITERS[system]]
+        return {row: tried for rows in waiting for row, tried in rows.items()}
