@@ -104,7 +104,13 @@ class Sky:
     def _end(self, squall: Squall) -> None:
         """The system is back; whatever attempt was counted meanwhile was burnt."""
         after = self._attempts(squall.system)
-        self.burnt += sum(max(0, attempts - self._before.get(row, attempts)) for row, attempts in after.items())
+        more = {
+            row: attempts - self._before[row]
+            for row, attempts in after.items()
+            if attempts > self._before.get(row, attempts)
+        }
+        refused = self._refused(squall.system) if more else ()
+        self.burnt += sum(attempts for row, attempts in more.items() if row not in refused)
         if squall.name == faults.OUTAGE:
             self.stage.box.outage(squall.system, down=False)
         elif squall.name == faults.BUDGET:
@@ -114,6 +120,12 @@ class Sky:
     def _attempts(self, system: str) -> dict[int, int]:
         """Attempts of the rows that wait for a system, by row."""
         return {row: attempts for row, (attempts, _) in self._waiting(system).items()}
+
+    def _refused(self, system: str) -> frozenset[int]:
+        """Rows of which a line was refused for good while others wait for the system: one attempt marks that."""
+        with self.stage.ledger() as store:
+            rows = [row for flow in WRITERS[system] for row in store.rows(flow=flow, state="pending", limit=10**9)]
+        return frozenset(row.id for row in rows if any(line.state == "rejected" for line in row.lines))
 
     def _held(self, system: str) -> frozenset[int]:
         """Rows that are being delivered to a system."""
