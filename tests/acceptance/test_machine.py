@@ -7,10 +7,11 @@ import re
 import resource
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ def test_a_process_that_is_stopped_past_its_leases_keeps_its_flows_and_makes_not
     where.box.control.fault(kind="slow", seconds=1.5, times=2, path="composite/sobjects$")
     with Daemon(where.folder) as daemon:
         until(lambda: where.box.control.faults()[0]["fired"])
-        daemon.signal(signal.SIGSTOP)
+        stopped_outside_a_transaction(daemon, where)
         busy = where.run("sync", "orders-to-cases")
         assert (busy.code, "another process is at work on it" in busy.err) == (1, True)
         second = run(where.folder, "run")
@@ -139,6 +140,21 @@ def test_a_process_that_is_stopped_past_its_leases_keeps_its_flows_and_makes_not
         daemon.signal()
         assert daemon.ended() == 0
     where.settle()
+
+
+def stopped_outside_a_transaction(daemon: Daemon, where: Stage) -> None:
+    """Stop the process where it does not hold the ledger's own lock, which would keep everybody else out of it."""
+    for _ in range(50):
+        daemon.signal(signal.SIGSTOP)
+        with closing(sqlite3.connect(where.folder / "ledger.db", timeout=0, isolation_level=None)) as ledger:
+            try:
+                ledger.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                daemon.signal(signal.SIGCONT)
+            else:
+                ledger.execute("ROLLBACK")
+                return
+    raise AssertionError("the daemon is never outside a transaction")
 
 
 def odd(where: Stage, **oddities: Any) -> None:

@@ -134,7 +134,7 @@ def test_other_decisions_tell_the_customer_and_a_refused_refund_tells_the_agent_
 def test_agents_and_customers_work_it_out_among_themselves(tmp_path: Path) -> None:
     """Every decision of a return by itself, evidence too."""
     with life(
-        tmp_path, FLOWS, returns=24, agents=True, agent_rate=40, agent_delay=0.05, customers=0.2, orders=12
+        tmp_path, FLOWS, returns=72, agents=True, agent_rate=40, agent_delay=0.05, customers=0.2, orders=12
     ) as lived:
         lived.until(lambda: lived.control.cases())
         lived.rest()
