@@ -82,7 +82,9 @@ def refuse_lost_flows(assembly: Assembly) -> None:
             assembly.tell("flow_moved", flow=flow.name, old=old, rows=rows)
     known = {flow.id for flow in config.flows.values()}
     faults = [
-        _other_stream(config, flow, before) for flow in config.flows.values() if (before := _read_before(store, flow))
+        _other_stream(config, flow, before)
+        for flow in config.flows.values()
+        if (before := store.reads(flow.id, flow.source[1]))
     ]
     faults += [
         Fault(
@@ -96,10 +98,6 @@ def refuse_lost_flows(assembly: Assembly) -> None:
     ]
     if faults:
         raise ConfigFault(faults)
-
-
-def _read_before(store: Store, flow: Flow) -> str | None:
-    return store.reads(flow.id, flow.source[1])
 
 
 def _other_stream(config: Config, flow: Flow, before: str) -> Fault:
