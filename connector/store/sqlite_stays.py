@@ -39,6 +39,7 @@ Span = tuple[str, str | None]
 """Since when and until when."""
 _ROWS = 'SELECT id, key FROM "row" WHERE flow=? AND key>? AND key<?'
 _BESIDE = "SELECT key, other, since FROM beside WHERE flow=? AND until IS NULL"
+_PAIRS = "SELECT flow, key, other FROM beside WHERE key=:key OR other=:key"
 _MET = "SELECT since, until FROM beside WHERE flow=? AND key=? AND other=?"
 _MEET = "INSERT OR REPLACE INTO beside (flow, key, other, since, until) VALUES (?,?,?,?,?)"
 
@@ -103,20 +104,20 @@ class Stays(LedgerFile):
 def forget_stays(db: sqlite3.Connection, keys: Collection[str]) -> None:
     """Of records with these keys nothing stays, whichever stream shows them."""
     db.executemany("DELETE FROM stay WHERE key=?", [(bound(key),) for key in keys])
-    db.executemany("DELETE FROM beside WHERE key=?1 OR other=?1", [(bound(key),) for key in keys])
+    db.executemany("DELETE FROM beside WHERE key=:key OR other=:key", [{"key": bound(key)} for key in keys])
 
 
 def watched(db: sqlite3.Connection, keys: Collection[str]) -> list[str]:
     """Those of these keys under which the ledger knows who had a record, or what stood beside it."""
-    asked = "SELECT 1 FROM stay WHERE key=?1 UNION ALL SELECT 1 FROM beside WHERE key=?1 OR other=?1 LIMIT 1"
-    return [key for key in keys if db.execute(asked, (bound(key),)).fetchone()]
+    asked = "SELECT 1 FROM stay WHERE key=:key UNION ALL SELECT 1 FROM beside WHERE key=:key OR other=:key LIMIT 1"
+    return [key for key in keys if db.execute(asked, {"key": bound(key)}).fetchone()]
 
 
 def told_of(db: sqlite3.Connection, keys: Collection[str]) -> list[int]:
     """Ids of rows in which another record was told of one of these."""
     found = []
     for name in keys:
-        pairs = db.execute("SELECT flow, key, other FROM beside WHERE key=?1 OR other=?1", (bound(name),)).fetchall()
+        pairs = db.execute(_PAIRS, {"key": bound(name)}).fetchall()
         for flow, one, other in pairs:
             begin = f"{row_key(shown(other) if shown(one) == name else shown(one), '')}:"
             rows = db.execute(_ROWS, (flow, bound(begin), bound(begin[:-1] + ";"))).fetchall()
