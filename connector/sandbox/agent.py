@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from connector.sandbox.gate import World
-from connector.sandbox.salesforce import people
+from connector.sandbox.salesforce import custom_objects, people
 from connector.sandbox.salesforce.org import Org
 from connector.sandbox.salesforce.problem import Problem
 from connector.sandbox.salesforce.schema import KEY_FIELD
@@ -184,7 +184,7 @@ class Agents:
         Transaction(self.org, self._agent(agent), assign=False).delete(self.org.cases, self.find(case))
 
     def merge(self, master: str, loser: str, agent: int = 0) -> None:
-        """The loser goes to the recycle bin and names its master; its comments move."""
+        """The loser goes to the recycle bin and names its master; its comments and custom objects move."""
         kept, gone = self.find(master), self.find(loser)
         transaction = Transaction(self.org, self._agent(agent), assign=False)
         children = self.org.comments.children
@@ -192,6 +192,7 @@ class Agents:
         for comment in moved:
             comment.values["ParentId"] = kept.values["Id"]
         children.setdefault(kept.values["Id"], []).extend(moved)
+        custom_objects.moved(self.org, "Case", gone.values["Id"], kept.values["Id"])
         transaction.delete(self.org.cases, gone, master=kept.values["Id"])
         transaction.commit(transaction.update(self.org.cases, kept, {}))
 

@@ -108,7 +108,7 @@ class Control(CustomerVerbs):
         return dict(self.world.journal.unanswered)
 
     def duplicates(self) -> dict[str, dict[str, int]]:
-        """What exists more than once and must not: cases and files by key, notes and comments by marker, refunds by what for."""
+        """What exists more than once and must not: cases, files, custom records by key, notes and comments by marker, refunds."""
         journal = self.world.journal
         shown = self.world.shop.objects.shown
         refunds = Counter(str(r.get("c_returnId") or r.get("c_caseId")) for r in shown("RefundRequest"))
@@ -118,6 +118,13 @@ class Control(CustomerVerbs):
             "notes": {f"{no} {mark}": n for (no, mark), n in journal.notes.items() if n > 1},
             "comments": {f"{case} {text}": n for (case, text), n in journal.comments.items() if n > 1},
             "files": {k: n for k, n in self._keys("ContentVersion").items() if n > 1},
+            "records": {
+                f"{kind} {k}": n
+                for kind in self.world.org.tables
+                if kind.endswith("__c")
+                for k, n in self._keys(kind).items()
+                if n > 1
+            },
             "refunds": {k: n for k, n in refunds.items() if n > 1},
         }
 
@@ -165,10 +172,12 @@ class Control(CustomerVerbs):
         return self.world.shop.products.change(number, changes)
 
     def columns(self, kind: str, fields: list[str]) -> list[list[Any]]:
-        """A few fields of every order, note, case (deleted ones too), comment or custom object: a row of values for each."""
+        """A few fields of every order, note, case (deleted ones too), comment or record of a custom object: a row for each."""
         documents: Iterable[dict[str, Any]]
         if kind in ("cases", "comments"):
             documents = (row.values for row in (self.world.org.cases if kind == "cases" else self.world.org.comments))
+        elif kind.endswith("__c"):
+            documents = (row.values for row in self.world.org.tables[kind])
         elif kind == "orders":  # one after the other: all of them decoded at once would fill the memory
             sites = self.world.shop.orders.sites.values()
             documents = (doc.document() for docs in sites for doc in docs.docs.values() if doc.body is not None)
@@ -247,6 +256,10 @@ class Control(CustomerVerbs):
     def tasks(self) -> list[dict[str, Any]]:
         """All Tasks."""
         return [dict(r.values) for r in self.world.org.tables["Task"]]
+
+    def records(self, kind: str, deleted: bool = False) -> list[dict[str, Any]]:
+        """Records of an object of the org by its API name; with `deleted` also those in the recycle bin."""
+        return [dict(r.values) for r in self.world.org.tables[kind] if deleted or not r.values["IsDeleted"]]
 
     def history(self, case: str) -> list[dict[str, Any]]:
         """CaseHistory rows of a case."""

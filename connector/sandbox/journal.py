@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
 
-_NUMBER = re.compile(r"/(?:\d[\w%.:-]*|500\w{12,15}|00[0-9aG]\w{12,15}|01g[\w-]+)(?=/|$)")
+_NUMBER = re.compile(r"/(?:\d[\w%.:-]*|500\w{12,15}|a0\w{13,16}|00[0-9aG]\w{12,15}|01g[\w-]+)(?=/|$)")
 _AFTER = re.compile(r"(/(?:orders|sites|notes)/(?!v\d/)|/custom[_-]objects/(?!v\d/)\w+/|__c/)[^/?]+")
 _MARKER = re.compile(r"\[([^\[\]\s]{6,})\]")
 _NAMED = re.compile(
-    r"\b500[0-9A-Za-z]{15}\b|\b[a-z][a-z0-9-]*:[a-z0-9_-]+:[a-z0-9_:-]+|/(?:orders|products|custom[_-]objects/\w+)/(?!v\d/)[\w%.:-]+"
+    r"\b(?:500|a0\w)[0-9A-Za-z]{15}\b|\b[a-z][a-z0-9-]*:[a-z0-9_-]+:[a-z0-9_:-]+|/(?:orders|products|custom[_-]objects/\w+)/(?!v\d/)[\w%.:-]+"
 )
-"""What a write names its objects by: Ids of cases, keys of ours, orders and custom objects in a path."""
+"""What a write names its objects by: Ids of cases and custom records, keys of ours, orders and custom objects in a path."""
 
 
 def family(method: str, path: str) -> str:

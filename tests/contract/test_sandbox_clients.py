@@ -203,6 +203,34 @@ def test_simple_salesforce_gives_a_person_a_task_about_a_case(box: Sandbox, sf: 
     assert [task["Id"] for task in box.control.tasks() if not task["IsDeleted"]] == [found[1]["Id"]]
 
 
+def test_simple_salesforce_keeps_orders_of_a_case_as_records_of_a_custom_object(box: Sandbox, sf: Any) -> None:
+    case = sf.Case.create({"Subject": "x", "Commerce_Key__c": "K1"})["id"]
+    described = {field["name"]: field for field in sf.Case_Order__c.describe()["fields"]}
+    assert described["Case__c"]["referenceTo"] == ["Case"]
+    by_key = "Commerce_Key__c/O1"
+    assert sf.Case_Order__c.upsert(by_key, {"Case__c": case, "Order_No__c": "1"}) == 201
+    assert sf.Case_Order__c.upsert(by_key, {"Order_No__c": "2"}) == 200
+    with pytest.raises(SalesforceMalformedRequest) as caught:
+        sf.Case_Order__c.upsert(by_key, {"Case__c": case})
+    assert caught.value.content[0]["errorCode"] == "INVALID_FIELD_FOR_INSERT_UPDATE", "a detail keeps its master"
+    for given, code in (
+        ({"Case__c": case, "Colour__c": "x"}, "INVALID_FIELD"),
+        ({"Order_No__c": "3"}, "REQUIRED_FIELD_MISSING"),
+        ({"Case__c": case, "Commerce_Key__c": "o1"}, "DUPLICATE_VALUE"),
+        ({"Case__c": "005gK0000000000"}, "MALFORMED_ID"),
+    ):
+        with pytest.raises(SalesforceMalformedRequest) as caught:
+            sf.Case_Order__c.create(given)
+        assert caught.value.content[0]["errorCode"] == code
+    found = sf.query("SELECT Name, Order_No__c, Case__r.Commerce_Key__c FROM Case_Order__c")["records"]
+    assert [(row["Name"], row["Order_No__c"], row["Case__r"]["Commerce_Key__c"]) for row in found] == [
+        ("CO-000001", "2", "K1")
+    ]
+    assert sf.Case.delete(case) == 204
+    assert sf.query("SELECT Id FROM Case_Order__c")["totalSize"] == 0
+    assert box.control.records("Case_Order__c", deleted=True)[0]["IsDeleted"]
+
+
 def test_simple_salesforce_reads_who_accepted_what_where_omni_channel_is_on(
     box: Sandbox, sf: Any, session: requests.Session
 ) -> None:

@@ -61,6 +61,11 @@ class MissingColumn(Rejected):
     """The row names a field that the object has not, or the user may not see."""
 
 
+class MissingObject(MissingColumn):
+    """The org has no object of this name, or the user may not see it. Whether a collection says so of its rows or of the
+    whole call, no public page tells: both are read."""
+
+
 class StaleReference(Rejected):
     """An id in the row points nowhere: perhaps a queue that was made anew since we resolved its name."""
 
@@ -145,6 +150,12 @@ def _refused(code: str, text: str, fields: Sequence[str], sent: Mapping[str, Any
     if named:
         told += f" [{named}]"
     kind = _KINDS.get(code, Rejected)
+    if code == "INVALID_TYPE":
+        return MissingObject(
+            f"{code}: Salesforce has no such object, or the integration user may not see it",
+            code=code,
+            remedy="deploy the object (connector setup writes it), and give the integration user's permission set access",
+        )
     if code == "INVALID_FIELD" and _missing_column(code, text):
         kind = MissingColumn
     return kind(told, field=field, code=code, remedy=remedy)

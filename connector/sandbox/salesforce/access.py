@@ -1,11 +1,11 @@
 """What the user who signs in over the API may see and write: the fields that the org came with, and permission sets.
 
-Fields that are deployed later are visible to nobody until a permission set that names them is assigned.
+Fields and objects that are deployed later are visible to nobody until a permission set that names them is assigned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class PermissionSet:
-    """Fields by `Case.Name`, and whether they may be edited."""
+    """Fields by `Case.Name`, and whether they may be edited; objects, and what may be done with them."""
 
     label: str
     fields: dict[str, bool] = field(default_factory=dict)
+    objects: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 class Access:
@@ -31,6 +32,13 @@ class Access:
         self.sets: dict[str, PermissionSet] = {}
         self.assigned: dict[str, set[str]] = {}
         self._first = {name: frozenset(table.fields) for name, table in org.tables.items()}
+        self._granted: set[str] = set()
+        """Objects that were deployed: nobody has them without a permission set."""
+
+    def deployed(self, kind: str, visible: Collection[str]) -> None:
+        """An object that is there from now on. `visible`: fields without field-level security."""
+        self._first[kind] = frozenset(visible)
+        self._granted.add(kind)
 
     def assign(self, name: str, user: str) -> None:
         """KeyError for a permission set or user that is not there."""
@@ -59,4 +67,6 @@ class Access:
             mine = {name.partition(".")[2] for name in given if name.startswith(f"{kind}.")}
             edits = {name.partition(".")[2] for each in sets for name, edit in each.fields.items()
                      if edit and name.startswith(f"{kind}.")}  # fmt: skip
+            if kind in self._granted:
+                table.rights = frozenset[str]().union(*(each.objects.get(kind, ()) for each in sets))
             table.allow(self._first[kind] | mine, self._first[kind] | edits)

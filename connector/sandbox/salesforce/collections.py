@@ -13,6 +13,7 @@ from connector.sandbox.gate import json_reply
 from connector.sandbox.salesforce.ids import full
 from connector.sandbox.salesforce.problem import Problem
 from connector.sandbox.salesforce.schema import KEY_FIELD
+from connector.sandbox.salesforce.table import Table
 from connector.sandbox.salesforce.writes import Change, Transaction
 from connector.sandbox.server import Reply
 
@@ -42,7 +43,7 @@ class Collections:
             raise Problem("LIMIT_EXCEEDED", f"Cannot have more than {MOST_CHUNKS} chunks in a single operation.")
         transaction = call.transaction()
         return self._run(
-            transaction, records, all_or_none, lambda r: transaction.create(self.org.table(_kind(r)), r), _key_of, b""
+            transaction, records, all_or_none, lambda r: transaction.create(self._table(r), r), _key_of, b""
         )
 
     def update(self, call: Call) -> Reply:
@@ -51,7 +52,7 @@ class Collections:
         twice = Counter(str(r.get("id", r.get("Id"))) for r in records)
 
         def prepare(record: dict[str, Any]) -> Change:
-            table = self.org.table(_kind(record))
+            table = self._table(record)
             given = record.get("id", record.get("Id"))
             if given is None:
                 raise Problem("MISSING_ARGUMENT", "Id not specified in an update call", ["Id"])
@@ -138,6 +139,13 @@ class Collections:
         return json_reply(200, out)
 
     # what they share
+    def _table(self, record: dict[str, Any]) -> Table:
+        kind = _kind(record)
+        try:
+            return self.org.table(kind)
+        except Problem as problem:
+            raise Problem("INVALID_TYPE", f"sObject type '{kind}' is not supported.") from problem
+
     def _records(self, call: Call) -> tuple[list[dict[str, Any]], bool]:
         body = call.body()
         records = body.get("records") if isinstance(body, dict) else None

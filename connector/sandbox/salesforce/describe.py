@@ -23,15 +23,20 @@ def version(number: int) -> dict[str, str]:
 
 def everything(org: Org, shown: str) -> dict[str, Any]:
     """The global describe."""
-    return {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": [_brief(t, shown) for t in org.tables.values()]}
+    return {
+        "encoding": "UTF-8",
+        "maxBatchSize": 200,
+        "sobjects": [_brief(t, shown) for t in org.tables.values() if t.may("read")],
+    }
 
 
 def _brief(table: Table, shown: str) -> dict[str, Any]:
     shape = table.shape
     base = f"/services/data/{shown}/sobjects/{shape.name}"
     return {
-        "name": shape.name, "label": shape.name, "keyPrefix": shape.prefix, "custom": False, "queryable": True,
-        "createable": shape.createable, "updateable": shape.updateable, "deletable": shape.createable,
+        "name": shape.name, "label": shape.label or shape.name, "keyPrefix": shape.prefix,
+        "custom": shape.name.endswith("__c"), "queryable": True, "createable": shape.createable and table.may("create"),
+        "updateable": shape.updateable and table.may("edit"), "deletable": shape.createable and table.may("delete"),
         "urls": {"sobject": base, "describe": base + "/describe", "rowTemplate": base + "/{ID}"},
     }  # fmt: skip
 
@@ -46,9 +51,10 @@ def _field(f: Field, table: Table, *, unique_key: bool) -> dict[str, Any]:
     return {
         "name": f.name, "label": f.label or f.name, "type": f.kind, "length": f.length,
         "byteLength": f.length * 3, "createable": f.createable, "updateable": f.updateable,
-        "filterable": f.filterable, "sortable": f.filterable, "nillable": f.createable and f.default is None,
+        "filterable": f.filterable, "sortable": f.filterable,
+        "nillable": f.createable and f.default is None and f.name not in table.shape.required,
         "externalId": f.external_id, "idLookup": f.external_id or f.name == "Id", "unique": f.unique and unique_key,
-        "caseSensitive": False, "custom": f.custom, "autoNumber": f.name == "CaseNumber",
+        "caseSensitive": False, "custom": f.custom, "autoNumber": f.name == "CaseNumber" or bool(f.numbers),
         "restrictedPicklist": f.restricted, "defaultedOnCreate": f.default is not None,
         "precision": 18 if f.kind == "double" else 0, "scale": 2 if f.kind == "double" else 0,
         "referenceTo": list(f.refers), "relationshipName": relation,

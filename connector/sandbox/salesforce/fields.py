@@ -34,6 +34,8 @@ class Field:
     custom: bool = False
     refers: tuple[str, ...] = ()
     default: Any = None
+    numbers: str = ""
+    """How the platform counts it (`CO-{000000}`)."""
     check: Callable[[Any], Any] = field(init=False, repr=False, compare=False)
 
     @property

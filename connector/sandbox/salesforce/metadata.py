@@ -1,9 +1,10 @@
-"""Files of the Metadata API, read strictly: which elements a field, a queue and a permission set have, and what a field's type
-needs and forbids. From the Metadata API Developer Guide.
+"""Files of the Metadata API, read strictly: which elements an object, a field, a queue and a permission set have, and what
+a field's type needs and forbids. From the Metadata API Developer Guide.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
@@ -18,10 +19,22 @@ _VALUE_SET = {
     "valueSetDefinition": {"sorted": "", "value": [_VALUE]},
 }  # fmt: skip
 _SHAPES: Mapping[str, Mapping[str, Any]] = {
+    "CustomObject": {
+        "allowInChatterGroups": "", "compactLayoutAssignment": "", "deploymentStatus": "", "description": "",
+        "enableActivities": "", "enableBulkApi": "", "enableFeeds": "", "enableHistory": "", "enableLicensing": "",
+        "enableReports": "", "enableSearch": "", "enableSharing": "", "enableStreamingApi": "", "externalSharingModel": "",
+        "label": "", "nameField": {"displayFormat": "", "label": "", "startingNumber": "", "trackFeedHistory": "",
+                                   "trackHistory": "", "type": ""},
+        "pluralLabel": "", "sharingModel": "", "startsWith": "", "visibility": "",
+    },
     "CustomField": {
-        "fullName": "", "caseSensitive": "", "defaultValue": "", "description": "", "displayFormat": "", "externalId": "",
-        "inlineHelpText": "", "label": "", "length": "", "precision": "", "required": "", "scale": "", "trackHistory": "",
+        "fullName": "", "caseSensitive": "", "defaultValue": "", "deleteConstraint": "", "description": "",
+        "displayFormat": "", "externalId": "",
+        "inlineHelpText": "", "label": "", "length": "", "precision": "", "referenceTo": "",
+        "relationshipLabel": "", "relationshipName": "", "relationshipOrder": "", "reparentableMasterDetail": "",
+        "required": "", "scale": "", "trackHistory": "",
         "trackFeedHistory": "", "trackTrending": "", "type": "", "unique": "", "valueSet": _VALUE_SET, "visibleLines": "",
+        "writeRequiresMasterRead": "",
     },
     "Queue": {
         "fullName": "", "doesIncludeBosses": "", "doesSendEmailToMembers": "", "email": "", "name": "",
@@ -40,7 +53,11 @@ _SHAPES: Mapping[str, Mapping[str, Any]] = {
 """Element → what it holds: text, elements of its own, or (in a list) any number of them."""
 _KINDS = {"Text": "string", "TextArea": "textarea", "LongTextArea": "textarea", "Number": "double", "Currency": "double",
           "DateTime": "datetime", "Date": "date", "Checkbox": "boolean", "Picklist": "picklist", "Email": "email",
-          "Phone": "phone", "Url": "url"}  # fmt: skip
+          "Phone": "phone", "Url": "url", "MasterDetail": "reference", "Lookup": "reference"}  # fmt: skip
+_OF_RELATIONS = ("referenceTo", "relationshipLabel", "relationshipName")
+_OF_MASTERS = ("relationshipOrder", "reparentableMasterDetail", "writeRequiresMasterRead")
+_NAME = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])*\Z")
+_COUNTED = re.compile(r"[^{}]*\{0+\}[^{}]*\Z")
 
 
 class Wrong(ValueError):
@@ -95,7 +112,7 @@ def custom_field(name: str, label: str, content: dict[str, Any]) -> Field:
         raise Wrong(f"{given} cannot be required")
     if ("valueSet" in content) != (given == "Picklist"):
         raise Wrong("a picklist has a valueSet, and nothing else has one")
-    more: dict[str, Any] = {}
+    more = _relation(name, given, content)
     if given == "Text":
         more["length"] = _number(content, "length", 1, 255)
     elif given == "LongTextArea":
@@ -113,6 +130,37 @@ def custom_field(name: str, label: str, content: dict[str, Any]) -> Field:
         name=name, kind=kind, label=label, custom=True, external_id=external, unique=unique, **{"length": 255, **more}
         if given in ("Picklist", "TextArea", "Url") else more,
     )  # fmt: skip
+
+
+def _relation(name: str, given: str, content: dict[str, Any]) -> dict[str, Any]:
+    """What a reference to another object needs, and nothing else may say."""
+    related, is_master = given in ("MasterDetail", "Lookup"), given == "MasterDetail"
+    for element in (*_OF_RELATIONS, *_OF_MASTERS, "deleteConstraint"):
+        if element in content and not (related and (element not in _OF_MASTERS or is_master)):
+            raise Wrong(f"{element} is not for {given}")
+    if not related:
+        return {}
+    if is_master and "deleteConstraint" in content:
+        raise Wrong("deleteConstraint is for lookups: a detail goes with its master")
+    target = needed(content, "referenceTo", 80)
+    if not _NAME.match(needed(content, "relationshipName", 40)):
+        raise Wrong(f"relationshipName of {name} is no API name")
+    reparents = flag(content, "reparentableMasterDetail")
+    flag(content, "writeRequiresMasterRead")
+    if is_master and content.get("relationshipOrder", "0") not in ("0", "1"):
+        raise Wrong("relationshipOrder is 0 or 1")
+    return {"length": 18, "refers": (target,), "updateable": reparents or not is_master}
+
+
+def name_field(content: Mapping[str, Any]) -> Field:
+    """The field that names the records of an object."""
+    given: dict[str, Any] = content.get("nameField", {})
+    label, kind = needed(given, "label", 40), needed(given, "type", 20)
+    if kind == "Text" and "displayFormat" not in given:
+        return Field(name="Name", length=80, label=label)
+    if kind == "AutoNumber" and _COUNTED.match(pattern := needed(given, "displayFormat", 30)):
+        return Field(name="Name", length=80, label=label, createable=False, updateable=False, numbers=pattern)
+    raise Wrong("a name field is Text, or AutoNumber with a displayFormat as in A-{0000}")
 
 
 def _picklist(content: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import orjson
 from connector.sandbox.clock import Dial
 from connector.sandbox.faults import ROW_KINDS, Rule
 from connector.sandbox.gate import World, json_reply
-from connector.sandbox.salesforce import describe, people
+from connector.sandbox.salesforce import custom_objects, describe, people
 from connector.sandbox.salesforce.access import Access
 from connector.sandbox.salesforce.collections import Collections
 from connector.sandbox.salesforce.composite import Composite
@@ -91,6 +91,8 @@ class Org:
         bare = self.world.options.bare
         shapes = {shape.name: fresh(shape) if bare else shape for shape in OBJECTS}
         self.tables = {name: Table(shape) for name, shape in shapes.items()}
+        if not bare:
+            self.tables |= {shape.name: Table(shape) for shape in custom_objects.SAMPLE}
         if self.world.options.omni_channel:
             self.tables["AgentWork"] = Table(WORK)
         self.queued: dict[str, str] = {}
@@ -202,7 +204,7 @@ class Org:
         table = self.tables.get(kind)
         if table is None:
             table = next((t for n, t in self.tables.items() if n.lower() == kind.lower()), None)
-        if table is None:
+        if table is None or not table.may("read"):
             raise Problem("NOT_FOUND", "The requested resource does not exist", status=404)
         return table
 

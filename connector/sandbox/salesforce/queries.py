@@ -52,7 +52,7 @@ class Queries:
             raise Problem("MALFORMED_QUERY", "A query string has to be specified")
         query = soql.parse(text)
         table = next((t for n, t in self.org.tables.items() if n.lower() == query.kind.lower()), None)
-        if table is None:
+        if table is None or not table.may("read"):
             raise Problem("INVALID_TYPE", f"sObject type '{query.kind}' is not supported.")
         for path in query.fields:
             resolve(self.org, table, path)
@@ -188,4 +188,6 @@ def _sort_key(value: Any, flip: bool) -> tuple[bool, Any]:
 
 
 def _is_id(value: str) -> bool:
-    return len(value) in (15, 18) and value[:3] in ("500", "005", "00G", "00a", "017", "068", "069", "06A")
+    if len(value) not in (15, 18):
+        return False
+    return value[:2] == "a0" or value[:3] in ("500", "005", "00G", "00a", "017", "068", "069", "06A")

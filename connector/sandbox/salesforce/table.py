@@ -59,6 +59,7 @@ class Table:
         self._readonly: Collection[str] = ()
         self._readable: Collection[str] | None = None
         self._editable: Collection[str] = ()
+        self.rights: Collection[str] | None = None
         self.declare(shape)
 
     def declare(self, shape: Object) -> None:
@@ -76,6 +77,10 @@ class Table:
         """Field-level security of the user who signs in over the API. People in their browsers see everything else."""
         self._readable, self._editable = readable, editable
         self._renew()
+
+    def may(self, what: str) -> bool:
+        """Whether the user who signs in over the API may read, create, edit or delete records of the object."""
+        return self.rights is None or what in self.rights
 
     def _renew(self) -> None:
         shown = [_locked(f) if f.name in self._readonly else f for f in self.shape.fields if f.name not in self._hidden]
@@ -160,6 +165,14 @@ class Table:
             rows.remove(row)
         if not rows:
             self.keys.pop(key.lower(), None)
+
+    def rekey(self, row: Row, given: Mapping[str, Any]) -> None:
+        """Moves a row in the index of keys, if what it is given names another."""
+        if KEY_FIELD in given and given[KEY_FIELD] != row.values.get(KEY_FIELD):
+            if row.values.get(KEY_FIELD) is not None:
+                self.forget_key(row, row.values[KEY_FIELD])
+            if given[KEY_FIELD] is not None:
+                self.keys.setdefault(given[KEY_FIELD].lower(), []).append(row)
 
     def holders(self, key: str) -> list[Row]:
         """The rows that bear an external id, in whatever case."""

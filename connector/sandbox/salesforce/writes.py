@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from connector.sandbox.salesforce import content, history
+from connector.sandbox.salesforce import content, custom_objects, history
 from connector.sandbox.salesforce.fields import stamp
 from connector.sandbox.salesforce.ids import full
 from connector.sandbox.salesforce.problem import Problem
@@ -53,6 +53,7 @@ class Transaction:
     def create(self, table: Table, record: Record) -> Change:
         if not table.shape.createable:
             raise Problem("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type {table.shape.name} cannot be created")
+        self._may(table, "create")
         values = table.checked(record, creating=True, view=self._view(table))
         table.defaults(values)
         self._required(table, values)
@@ -78,6 +79,8 @@ class Transaction:
                 self._unique(table, values[KEY_FIELD], None)
             if table.shape.name == content.VERSION:
                 self.org.contents.version(values)
+            elif custom_objects.is_custom(table):
+                self._custom(table, values)
         return Change(table, None, values)
 
     def update(self, table: Table, row: Row, record: Record) -> Change:
@@ -86,8 +89,13 @@ class Transaction:
             raise Problem("ENTITY_IS_DELETED", "entity is deleted", [], status=404)
         if not table.shape.updateable:
             raise Problem("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type {table.shape.name} cannot be updated")
+        self._may(table, "edit")
         values = table.checked(record, creating=False, view=self._view(table))
         if table is not self.org.cases:
+            if custom_objects.is_custom(table):
+                if values.get(KEY_FIELD) is not None:
+                    self._unique(table, values[KEY_FIELD], row)
+                custom_objects.refer(self.org, table, values)
             return Change(table, row, values)
         if not self.org.world.options.supplied_updatable:
             refused = [n for n in values if n.startswith("Supplied")]
@@ -111,6 +119,15 @@ class Transaction:
 
     def _view(self, table: Table) -> View:
         return table.api if self.api else table.everybody
+
+    def _may(self, table: Table, what: str) -> None:
+        if self.api and not table.may(what):
+            raise Problem("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", [])
+
+    def _custom(self, table: Table, values: Values) -> None:
+        if table.shape.by_name.get("OwnerId") and values.get("OwnerId") is None:
+            values["OwnerId"] = self.actor
+        custom_objects.refer(self.org, table, values)
 
     def _lock(self, row: Row) -> None:
         """A row that another transaction has written and not committed yet: the platform waits 10 s, then gives up."""
@@ -230,6 +247,9 @@ class Transaction:
             table.add(row)
             self._said(f"{content.VERSION}/{values.get(KEY_FIELD) or made}", news=True)
         else:
+            if custom_objects.is_custom(table):
+                values.update(custom_objects.number(table))
+                self._said(f"{table.shape.name}/{values.get(KEY_FIELD) or made}", news=True)
             table.add(row)
             if table is org.comments:
                 org.comment_created(row)
@@ -254,6 +274,10 @@ class Transaction:
             news = any(values.get(name) != value for name, value in given.items())
             self._said(f"Case/{values.get(KEY_FIELD) or values['Id']}", news=news)
             self._case_changes(row, given)
+        elif custom_objects.is_custom(table):
+            news = any(values.get(name) != value for name, value in given.items())
+            self._said(f"{table.shape.name}/{values.get(KEY_FIELD) or values['Id']}", news=news)
+            table.rekey(row, given)
         for name, value in given.items():
             if value is None:
                 values.pop(name, None)
@@ -276,11 +300,7 @@ class Transaction:
             elif not closed:
                 values.pop("ClosedDate", None)
             values["IsClosed"] = closed
-        if KEY_FIELD in given and given[KEY_FIELD] != values.get(KEY_FIELD):
-            if values.get(KEY_FIELD) is not None:
-                org.cases.forget_key(row, values[KEY_FIELD])
-            if given[KEY_FIELD] is not None:
-                org.cases.keys.setdefault(given[KEY_FIELD].lower(), []).append(row)
+        org.cases.rekey(row, given)
         comment = given.pop("Comments", None)
         if comment is not None:
             body = {"ParentId": values["Id"], "CommentBody": comment, "IsPublished": False}
@@ -289,6 +309,10 @@ class Transaction:
 
     def delete(self, table: Table, row: Row, master: str | None = None) -> None:
         """Into the recycle bin. `master` when the record was merged into another."""
+        self._may(table, "delete")
+        self._bin(table, row, master)
+
+    def _bin(self, table: Table, row: Row, master: str | None = None) -> None:
         self._lock(row)
         values = row.values
         if values.get("IsDeleted"):
@@ -301,7 +325,18 @@ class Transaction:
         if values.get(KEY_FIELD) is not None:
             table.forget_key(row, values[KEY_FIELD])
         table.stamped(row)
+        if table is self.org.cases and master is None:
+            self._taken_along(values["Id"])
         if table.shape.name == content.DOCUMENT:
             for kind, other in content.deleted_with(self.org, values):
                 if not other.values.get("IsDeleted"):
-                    self.delete(self.org.tables[kind], other)
+                    self._bin(self.org.tables[kind], other)
+
+    def _taken_along(self, made: str) -> None:
+        """Details go with their master; a lookup to it is cleared."""
+        for table, field, row in custom_objects.referring(self.org, "Case", made):
+            if field.name == table.shape.parent:
+                if not row.values.get("IsDeleted"):
+                    self._bin(table, row)
+            else:
+                self._store(Change(table, row, {field.name: None}), row)
