@@ -162,8 +162,9 @@ class Sender:
         """What is sent once stands already. Numbers must be those we want now: money is never moved on a guess. Other
         values may have been moved on since by those who work on the object (a request that was executed)."""
         values = {name: value for name, value in (step.wanted.values or {}).items() if value is not None}
-        differ = [name for name, value in values.items() if number(value) and not same(live.fields.get(name), value)]
-        if differ or _changed_since_tried(step, values, self.digester):
+        others = {name: value for name, value in values.items() if not same(live.fields.get(name), value)}
+        differ = [name for name, value in others.items() if number(value)]
+        if differ or _changed_since_tried(step, others, self.digester):
             names = ", ".join(differ) or "a value"
             step.state = "failed"
             step.error = MappingFault(

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from connector.model import Record, Write
+from connector.stamps import parse
 from connector.stamps import stamp as stamp_of
 from connector.store import Settle
 from tests.simulation.flows import ENDS, SITE_IN_KEYS, STEPS, key_of
@@ -36,7 +37,10 @@ class Watch:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._seen: dict[tuple[str, str], dict[str, str]] = {}
+        self._seen: dict[tuple[str, str], dict[str, tuple[str, float]]] = {}
+        """The version of each record that was shown last, and when it was shown first."""
+        self._ended: dict[tuple[str, str], dict[str, float]] = {}
+        """When a page was first shown that ends at this cursor."""
         self._pages: dict[tuple[str, str], dict[str, list[dict[str, str]]]] = {}
         self.attempted: dict[tuple[str, str], set[str]] = {}
         """Fields that we tried to give a value, by stream and target or key."""
@@ -57,8 +61,10 @@ class Watch:
     def listed(self, system: str, stream: str, records: Sequence[Record], cursor: str | None) -> None:
         """These were shown to a reader, with this cursor."""
         here = {record.key: record.stamp or "" for record in records}
-        self._seen.setdefault((system, stream), {}).update(here)
+        now, seen = self._world.scheduler.now, self._seen.setdefault((system, stream), {})
+        seen |= {key: (version, now) for key, version in here.items() if key not in seen or seen[key][0] != version}
         if cursor is not None:
+            self._ended.setdefault((system, stream), {}).setdefault(cursor, now)
             self._pages.setdefault((system, stream), {}).setdefault(cursor, []).append(here)
 
     def taken_in(self, flow: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
@@ -77,9 +83,12 @@ class Watch:
                 self._world.ledger('SELECT key, stamp FROM "row" JOIN flow ON flow.id=flow WHERE name=?', name)
             )
             things = self._world.systems[source[0]].all(source[1])
-            for key, stamp in self._seen.get(source, {}).items():
+            again = self._again(passed)
+            for key, (stamp, shown) in self._seen.get(source, {}).items():
                 if key not in things or self._moved_on(source[0], things[key], passed):
                     continue
+                if stamp >= again and shown > self._ended[source].get(cursor, shown):
+                    continue  # it came late behind a cursor that had passed; whoever had it in hand is dead, and reads it again
                 if stamp < passed and (stored.get(key) or "") < stamp:
                     self._broken("the cursor passes nothing unstored", f"{name}: {key} at {stamp}, cursor {passed}")
             pages = self._pages.get(source, {}).get(cursor, [])
@@ -88,6 +97,10 @@ class Watch:
             ):
                 self._broken("the cursor passes nothing unstored", f"{name}: no page that ends at {passed} is stored")
         self._books()
+
+    def _again(self, passed: str) -> str:
+        """Where the next read begins."""
+        return stamp_of(parse(passed) - timedelta(seconds=self._world.plan.settings["overlap"]))
 
     def _moved_on(self, system: str, thing: Thing, passed: str) -> bool:
         """Whether a newer version stands behind the cursor and will be read, whoever has seen the older one."""

@@ -80,6 +80,23 @@ def test_another_amount_than_the_one_that_stands_stays_parked_whatever_was_tried
     assert [record.fields["Amount"] for record in world.desk.objects["Comment"].values()] == [5]
 
 
+@pytest.mark.parametrize(("first", "other"), [(5, 7), ("five", "seven")])
+def test_what_stands_is_wanted_again_after_another_try_without_an_answer(
+    tmp_path: Path, first: object, other: object
+) -> None:
+    world = World(tmp_path, orders=ORDERS + "also:" + ALERT)
+    world.order("0001")
+    world.tick()
+    for alert in (first, other):
+        world.order("0001", alert=alert)
+        world.desk.fail("write", Transient("no answer", uncertain=True), committed=True)
+        world.tick(minutes=3)
+    world.order("0001", alert=first)
+    world.tick(minutes=3)
+    assert world.states() == {"0001": "done"}
+    assert [record.fields["Amount"] for record in world.desk.objects["Comment"].values()] == [first]
+
+
 def test_a_field_that_is_sent_once_goes_again_if_its_update_got_no_answer_and_never_arrived(tmp_path: Path) -> None:
     world = World(tmp_path, orders=ORDERS + '  First: {from: "{{ first }}", write: once}\n')
     world.order("0001")
