@@ -8,7 +8,7 @@ import pytest
 
 from connector.adapters.salesforce import Salesforce
 from connector.errors import Gone, Misconfigured, Rejected
-from connector.model import FieldUse, Select, StreamUse, Write
+from connector.model import FieldUse, Op, Select, StreamUse, Write
 from connector.sandbox import Options, Sandbox
 from tests.contract.salesforce_org import KEY, creates, open_
 from tests.contract.sandbox_caller import Caller
@@ -114,7 +114,7 @@ def test_an_object_that_the_org_has_not_pauses_its_stream_and_parks_nothing(serv
 
 
 def test_a_check_finds_what_is_wrong_with_a_custom_object(box: Sandbox, service: Salesforce) -> None:
-    writes = frozenset({"create", "update"})
+    writes = frozenset[Op]({"create", "update"})
     fields = {"Colour__c": FieldUse("Colour__c", creates=True, kinds=frozenset({"text"}))}
     use = StreamUse(STREAM, writes=writes, fields=fields)
     (problem,) = service.check([use]).problems
