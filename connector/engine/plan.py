@@ -95,6 +95,11 @@ class Step:
         return any(one.created and one.target == self.target for one in self.work.steps)
 
     @property
+    def stands(self) -> bool:
+        """Made by an earlier try with other values and refused for them, or for another record: it is looked at first."""
+        return self.makes and (self.wanted.spec.once or self.joins) and not self.looked
+
+    @property
     def body(self) -> dict[str, Any]:
         """The fields that go in one write."""
         return self.sending if self.guard is None else self.sending | self.claimable

@@ -203,9 +203,9 @@ class Sender:
 
     def _update(self, place: Place, steps: Sequence[Step], live: dict[str, Record] | None = None) -> None:
         """Until-claimed fields are decided by a look directly before the write, and again when it came too late."""
-        if live is None and (standing := [step for step in steps if _stands(step)]):
+        if live is None and (standing := [step for step in steps if step.stands]):
             self._adopt(place, [(step, None) for step in standing])
-            steps = [step for step in steps if not _stands(step)]
+            steps = [step for step in steps if not step.stands]
 
         def live_ones(asking: Sequence[Step]) -> Mapping[str, Record]:
             return self._fetch(place, [step.target or "" for step in asking], "key", asking)
@@ -386,11 +386,6 @@ class Sender:
         for step in steps:
             step.state, step.due = "owed", stopped.until
         raise stopped
-
-
-def _stands(step: Step) -> bool:
-    """Made by an earlier try with other values and refused for them, or for another record: what it holds is looked at first."""
-    return step.makes and (step.wanted.spec.once or step.joins) and not step.looked
 
 
 def _changed_since_tried(step: Step, values: Mapping[str, Any], digester: Digester) -> bool:
