@@ -6,6 +6,7 @@ set up. Made from the compiled mappings alone: no network, no record.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from connector.model import FieldUse, Op, Problem, StreamUse
 from connector.states import WORDS, fields_of
 
 StreamName = tuple[str, str]
+_MAIN = re.compile(r"\s*\{\{\s*main\.id\s*\}\}\s*")
 
 
 @dataclass(slots=True)
@@ -183,7 +185,7 @@ class _Collector:
             found = self._reader.field(here, written, stream.lengths.get(each))
             policy = line.policies.get(each) or line.leaves.get(each, "always")
             create = bool(ops & {"create", "append"}) and line.to != "main"
-            update = "update" in ops and policy != "on-create"
+            update = "update" in ops and policy != "on-create" and not _is_main(written)
             self._uses.add_field(name, _use(each, found, create=create, update=update), self._key_place(here))
             self._values(name, each, found)
 
@@ -243,6 +245,12 @@ class _Collector:
             return adapter.streams[name[1]] if adapter else None
         except KeyError:  # a fault of the configuration, said where flows are read
             return None
+
+
+def _is_main(written: Any) -> bool:
+    """Whether a field holds the Id of the main object: that stays what it was as its own object was made."""
+    text = written.get("from") if isinstance(written, dict) else written
+    return isinstance(text, str) and _MAIN.fullmatch(text) is not None
 
 
 def _use(name: str, written: Written, *, create: bool, update: bool) -> FieldUse:

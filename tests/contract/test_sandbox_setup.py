@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector.adapters.salesforce import Salesforce
-from connector.adapters.salesforce.metadata import field, permission_set, queue
+from connector.adapters.salesforce.metadata import custom_object, field, permission_set, queue
 from connector.adapters.salesforce.settings import Settings
 from connector.adapters.sfcc.metadata import extensions, object_types
 from connector.model import Attribute, FieldUse, StreamUse
@@ -153,6 +153,90 @@ def test_every_type_that_can_be_declared_can_be_deployed(box: Sandbox, call: Cal
 def test_what_the_metadata_api_refuses_is_refused(box: Sandbox, path: str, text: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         deployed(box, **{path: text})
+
+
+# custom objects
+ORDERS = f"{DEFAULT}/objects/Case_Order__c"
+HOME, LINK = f"{ORDERS}/Case_Order__c.object-meta.xml", f"{ORDERS}/fields/Case__c.field-meta.xml"
+NAMED = f"{ORDERS}/fields/Order_No__c.field-meta.xml"
+DETAIL = custom_object("Case_Order__c", detail=True)
+TO_CASE = field("Case__c", Attribute("MasterDetail(Case)"), of="Case_Order__c")
+WHOLE_OBJECT = {HOME: DETAIL, LINK: TO_CASE, NAMED: TEXT}
+RIGHTS = permission_set(
+    "Ours", "", fields={"Case_Order__c.Order_No__c": True}, objects={"Case": ("create",), "Case_Order__c": ("create",)}
+)
+
+
+def test_an_object_that_was_deployed_is_there_for_whom_a_permission_set_lets_in(box: Sandbox, call: Caller) -> None:
+    made = deployed(box, **WHOLE_OBJECT, **{SET: RIGHTS})
+    assert made[:3] == [
+        "CustomObject Case_Order__c",
+        "CustomField Case_Order__c.Case__c",
+        "CustomField Case_Order__c.Order_No__c",
+    ]
+    assert call.org("GET", "/sobjects/Case_Order__c/describe").status_code == 404
+    query = {"q": "SELECT Id FROM Case_Order__c"}
+    assert call.org("GET", "/query", params=query).json()[0]["errorCode"] == "INVALID_TYPE"
+    box.control.assign_permission_set("Ours")
+    case = call.org("POST", "/sobjects/Case", {}).json()["id"]
+    child = call.org("POST", "/sobjects/Case_Order__c", {"Case__c": case, "Order_No__c": "1"})
+    assert child.status_code == 201
+    said = call.org("GET", "/sobjects/Case_Order__c/describe").json()
+    assert (said["createable"], said["updateable"], said["deletable"]) == (True, False, False)
+    where = f"/sobjects/Case_Order__c/{child.json()['id']}"
+    assert call.org("PATCH", where, {"Order_No__c": "2"}).json()[0]["errorCode"] == "INSUFFICIENT_ACCESS_OR_READONLY"
+    assert call.org("DELETE", where).json()[0]["errorCode"] == "INSUFFICIENT_ACCESS_OR_READONLY"
+    assert deployed(box, **WHOLE_OBJECT, **{SET: RIGHTS}), "a second time changes nothing"
+    assert [row["Name"] for row in call.rows("SELECT Name FROM Case_Order__c")] == ["CO-000001"]
+
+
+def test_a_lookup_is_cleared_when_its_case_goes_and_its_object_has_an_owner(box: Sandbox, call: Caller) -> None:
+    path = f"{DEFAULT}/objects/Paper__c"
+    files = {
+        f"{path}/Paper__c.object-meta.xml": custom_object("Paper__c", detail=False),
+        f"{path}/fields/Case__c.field-meta.xml": field("Case__c", Attribute("Lookup(Case)"), of="Paper__c"),
+        SET: permission_set(
+            "Ours", "", fields={"Paper__c.Case__c": True}, objects={"Case": (), "Paper__c": ("create", "update")}
+        ),
+    }
+    deployed(box, **files)
+    box.control.assign_permission_set("Ours")
+    case = box.control.agent_create({"Subject": "x"})
+    assert call.org("POST", "/sobjects/Paper__c", {"Case__c": case}).status_code == 201
+    box.control.agent_delete(case)
+    (row,) = call.rows("SELECT Case__c, OwnerId FROM Paper__c")
+    assert row["Case__c"] is None
+    assert row["OwnerId"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "told"),
+    [
+        (LINK, None, "sharingModel to ControlledByParent on a CustomObject without a MasterDetail"),
+        (HOME, custom_object("Case_Order__c", detail=False), "sharingModel to Read on a CustomObject with a MasterDetail"),
+        (HOME, DETAIL.replace("Deployed", "Ready"), "deploymentStatus is Deployed or InDevelopment"),
+        (HOME, DETAIL.replace("<pluralLabel>Case Orders</pluralLabel>", ""), "Required field is missing: pluralLabel"),
+        (HOME, DETAIL.replace("CO-{000000}", "CO"), "AutoNumber with a displayFormat"),
+        (HOME, DETAIL.replace("visibility", "visible"), "Element visible invalid"),
+        (HOME, None, "Entity of type Case_Order__c cannot be found"),
+        (LINK, TO_CASE.replace("<referenceTo>Case", "<referenceTo>Nothing__c"), "no CustomObject named Nothing__c found"),
+        (LINK, TO_CASE.replace("<referenceTo>Case", "<referenceTo>User"), "cannot be a detail of User"),
+        (LINK, TO_CASE.replace("    <referenceTo>Case</referenceTo>\n", ""), "Required field is missing: referenceTo"),
+        (NAMED, TEXT.replace("<label>", "<relationshipName>x</relationshipName><label>"), "relationshipName is not for Text"),
+        (SET, permission_set("Ours", "", fields={"Case_Order__c.Case__c": True}),
+         "You cannot deploy to a required field: Case_Order__c.Case__c"),
+        (SET, permission_set("Ours", "", fields={}, objects={"Case_Order__c": ()}), "depends on permission\\(s\\): Read Case"),
+        (SET, permission_set("Ours", "", fields={}, objects={"Case": (), "Case_Order__c": ()}).replace(
+            "<viewAllRecords>true", "<viewAllRecords>false", 1), "depends on permission\\(s\\): View All Case"),
+    ],
+)  # fmt: skip
+def test_what_no_org_takes_of_an_object_is_refused(
+    box: Sandbox, call: Caller, path: str, text: str | None, told: str
+) -> None:
+    files = {**WHOLE_OBJECT, path: text or ""}
+    with pytest.raises(ValueError, match=told):
+        deployed(box, **{name: content for name, content in files.items() if content})
+    assert call.org("GET", "/sobjects/Case_Order__c/describe").status_code == 404
 
 
 def test_elements_of_one_name_that_do_not_stand_together_are_refused(box: Sandbox) -> None:

@@ -107,7 +107,9 @@ def test_our_user_may_do_with_an_object_what_the_flows_do(folder: Path) -> None:
     example = (folder / "config.yaml").read_text()
     main(["setup"])
     path = f"{SETS}/Commerce_Case_Connector.permissionset-meta.xml"
-    assert re.findall(r"<allow(\w+)>true", written(folder)[path]) == ["Create", "Edit", "Read"]
+    assert re.findall(r"<allow(\w+)>true", written(folder)[path]) == ["Create", "Edit", "Read"] * 2, (
+        "cases, their orders"
+    )
     begin, end = example.index("  returns-to-cases:"), example.index("defaults:")
     reads = "  back: {from: service.Case, to: shop.orders, mapping: back.yaml, start: now}\n\n"
     (folder / "config.yaml").write_text(example[: example.index("  orders-to-cases:")] + reads + example[end:])
@@ -117,6 +119,58 @@ def test_our_user_may_do_with_an_object_what_the_flows_do(folder: Path) -> None:
     )
     assert main(["setup"]) == 0
     assert re.findall(r"<allow(\w+)>true", written(folder)[path]) == ["Read"]
+
+
+OBJECT = "service/force-app/main/default/objects/Case_Order__c"
+
+
+def test_an_object_that_the_flows_fill_is_written_as_a_detail_of_its_case(folder: Path) -> None:
+    main(["setup"])
+    made = written(folder)
+    text = made[f"{OBJECT}/Case_Order__c.object-meta.xml"]
+    assert "<sharingModel>ControlledByParent</sharingModel>" in text
+    assert "<displayFormat>CO-{000000}</displayFormat>" in text
+    assert "<label>Case Order</label>" in text
+    link = made[f"{OBJECT}/fields/Case__c.field-meta.xml"]
+    assert "<type>MasterDetail</type>" in link
+    assert "<reparentableMasterDetail>false" in link
+    key = made[f"{OBJECT}/fields/Commerce_Key__c.field-meta.xml"]
+    assert "<externalId>true" in key
+    assert "<unique>true" in key
+    for name in ("Connector", "Agent"):
+        text = made[f"{SETS}/Commerce_Case_{name}.permissionset-meta.xml"]
+        assert "Case_Order__c.Order_No__c" in text
+        assert "Case_Order__c.Case__c" not in text, "the platform refuses it: whoever has the object sees its master"
+        assert "<object>Case</object>" in text, "who reads a detail must be given its master"
+    assert made[f"{SETS}/Commerce_Case_Agent.permissionset-meta.xml"].count("<allowRead>true") == 2
+    assert "<allowCreate>true" not in made[f"{SETS}/Commerce_Case_Agent.permissionset-meta.xml"]
+    assert "`Case Orders`" in made["service/README.md"]
+
+
+def test_an_object_that_nobody_declared_is_guessed_to_be_a_detail_of_the_case_that_it_names(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "setup/attributes.yaml").unlink()
+    assert main(["setup"]) == 0
+    assert "guessed  Case_Order__c Case__c: MasterDetail(Case)" in capsys.readouterr().out
+    assert "ControlledByParent" in written(folder)[f"{OBJECT}/Case_Order__c.object-meta.xml"]
+
+
+@pytest.mark.parametrize(
+    ("stream", "kind", "told"),
+    [("Case_Order__c", "MasterDetail()", "MasterDetail(Object)"), ("Case", "MasterDetail(Case)", "write Lookup(Case)")],
+)
+def test_a_relation_that_cannot_be_is_refused_where_it_is_declared(
+    folder: Path, capsys: pytest.CaptureFixture[str], stream: str, kind: str, told: str
+) -> None:
+    name = "Case__c" if stream == "Case_Order__c" else "Order_No__c"
+    old = {
+        "Case__c": "type: MasterDetail(Case)",
+        "Order_No__c": "type: Text(255), description: Order number in the shop",
+    }
+    change(folder, "setup/attributes.yaml", old[name], f"type: {kind}")
+    assert main(["setup"]) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_people_edit_what_the_flows_only_read(folder: Path) -> None:

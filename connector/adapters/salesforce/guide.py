@@ -12,7 +12,7 @@ _PAGE = """\
 Written by `connector setup` from the configured flows; run it again when they change. Deploying a second time changes
 nothing else. Commands run in this folder; `ORG` is your alias for the org, signed in with `sf org login web --alias ORG`.
 
-1. **Deploy** the fields, the queues and two permission sets:
+1. **Deploy** {what}the fields, the queues and two permission sets:
 
    ```sh
    sf project deploy start --source-dir force-app --target-org ORG
@@ -56,15 +56,22 @@ def written(
     picklists: Mapping[str, Sequence[str]],
     queues: Mapping[str, Sequence[str]],
     decided: Sequence[str],
+    made: Mapping[str, str],
 ) -> str:
-    """The page. `decided`: fields that the agents fill in and the flows read."""
-    custom = [each for each in objects if each.endswith("__c")]
-    others = [each for each in objects if each != "Case" and each not in custom]
+    """The page. `decided`: fields that the agents fill in and the flows read. `made`: custom objects that are deployed, with
+    what a list of their records is called."""
+    custom = [each for each in objects if each.endswith("__c") and each not in made]
+    others = [each for each in objects if each != "Case" and not each.endswith("__c")]
     deployed = ""
     if queues:
         deployed = (
             f"The queues are {_listed(list(queues))}. Delete the file of one that your org has already: a deployment\n"
             "   could take its members away."
+        )
+    if made:
+        deployed = (
+            f"These files make {_listed(list(made))}. Delete the `object-meta.xml` of one that your org has already:\n"
+            f"   its label, numbering and sharing then stay as they are.\n   {deployed}"
         )
     if custom:
         deployed = f"The objects {_listed(custom)} must exist already. {deployed}"
@@ -76,7 +83,10 @@ def written(
     layout = "Put the new fields on the page layout of the cases"
     if decided:
         layout += f"; agents fill in\n   {_listed([each.partition('.')[2] for each in decided])}"
+    if made:
+        layout += f".\n   Related lists that belong there too: {_listed(list(made.values()))}"
     return _PAGE.format(
+        what="the custom objects, " if made else "",
         deployed=deployed.strip() or "No queue is named by a mapping.",
         picklists="\n".join([*rows, ""]) if rows else "   The flows write none.\n",
         app=_ASSERTION if isinstance(settings.auth, Jwt) else _CREDENTIALS,

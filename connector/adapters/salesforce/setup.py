@@ -1,5 +1,5 @@
-"""What an org's administrator deploys and assigns for the flows: custom fields, queues, two permission sets, and a page
-that says what no file can do.
+"""What an org's administrator deploys and assigns for the flows: custom objects and fields, queues, two permission
+sets, and a page that says what no file can do.
 """
 
 from __future__ import annotations
@@ -12,7 +12,17 @@ import orjson
 from connector.adapter import Declared
 from connector.adapters.salesforce.documents import STREAM as FILES
 from connector.adapters.salesforce.guide import written
-from connector.adapters.salesforce.metadata import FOLDER, Unknown, field, permission_set, queue
+from connector.adapters.salesforce.metadata import (
+    FOLDER,
+    Unknown,
+    custom_object,
+    field,
+    label_of,
+    master_of,
+    permission_set,
+    plural_of,
+    queue,
+)
 from connector.adapters.salesforce.settings import Settings
 from connector.adapters.salesforce.streams import PLAIN
 from connector.model import Attribute, FieldUse, Op, Problem, Setup, StreamUse
@@ -65,15 +75,22 @@ class _Package:
         self._files: dict[str, str] = {}
         self._guessed: dict[tuple[str, str], str] = {}
         self._problems: list[Problem] = []
+        self._masters: dict[str, str] = {}
+        """Custom object → the object whose detail it is."""
+        self._standard: frozenset[str] = frozenset()
 
     def of(self, uses: Sequence[StreamUse]) -> Setup:
         ours: dict[str, bool] = {}
         agents: dict[str, bool] = {}
+        self._standard = frozenset(use.stream for use in uses if not use.stream.endswith("__c"))
         for use in uses:
             for name, each in self._fields(use).items():
                 writes = each.creates or each.updates
                 if name.endswith("__c"):
-                    self._field(use.stream, name, each)
+                    if self._field(
+                        use, name, each
+                    ):  # always seen by whoever has the object, and refused in a permission set
+                        continue
                     agents[f"{use.stream}.{name}"] = not writes
                 elif use.stream != "Case" or name not in SECURED:
                     continue
@@ -82,14 +99,24 @@ class _Package:
         for name, objects in queues.items():
             self._add(f"queues/{_api_name(name)}.queue-meta.xml", queue(name, objects, self._settings.version))
         done = {use.stream: use.writes for use in uses if use.stream not in _CASE_SHARES}
-        self._sets(ours, agents, done)
+        made = [stream for stream, ops in done.items() if _is_ours(stream, ops)]
+        for stream in made:
+            self._add(
+                f"objects/{stream}/{stream}.object-meta.xml", custom_object(stream, detail=stream in self._masters)
+            )
+        self._sets(ours, agents, done, made)
         project = {
             "packageDirectories": [{"path": FOLDER.split("/")[0], "default": True}],
             "sourceApiVersion": self._settings.version,
         }
         self._files["sfdx-project.json"] = orjson.dumps(project, option=orjson.OPT_INDENT_2).decode() + "\n"
         self._files["README.md"] = written(
-            self._settings, list(done), _values(uses), queues, [name for name, edits in agents.items() if edits]
+            self._settings,
+            list(done),
+            _values(uses),
+            queues,
+            [name for name, edits in agents.items() if edits],
+            {stream: plural_of(label_of(stream)) for stream in made},
         )
         return Setup(self._files, self._guessed, self._problems)
 
@@ -101,30 +128,54 @@ class _Package:
             made[key] = FieldUse(key, reads=True, creates="create" in use.writes, kinds=frozenset({"text"}))
         return dict(sorted(made.items()))
 
-    def _field(self, stream: str, name: str, use: FieldUse) -> None:
-        key = name == self._settings.key_field
+    def _field(self, of: StreamUse, name: str, use: FieldUse) -> bool:
+        """The file of one field; whether it makes its object the detail of another one."""
+        stream, key = of.stream, name == self._settings.key_field
         attribute = self._declared.get(stream, {}).get(name) or (_KEY if key else None)
         if attribute is None:
-            attribute = _guess(use)
+            attribute = self._parent(of, name) or _guess(use)
             self._guessed[stream, name] = attribute.type
         try:
             if key and attribute.type != _KEY.type:
                 raise Unknown(f"the key field is {_KEY.type}")
-            text = field(name, attribute, key=key and stream not in PLAIN)
+            text = field(name, attribute, key=key and stream not in PLAIN, of=stream)
         except Unknown as error:
             self._problems.append(Problem(f"{attribute.type!r} cannot be its type", str(error), stream, name))
         else:
             home = ACTIVITY if stream in PLAIN else stream
             self._add(f"objects/{home}/fields/{name}.field-meta.xml", text)
+            if master := master_of(attribute):
+                self._masters[stream] = master
+                return True
+        return False
 
-    def _sets(self, ours: Mapping[str, bool], agents: Mapping[str, bool], objects: Mapping[str, frozenset[Op]]) -> None:
+    def _parent(self, of: StreamUse, name: str) -> Attribute | None:
+        """`Case__c` of an object that we make beside cases is its case: so it is deleted, merged and shared with it."""
+        named = name.removesuffix("__c")
+        if _is_ours(of.stream, of.writes) and named in self._standard and of.stream not in self._masters:
+            return Attribute(f"MasterDetail({named})")
+        return None
+
+    def _sets(
+        self,
+        ours: Mapping[str, bool],
+        agents: Mapping[str, bool],
+        objects: Mapping[str, frozenset[Op]],
+        made: Sequence[str],
+    ) -> None:
+        masters = {self._masters[stream] for stream in objects if stream in self._masters}
+        edited = {name.partition(".")[0] for name, edits in agents.items() if edits}
+        rights = {stream: frozenset[Op]({"update"} if stream in edited else ()) for stream in made}
         self._add(
             f"permissionsets/{CONNECTOR}.permissionset-meta.xml",
             permission_set(
                 "Commerce Case Connector",
                 "For the integration user of the commerce connector alone.",
                 fields=ours,
-                objects=objects,
+                objects={
+                    **{master: frozenset[Op]() for master in masters},
+                    **objects,
+                },  # who reads a detail reads its master
                 system=["ApiEnabled"],
             ),
         )
@@ -135,11 +186,21 @@ class _Package:
                     "Commerce Case Agent",
                     "For people who work on cases of the commerce connector: its fields, and what they decide.",
                     fields=agents,
+                    objects={
+                        **{self._masters[each]: frozenset[Op]() for each in made if each in self._masters},
+                        **rights,
+                    },
+                    all_records=False,
                 ),
             )
 
     def _add(self, path: str, text: str) -> None:
         self._files[f"{FOLDER}/{path}"] = text
+
+
+def _is_ours(stream: str, ops: frozenset[Op]) -> bool:
+    """Whether an object is there for our records: a custom one, of no package, in which the flows make some."""
+    return stream.endswith("__c") and "__" not in stream.removesuffix("__c") and "create" in ops
 
 
 def _guess(use: FieldUse) -> Attribute:

@@ -173,7 +173,7 @@ class _Judge(Bench):
     def twice(self) -> Iterator[Finding]:
         what = {
             "cases": "a case", "created": "a case that was created again", "notes": "a note", "comments": "a comment",
-            "refunds": "a refund request", "files": "a file",
+            "refunds": "a refund request", "files": "a file", "records": "a record of a custom object",
         }  # fmt: skip
         for kind, found in self.seen.duplicates.items():
             for key in found:
