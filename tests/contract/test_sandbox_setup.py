@@ -12,7 +12,7 @@ from connector.adapters.salesforce import Salesforce
 from connector.adapters.salesforce.metadata import custom_object, field, permission_set, queue
 from connector.adapters.salesforce.settings import Settings
 from connector.adapters.sfcc.metadata import extensions, object_types
-from connector.model import Attribute, FieldUse, StreamUse
+from connector.model import Attribute, FieldUse, Op, StreamUse
 from connector.sandbox import Options, Sandbox
 from connector.testing.clock import FrozenClock
 from tests.contract.sandbox_caller import Caller
@@ -162,8 +162,9 @@ NAMED = f"{ORDERS}/fields/Order_No__c.field-meta.xml"
 DETAIL = custom_object("Case_Order__c", detail=True)
 TO_CASE = field("Case__c", Attribute("MasterDetail(Case)"), of="Case_Order__c")
 WHOLE_OBJECT = {HOME: DETAIL, LINK: TO_CASE, NAMED: TEXT}
+MAKE = frozenset[Op]({"create"})
 RIGHTS = permission_set(
-    "Ours", "", fields={"Case_Order__c.Order_No__c": True}, objects={"Case": ("create",), "Case_Order__c": ("create",)}
+    "Ours", "", fields={"Case_Order__c.Order_No__c": True}, objects={"Case": MAKE, "Case_Order__c": MAKE}
 )
 
 

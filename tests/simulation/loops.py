@@ -156,6 +156,9 @@ class Tellings:
             whole = key_of("cases", number, "step", key)
             return any(one.key == whole and one.outcome == "refused" for one in effects)
         if line == "refund":
-            amounts = {fields.get("Refund") for fields in case.versions} - {None}
+            # a case that was made anew answers under the key of the one that is deleted, whose refund stands
+            whole = key_of("cases", number, "refund")
+            stands = {one.fields["amount"] for one in effects if one.key == whole and one.outcome == "made"}
+            amounts = ({fields.get("Refund") for fields in case.versions} | stands) - {None}
             return code.startswith("once") and len(amounts) > 1
         return False

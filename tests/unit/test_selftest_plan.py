@@ -35,6 +35,12 @@ def test_a_short_run_does_not_wait_for_tomorrows_budget() -> None:
     assert faults.BUDGET not in {each.name for each in islice(plan().weather(), 40) if isinstance(each, Squall)}
 
 
+def test_a_long_run_uses_up_the_days_calls_once() -> None:
+    for seed in range(20):
+        weather = islice(Plan(seed, 0.01, 0.1, 10.0, sure=False).weather(), 400)
+        assert [each.name for each in weather if isinstance(each, Squall)].count(faults.BUDGET) == 1
+
+
 def test_faults_strike_at_the_rates_that_were_asked_for_and_once_for_certain() -> None:
     rules = [rule for gust in islice(plan().weather(), 40) if isinstance(gust, Gust) for _, rule in gust.rules]
     assert all(0.01 <= rule["probability"] <= 0.1 for rule in rules if "probability" in rule)

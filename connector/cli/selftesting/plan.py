@@ -106,16 +106,14 @@ class Plan:
         random = Random(f"{self.seed} weather")
         squalls = [(name, system) for name in (faults.OUTAGE, faults.CREDENTIALS) for system in faults.BOTH]
         squalls += [(faults.REVOKED, system) for system in faults.BOTH]
-        if (
-            not self.sure
-        ):  # whoever hears that the day's calls are used up waits for a quarter of an hour: too long for a short run
-            squalls.append((faults.BUDGET, "salesforce"))
+        # whoever hears that the day's calls are used up waits for a quarter of an hour: too long for a short run, and enough once
+        rare = [] if self.sure else [(faults.BUDGET, "salesforce")]
         while True:
             deck = [(kind, system) for kind in faults.SHORT for system in kind.systems]
             random.shuffle(deck)
-            random.shuffle(squalls)
-            coming = list(squalls)
-            every = max(1, len(deck) // AT_ONCE // len(squalls))
+            coming, rare = squalls + rare, []
+            random.shuffle(coming)
+            every = max(1, len(deck) // AT_ONCE // len(coming))
             for number, at in enumerate(range(0, len(deck), AT_ONCE)):
                 dealt = deck[at : at + AT_ONCE]
                 yield Gust(round(random.uniform(2, 5), 1), tuple(self._rules(random, dealt)))
