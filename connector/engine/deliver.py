@@ -20,6 +20,7 @@ from connector.engine.outcome import settle_work
 from connector.engine.places import Places
 from connector.engine.plan import Step, Work, prepare
 from connector.engine.planner import Planner
+from connector.engine.renewal import followed, look, look_for_main
 from connector.engine.report import Tally
 from connector.engine.send import Sender
 from connector.engine.several import together
@@ -77,6 +78,8 @@ class Delivery:
         self._alone: dict[tuple[str, str], Work] = {}
         self._telling = Telling(shop.flow, self._planner, shop.policy)
         self._shares = any(spec.id == "main" and spec.has_key for spec in shop.flow.mapping.lines)
+        self._beside = any(spec.needs_main for spec in shop.flow.mapping.lines)
+        self._followed: list[Step] = []
         self._joined = shared_by(shop.flow, shop.answered)
         self._watches = self._joined or any(lookup.watch for lookup in shop.flow.mapping.lookups)
 
@@ -171,7 +174,12 @@ class Delivery:
             wave = [step for work in self._works if work.settle is None for step in self._next(work)]
             if not wave:
                 break
+            if self._followed:
+                look(sender, self._followed)
+                wave, self._followed = [step for step in wave if step.state == "ready"], []
             sender.send(wave)
+            if self._beside:
+                look_for_main(sender, wave)
         if self._telling.on:
             self._telling.send(self._works, sender, self._shop.clock.now())
 
@@ -209,6 +217,9 @@ class Delivery:
             prepare(step, self._shop.digester)
             if step.before is not None:
                 stop_loop(step, self._shop.digester, self._shop.flow.flips, self._shop.clock.now())
+                if self._beside and followed(step, self._shop.digester):
+                    step.state = "ready"
+                    self._followed.append(step)
         except (MappingFault, Rejected) as fault:
             step.state, step.error = "failed", fault
         return step.state == "unchanged"

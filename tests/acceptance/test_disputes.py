@@ -20,6 +20,14 @@ def lived(tmp_path: Path) -> Iterator[Life]:
         yield made
 
 
+def beside(lived: Life, case: str) -> dict[str, dict[str, Any]]:
+    """The records of a case's orders by order number; each stands once, those in the bin too."""
+    every = lived.control.records("Case_Order__c", deleted=True)
+    found = {one["Order_No__c"]: one for one in every if one["Case__c"] == case}
+    assert len(found) == len(every)
+    return found
+
+
 def orders(lived: Life) -> list[str]:
     return sorted(order["order_no"] for order in lived.control.orders("RefArch"))[:3]
 
@@ -27,10 +35,12 @@ def orders(lived: Life) -> list[str]:
 KILLS: list[dict[str, Any]] = [
     {"system": "sfcc", "method": "PUT", "path": "CreditRequest"},
     {"system": "sfcc", "method": "PUT", "path": "DisputeEvent", "nth": 2},
+    {"system": "salesforce", "method": "POST", "path": "composite/sobjects", "nth": 2},
+    {"system": "salesforce", "method": "PATCH", "path": "composite/sobjects", "nth": 2},
 ]
 
 
-@pytest.mark.parametrize("kill", KILLS, ids=["the credit", "an event"])
+@pytest.mark.parametrize("kill", KILLS, ids=["the credit", "an event", "its orders", "an order's news"])
 def test_several_orders_are_one_case_whose_credit_is_given_once_and_told_on_both_sides(
     lived: Life, kill: dict[str, Any]
 ) -> None:
@@ -42,8 +52,19 @@ def test_several_orders_are_one_case_whose_credit_is_given_once_and_told_on_both
     assert (case["Subject"], case["Order_No__c"]) == ("Dispute DP-1 over 3 orders", " ".join(numbers))
     assert all(f"order {number}: " in case["Description"] for number in numbers)
 
+    lived.until(lambda: len(beside(lived, case["Id"])) == 3)
+    made = beside(lived, case["Id"])
+    for number in numbers:
+        order, one = lived.control.order(number), made[number]
+        assert one["Commerce_Key__c"] == f"{KEY.format(1)}:orders:{number}"
+        assert (one["Payment_Status__c"], one["Order_Total__c"], one["Currency__c"]) == (
+            order["payment_status"], order["order_total"], order["currency"]
+        )  # fmt: skip
+
+    lived.control.advance(2)
     lived.control.change_order(numbers[1], payment_status="part_paid")
     lived.until(lambda: "part_paid" in lived.case(KEY.format(1))["Payment_Status__c"])
+    lived.until(lambda: beside(lived, case["Id"])[numbers[1]]["Payment_Status__c"] == "part_paid")
     lived.rest()  # each state that the connector sees is an event
     lived.control.advance(2)
     lived.control.agent_take(case["Id"], agent=1)
@@ -69,6 +90,8 @@ def test_several_orders_are_one_case_whose_credit_is_given_once_and_told_on_both
     assert [one.get("c_amount") for one in events if one.get("c_decision")][-1] == 59.9
     assert len({one["c_at"] for one in events}) == len(events)
     assert len(lived.control.cases()) == 1
+    now = beside(lived, case["Id"])
+    assert {number: now[number]["Id"] for number in numbers} == {number: made[number]["Id"] for number in numbers}
     lived.assert_well()
     lived.assert_stormed()
     assert lived.kills == 1
