@@ -110,6 +110,13 @@ class Response:
             return Misconfigured(text, code=code)
         return Rejected(text, code=code)
 
+    def torn(self) -> RemoteError | None:
+        """The fault where a document begins that is not whole: what was refused, and why, is not known, and the call goes again.
+        None for every other body."""
+        if not self.content or self.html or _whole(self.content):
+            return None
+        return self._not_json()
+
     def _not_json(self) -> RemoteError:
         kind = "an HTML page (maintenance or login?)" if self.html else "no whole JSON document"
         return self._unsure(f"{self.where} answered {self.status} with {kind}", str(self.status))
@@ -123,6 +130,14 @@ class Response:
     def html(self) -> bool:
         """Whether the body is a page for people instead of an answer."""
         return self.content[:64].lstrip()[:1] == b"<"
+
+
+def _whole(content: bytes) -> bool:
+    try:
+        orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return content.lstrip()[:1] not in (b"{", b"[")
+    return True
 
 
 def _no_number(text: str) -> Any:

@@ -316,6 +316,14 @@ def test_a_wrong_organization_is_no_missing_order(box: Sandbox) -> None:
             assert "site" in caught.value.remedy
 
 
+def test_half_a_refusal_is_tried_again(ref: Shop) -> None:
+    ref.control.fault(kind="half_json", system="sfcc", method="PATCH", nth=1)
+    result = ref.write("orders", "update", "k", {"c_unknown": "1"}, target=listed(ref)[0])
+    assert isinstance(result.error, Transient)
+    again = ref.write("orders", "update", "k", {"c_unknown": "1"}, target=listed(ref)[0])
+    assert isinstance(again.error, Rejected)
+
+
 def test_a_type_that_is_not_there_is_no_missing_object(ref: Shop) -> None:
     for act in (
         lambda: ref.read("custom_objects/Nothing"),

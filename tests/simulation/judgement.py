@@ -106,10 +106,17 @@ class Judgement:
             if key not in self._bin:
                 self._broken("nothing is lost", f"order {order.id} is done and has no case")
             return
+        if self._came_back(key):  # known, and left
+            return
         self._differs(f"case of {order.id}", case_wish(order.id, order.fields), case.fields, "the newest wins")
         self._claimable(order, case, key)
         self._messages(order, case)
         self._alert(order)
+
+    def _came_back(self, key: str) -> bool:
+        """Whether a person deleted the case and a creation that was given up before it was made arrived after that."""
+        made = self._of("desk.Case", key, "made")
+        return key in self._bin and len(made) > 1 and made[-1].sent < made[-2].sent
 
     def _order_may_park(self, order: Thing, case: Thing | None) -> str:
         """Why this order may not be parked; empty when it may."""

@@ -163,6 +163,7 @@ def test_a_redirect_is_not_followed_with_our_token() -> None:
         (html(500), Unavailable, "500"),
         (refusal(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred"), Unavailable, "UNKNOWN_EXCEPTION"),
         (html(503), Unavailable, "503"),
+        ((404, {}, b'[{"errorCode":"NOT_FO'), Unavailable, "no whole JSON"),
     ],
 )
 def test_what_a_read_is_refused_with_never_blames_a_record(answer: Answer, kind: type[RemoteError], says: str) -> None:
@@ -182,6 +183,7 @@ def test_what_a_read_is_refused_with_never_blames_a_record(answer: Answer, kind:
         (json_answer({"unexpected": True}), Transient, True),
         (json_answer([]), Transient, True),
         ((200, {}, b'[{"id":"500'), Transient, True),
+        ((400, {}, b'[{"errorCode":"UNABLE_TO_L'), Transient, True),
         (html(503), Unavailable, True),
         (requests.ConnectionError("reset"), Transient, True),
     ],

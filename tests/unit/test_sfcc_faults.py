@@ -122,6 +122,18 @@ def test_a_fault_500_of_the_order_search_is_an_index_that_is_off() -> None:
     assert type(page) is Unavailable
 
 
+@pytest.mark.parametrize("status", [400, 404, 409])
+def test_half_a_fault_is_no_verdict_on_the_record_or_the_configuration(status: int) -> None:
+    whole = refused(status, "CustomObjectNotFoundException").content
+    for end in (1, len(whole) // 2, len(whole) - 1):
+        answer = Response(status, {}, whole[:end], "shop: PUT /custom_objects/1", "update", NOW)
+        error = translate(answer, PATCH, "client", writing=True)
+        assert type(error) is Transient
+        assert error.uncertain
+        looked = Response(status, {}, whole[:end], "shop: GET /custom_objects/1", "read", NOW)
+        assert type(translate(looked, PATCH, "client", writing=True)) is Unavailable
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"<html>", b"[]", b"17", b'{"fault": null}', b'{"fault": {"arguments": 5}}', b'{"error": "x"}']
 )

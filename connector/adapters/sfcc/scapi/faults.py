@@ -55,6 +55,8 @@ def translate(response: Response, asked: Asked, client: str, *, writing: bool) -
             code=code,
             remedy=asked.remedy(client),
         )
+    if not kind and (torn := response.torn()) is not None:
+        return torn
     if status == 404 and kind == NOT_FOUND and writing:
         return Gone(text, code=code, remedy="it is no longer in the shop")
     if status in (409, 412):
