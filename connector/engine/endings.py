@@ -188,7 +188,9 @@ class Endings:
             for step in left:
                 record = live.get(step.target or "")
                 if record is None or record.deleted:
-                    _end(step, "the object is no longer there")
+                    asked = DELETING in step.digests  # by ourselves, and the answer was lost
+                    step.deleted = step.target if asked else None
+                    _end(step, "deleted" if asked else "the object is no longer there")
                 elif self._holds(record, (step.ending.only_if if step.ending else None) or {}):
                     step.guard = record.guard if place.stream.conditional != "none" else None
                     delete.append(step)
@@ -285,8 +287,8 @@ def returned(step: Step, now: datetime) -> None:
     waited out; then it is looked for under its key, and made anew if it is gone."""
     before = step.before
     assert before is not None, "only of lines whose deletion was tried"
-    due = (before.uncertain or now) + timedelta(seconds=step.place.stream.proof_after)
-    if due > now:
+    due = None if before.uncertain is None else before.uncertain + timedelta(seconds=step.place.stream.proof_after)
+    if due is not None and due > now:
         step.state, step.due = "owed", due
         step.why = f"{step.place.full}: its deletion got no answer and may still arrive"
     elif step.makes:

@@ -53,8 +53,8 @@ def _anew(step: Step) -> None:
 
 
 def _stays(step: Step, record: Record, digester: Digester) -> None:
-    """Whoever moved it knew why. One that belongs to the main object that is gone, or to none, goes to the new one where its mapping
-    keeps that up."""
+    """Whoever moved it knew why. One that belongs to the object that is gone, or to none, goes to the new one, where its
+    mapping keeps that up."""
     main = _main(step)
     dead = main.before.forgotten if main is not None and main.before is not None else ()
     for name in list(_holding(step, main)):

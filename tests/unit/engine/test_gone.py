@@ -177,9 +177,12 @@ def test_the_later_write_waits_for_lines_that_go(make: Callable[..., Changes]) -
 
 
 @pytest.mark.parametrize("stream", ["Part", "Slip"])
+@pytest.mark.parametrize("gone", ["delete", CHOICE])
 @pytest.mark.parametrize("committed", [True, False])
-def test_a_lost_reply_to_a_delete_is_cleared_up(make: Callable[..., Changes], committed: bool, stream: str) -> None:
-    world = make(stream=stream)
+def test_a_lost_reply_to_a_delete_is_cleared_up(
+    make: Callable[..., Changes], committed: bool, gone: str, stream: str
+) -> None:
+    world = make(stream=stream, gone=gone)
     world.change("a", "b")
     world.tick()
     world.desk.fail("write", Transient("no answer", uncertain=True), committed=committed)
@@ -188,6 +191,11 @@ def test_a_lost_reply_to_a_delete_is_cleared_up(make: Callable[..., Changes], co
         world.tick(minutes=minutes)
     assert world.parts() == {"a": (1, "Draft")}
     assert world.line("b").state == "ended"
+    assert world.states() == {"0001": "done"}
+
+    world.change("a", "b", qty=2)
+    world.tick()
+    assert world.parts() == {"a": (2, "Draft"), "b": (2, "Draft")}, "the answer to its deletion is owed no longer"
     assert world.states() == {"0001": "done"}
 
 
