@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connector.errors import Rejected, Transient, Unavailable
+from connector.errors import Rejected, RemoteError, Transient, Unavailable
 from connector.model import Row
 from tests.unit.engine.world import World
 
@@ -134,7 +134,7 @@ def test_what_a_person_moved_to_another_case_stays_there_and_is_kept_current(wor
 
 
 @pytest.mark.parametrize("fault", [Unavailable("503"), Transient("reset", uncertain=True)], ids=["look", "create"])
-def test_a_fault_while_they_are_made_anew_makes_each_once_afterwards(world: World, fault: Exception) -> None:
+def test_a_fault_while_they_are_made_anew_makes_each_once_afterwards(world: World, fault: RemoteError) -> None:
     deleted(world)
     world.store.replay(world.clock.now(), key="0001", recreate=True)
     world.clock.forward(minutes=1)
