@@ -192,10 +192,8 @@ class Judgement:
                 main = {name: value for name, value in order_wish(case.fields).items() if name != "c_decision"}
                 self._differs(f"order {number}", main, order.fields, "its other lines pass")
             return
-        wish = order_wish(case.fields)
-        if self._came_back(case.key or ""):  # known, and left: what the deleted one said is not known to be ours
-            wish = {name: value for name, value in wish.items() if value is not None}
-        self._differs(f"order {number}", wish, order.fields, "the newest wins")
+        if not self._came_back(case.key or ""):  # known, and left: what the deleted one said stays, or comes last
+            self._differs(f"order {number}", order_wish(case.fields), order.fields, "the newest wins")
         if step is not None:
             self._step(number, *step)
         if case.fields.get("IsClosed") and case.fields.get("Resolution"):
