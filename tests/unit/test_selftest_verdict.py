@@ -65,6 +65,11 @@ PROVE = {
     "Commerce_Key__c": "disputes-to-cases:_ref_arch:_d_p-3",
     "Resolution__c": "More evidence",
 }
+BESIDE = [
+    {"Id": f"a00{dispute}{number}", "Commerce_Key__c": f"disputes-to-cases:_ref_arch:_d_p-{dispute}:orders:{number}",
+     "IsDeleted": False, "Case__c": f"500{case}", "Order_No__c": number, "Payment_Status__c": "paid"}
+    for dispute, case in ((1, "d"), (2, "e"), (3, "f")) for number in ("1301", "1302")
+]  # fmt: skip
 RECALL = {
     **CASE, "Id": "500g", "Commerce_Key__c": None, "CaseNumber": "00001007", "Type": "Recall", "IsClosed": False,
     "Product_Ids__c": "P1; P2", "Notice__c": "Stop.",
@@ -173,6 +178,7 @@ WELL = Evidence(
     written=frozenset(f"{OF}{n}:{each}" for n in (1, 2, 3) for each in (f"event:{AT}", f"notice:decided-{AT}")),
     given={f"{OF}1:credit": {"c_amount": 5.0}, f"{OF}2:correction:decided-{AT}": {}},
     files=frozenset(["disputes-to-cases:_ref_arch:_d_p-1:files:d1"]),
+    beside=BESIDE,
     products=PRODUCTS,
     rows={
         "orders-to-cases": {"1301": Entry("done", "", frozenset(["500a"]), 1), "1302": Entry("filtered")},
@@ -256,6 +262,13 @@ PLANTED: dict[str, tuple[Callable[[Evidence], Evidence], str, str]] = {
         lambda e: replace(e, cases=but(e.cases, 3, Order_No__c="1301")), "lost", "does not name all orders"),
     "older payments on the case": (
         lambda e: replace(e, cases=but(e.cases, 3, Payment_Status__c="paid not_paid")), "stale", "older payments"),
+    "a lost record of an order": (
+        lambda e: replace(e, beside=but(e.beside, 1, IsDeleted=True)), "lost", "order 1302 has no record beside the case"),
+    "a record of an order that nobody keeps": (
+        lambda e: replace(e, beside=but(e.beside, 1, Payment_Status__c="not_paid")), "stale", "shows an older payment"),
+    "a record of an order beside no case": (
+        lambda e: replace(e, beside=but(e.beside, 1, Case__c="500x")), "lost", "beside a case that is not there"),
+    "a doubled record": (lambda e: replace(e, duplicates={**NOTHING, "records": {"k": 2}}), "twice", "a record of a custom"),
     "a lost word of a dispute": (lambda e: replace(e, comments=[each for each in e.comments if each["Id"] != "00a5"]),
         "lost", "a message of the customer"),
     "a lost step of the shop": (lambda e: replace(e, comments=[each for each in e.comments if each["Id"] != "00a6"]),
@@ -360,6 +373,13 @@ def test_a_row_in_flight_at_an_earlier_kill_may_be_written_again_after_a_later_o
 def test_an_update_of_a_case_that_was_named_by_its_id_when_its_answer_was_lost_has_a_cause() -> None:
     found = repetitions(replace(WELL, again={"no reason": {"1": [CALLED]}}, unanswered={"500a": 1}, deaths=[]))
     assert found == {"kill": [], "answer lost": [CALLED], "no cause": []}
+
+
+def test_a_record_that_was_named_by_its_id_when_its_answer_was_lost_has_a_cause() -> None:
+    again = {"no reason": {"1": [f"Case_Order__c/{BESIDE[0]['Commerce_Key__c']}"]}}
+    found = repetitions(replace(WELL, again=again, unanswered={"a0011301": 1}, deaths=[]))
+    assert not found["no cause"]
+    assert found["answer lost"]
 
 
 def test_a_finding_says_what_is_wrong_and_with_which_record() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from connector import keys
 from connector.cli.selftesting.evidence import Document
@@ -22,6 +22,7 @@ class AfterSales(Bench):
 
     def disputes(self) -> Iterator[Finding]:
         payments = {order["order_no"]: order["payment_status"] for order in self.seen.orders}
+        beside = {one["Commerce_Key__c"]: one for one in self.seen.beside if not one["IsDeleted"]}
         for each in self.seen.disputes:
             key = each["key_value_string"]
             case, findings = self.case(DISPUTES, key)
@@ -33,11 +34,23 @@ class AfterSales(Bench):
                 yield Finding("lost", "the case does not name all orders of the dispute", key)
             if case["Payment_Status__c"] != " ".join(payments[number] for number in about):
                 yield Finding("stale", "the case shows older payments than its orders have", key)
+            for number in about:
+                yield from self._beside(key, number, payments[number], beside)
             yield from self.said(DISPUTES, "messages", key, each["c_messages"], case)
             yield from self.said(DISPUTES, "events", key, each["c_events"], case)
             yield from self._documents(key, each)
             yield from self._shown(key, each, case)
             yield from self._given(key, case)
+
+    def _beside(self, key: str, number: str, payment: str, beside: Mapping[str, Document]) -> Iterator[Finding]:
+        """Each order has its record beside the case, or beside the one that took it along when it was merged."""
+        found = beside.get(keys.make(DISPUTES, SITE, key, "orders", number))
+        if found is None:
+            yield Finding("lost", f"the order {number} has no record beside the case", key)
+        elif found["Payment_Status__c"] != payment:
+            yield Finding("stale", f"the record of the order {number} shows an older payment", key)
+        elif found["Case__c"] not in self.ids:
+            yield Finding("lost", f"the record of the order {number} stands beside a case that is not there", key)
 
     def _documents(self, key: str, each: Document) -> Iterator[Finding]:
         for paper in json.loads(each["c_documents"] or "[]"):

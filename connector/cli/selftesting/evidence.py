@@ -32,6 +32,7 @@ CASE = (
     "Refund_Amount__c", "Risk_Score__c", "Payment_Status__c", "Order_No__c", "Credit_Amount__c", "LastModifiedDate",
     "Product_Ids__c", "Notice__c", "Site__c", "Recall_Lifted__c",
 )  # fmt: skip
+BESIDE = ("Id", "Commerce_Key__c", "IsDeleted", "Case__c", "Order_No__c", "Payment_Status__c")
 COMMENT = ("Id", "ParentId", "CommentBody", "IsPublished")
 NOTE = ("order_no", "subject")
 
@@ -87,6 +88,8 @@ class Evidence:
     """Keys of credits, corrections and notices that came to it a second time."""
     files: frozenset[str] = frozenset()
     """Keys of the files on cases."""
+    beside: Sequence[Document] = ()
+    """Orders beside the cases of disputes."""
     products: Sequence[Document] = ()
     deaths: Sequence[Death] = ()
     attempts_burnt: int = 0
@@ -125,6 +128,7 @@ def gathered(stage: Stage, deaths: Sequence[Death] = (), attempts_burnt: int = 0
         given=given["executed"],
         again_refused=[*given["refused"], *mails["refused"]],
         files=frozenset(one["Commerce_Key__c"] for one in ask.files() if one["Commerce_Key__c"]),
+        beside=_columns(ask, "Case_Order__c", BESIDE),
         products=ask.products(),
         deaths=deaths,
         attempts_burnt=attempts_burnt,

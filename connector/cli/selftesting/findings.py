@@ -35,6 +35,7 @@ class Bench:
         self.seen = evidence
         self.live = {c["Commerce_Key__c"]: c for c in evidence.cases if c["Commerce_Key__c"] and not c["IsDeleted"]}
         self.deleted = {c["Commerce_Key__c"] for c in evidence.cases if c["Commerce_Key__c"] and c["IsDeleted"]}
+        self.ids = {c["Id"] for c in evidence.cases if not c["IsDeleted"]}
         self.marks = Counter(mark(note["subject"] or "") for note in evidence.notes)
         self.by_case: dict[str, list[Document]] = defaultdict(list)
         for comment in evidence.comments:

@@ -204,7 +204,8 @@ what was lost cannot arrive any more."""
 
 def repetitions(evidence: Evidence) -> dict[Cause, list[str]]:
     """Objects by why they were written again without any news, as often as they were."""
-    writers, cases = _writers(evidence), {case["Commerce_Key__c"]: case["Id"] for case in evidence.cases}
+    writers = _writers(evidence)
+    ids = {one["Commerce_Key__c"]: one["Id"] for one in (*evidence.cases, *evidence.beside)}
     in_flight = Counter(row for death in evidence.deaths for row in death.in_flight)
     out: dict[Cause, list[str]] = {"kill": [], "answer lost": [], "no cause": []}
     left: dict[str, Counter[Cause]] = {}
@@ -212,7 +213,7 @@ def repetitions(evidence: Evidence) -> dict[Cause, list[str]]:
         for name in (name for names in rounds.values() for name in names):
             called = name.rpartition("/")[2]
             if name not in left:
-                lost = max(evidence.unanswered.get(called, 0), evidence.unanswered.get(cases.get(called, ""), 0))
+                lost = max(evidence.unanswered.get(called, 0), evidence.unanswered.get(ids.get(called, ""), 0))
                 killed = sum(in_flight[row] for row in writers.get(called, ()))
                 left[name] = Counter({"kill": ONCE_MORE * killed, "answer lost": ONCE_MORE * lost})
             likely: Cause = "answer lost" if why == "answer lost" else "kill"
