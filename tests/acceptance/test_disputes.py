@@ -97,6 +97,39 @@ def test_several_orders_are_one_case_whose_credit_is_given_once_and_told_on_both
     assert lived.kills == 1
 
 
+def test_an_order_s_record_is_written_alone_goes_with_its_case_and_is_made_anew_with_it(lived: Life) -> None:
+    first, second = orders(lived)[:2]
+    lived.control.place_dispute([first, second], c_kind="DUPLICATE_CHARGE", c_amount=5.0, c_currency="EUR")
+    case = lived.case(KEY.format(1))["Id"]
+    lived.until(lambda: len(beside(lived, case)) == 2)
+    lived.rest()
+    made = beside(lived, case)
+    lived.control.advance(2)
+    lived.control.change_order(first, payment_status="part_paid")
+    lived.until(lambda: beside(lived, case)[first]["Payment_Status__c"] == "part_paid")
+    lived.rest()
+    now = beside(lived, case)
+    assert now[first] != made[first]
+    assert now[second] == made[second], "nothing of it was written"
+
+    lived.control.agent_delete(case)
+    assert lived.control.records("Case_Order__c") == []
+    lived.control.change_order(second, payment_status="part_paid")
+    lived.until(lambda: lived.where.books()["disputes-to-cases"].parked == 1)
+    assert lived.where.run("parked", "retry", "--key", "DP-1", "--recreate").code == 0
+    anew = lived.case(KEY.format(1))["Id"]
+    lived.until(lambda: len(lived.control.records("Case_Order__c")) == 2)
+    lived.rest()
+    found = {one["Order_No__c"]: one for one in lived.control.records("Case_Order__c")}
+    assert {number: (one["Case__c"], one["Payment_Status__c"]) for number, one in found.items()} == {
+        first: (anew, "part_paid"), second: (anew, "part_paid")
+    }  # fmt: skip
+    assert anew != case
+    twice = {kind: found for kind, found in lived.control.duplicates().items() if found}
+    assert twice == {"created": {KEY.format(1): 2}}, "the case that was deleted, and the one that was asked for"
+    assert lived.where.books()["disputes-to-cases"].parked == 0
+
+
 def test_an_account_is_corrected_once_a_decision_and_nothing_is_credited_for_nothing(lived: Life) -> None:
     for kind in ("PROFILE", "MISSING_POINTS"):
         lived.control.place_dispute(c_kind=kind)
