@@ -111,9 +111,10 @@ class Response:
         return Rejected(text, code=code)
 
     def torn(self) -> RemoteError | None:
-        """The fault where a document begins that is not whole: what was refused, and why, is not known, and the call goes again.
-        None for every other body."""
-        if not self.content or self.html or _whole(self.content):
+        """The fault where a refusal's document begins that is not whole: what was refused, and why, is not known, and the call
+        goes again. None for every other body, and where the status says it all."""
+        decides = 400 <= self.status < 500 and self.status not in (401, 408, 429)
+        if not decides or not self.content or self.html or _whole(self.content):
             return None
         return self._not_json()
 

@@ -145,7 +145,8 @@ class TradeJudgement:
         state = self._rows.get(("baskets", basket.id), ("", ""))[0]
         if state == "filtered":
             entered = [one for one in self._world.history.effects if one.key == key and one.outcome == "made"]
-            if entered or (fields["care"] and not fields["shut"]):
+            kept = entered and not self._by_hand(key)  # a person deleted it: nothing is left to keep
+            if kept or (fields["care"] and not fields["shut"]):
                 self._broken("nothing is lost", f"basket {basket.id} was left out")
         if not self._state("baskets", basket.id, lambda: "" if by_hand else "nothing about it is refused"):
             return

@@ -134,6 +134,12 @@ def test_half_a_fault_is_no_verdict_on_the_record_or_the_configuration(status: i
         assert type(translate(looked, PATCH, "client", writing=True)) is Unavailable
 
 
+@pytest.mark.parametrize(("status", "kind"), [(401, Misconfigured), (429, RateLimited), (503, Unavailable)])
+def test_a_status_that_says_it_all_needs_no_whole_document(status: int, kind: type[Exception]) -> None:
+    answer = Response(status, {}, b'{"fault": {"ty', "shop: PUT /custom_objects/1", "update", NOW)
+    assert type(translate(answer, PATCH, "client", writing=True)) is kind
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"<html>", b"[]", b"17", b'{"fault": null}', b'{"fault": {"arguments": 5}}', b'{"error": "x"}']
 )

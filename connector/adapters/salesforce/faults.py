@@ -195,7 +195,7 @@ def call_fault(answer: Response, clock_pause: timedelta = _DAY_LIMIT_PAUSE) -> R
     head = f"{answer.where} answered {answer.status}" + (f" {code}" if code else "")
     if answer.status >= 500 or answer.status in (408, 429) or answer.status < 400:
         return answer.fault(code)
-    if not code and answer.status != 401 and (torn := answer.torn()) is not None:
+    if not code and (torn := answer.torn()) is not None:
         return torn
     if answer.status == 420:  # the edge has no instance for the org just now
         return Unavailable(head, code=code or "420")

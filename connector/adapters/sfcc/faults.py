@@ -166,7 +166,7 @@ def translate(response: Response, resource: Resource, client: str, *, writing: b
             code=fault.type,
             remedy="in Business Manager, Search, enable Order Incremental Indexing and build the order index",
         )
-    if rule is None and status != 401 and (torn := response.torn()) is not None:
+    if rule is None and (torn := response.torn()) is not None:
         return torn
     if rule is None or status >= 500 or status == 429:
         error = response.fault(fault.type)
