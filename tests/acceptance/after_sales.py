@@ -83,9 +83,15 @@ class Life:
         raise AssertionError("it never came to be; the daemon said:\n" + "\n".join(self.daemon.lines[-30:]))
 
     def rest(self) -> None:
-        """Until nothing is owed and every flow has looked twice since."""
+        """Until nothing is owed and every flow has looked twice since, also where the daemon dies meanwhile."""
         self.until(lambda: not any(books.pending for books in self.where.books().values()))
-        self.daemon.wait_for_more("poll_idle", 2 * len(self.where.books()))
+        seen: dict[Daemon, int] = {}
+
+        def looked() -> bool:
+            idle = len(self.daemon.named("poll_idle"))
+            return idle >= seen.setdefault(self.daemon, idle) + 2 * len(self.where.books())
+
+        self.until(looked)
         self.until(lambda: not any(books.pending for books in self.where.books().values()))
 
     def object(self, kind: str, key: str) -> dict[str, Any]:
