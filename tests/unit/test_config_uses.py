@@ -43,6 +43,12 @@ fields:
   Ordered__c: "{{ created | instant }}"
   Group__c: "{{ customer.group }}"
   Vip__c: "{{ total > 1000 }}"
+also:
+  - id: parts
+    to: destination.Part__c
+    for: "{{ parts }}"
+    key: "{{ this }}"
+    fields: {Case__c: "{{main.id}}", State__c: "{{ this }}", Also__c: {from: "{{ main.id }}"}, Text__c: "of {{ main.id }}"}
 """
 OUT = """\
 fields: {c_caseStatus: "{{ Status }}"}
@@ -91,11 +97,18 @@ def test_what_is_done_with_each_stream_is_known(uses: Uses) -> None:
     assert uses.streams["shop", "custom_objects/Refund"].writes == {"create"}
     customer = uses.streams["shop", "custom_objects/Customer"]
     assert (customer.fetches, customer.changes, sorted(customer.fields)) == (True, False, ["group"])
-    assert {use.stream for use in uses.of("service")} == {"Case"}
+    assert {use.stream for use in uses.of("service")} == {"Case", "Part__c"}
     assert case.fields["Status"].reads
     assert not case.fields["Status"].updates
     assert orders.fields["c_score"].reads
     assert orders.fields["order_no"].reads, "of the origin too"
+
+
+def test_a_field_that_holds_the_main_object_is_none_that_is_changed(uses: Uses) -> None:
+    """Details of an object keep their master, and a check that took it for a change would refuse the mapping."""
+    fields = uses.streams["service", "Part__c"].fields
+    assert all(field.creates for field in fields.values())
+    assert {name for name, field in fields.items() if field.updates} == {"State__c", "Text__c"}
 
 
 @pytest.mark.parametrize(
