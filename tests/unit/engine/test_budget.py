@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from connector.budget import Limits
 from connector.errors import RateLimited
-from connector.model import Usage
+from connector.model import Select, Usage
 from tests.unit.engine.world import World
 
 
@@ -169,6 +170,35 @@ def test_a_restart_does_not_forget_what_was_spent(thrifty: Thrifty) -> None:
     for _ in range(100):
         thrifty.tick(minutes=1)
     assert thrifty.shop.count("read") == 90, "live flows leave a tenth to write-backs"
+
+
+def test_whoever_counts_is_waited_for_by_nobody(thrifty: Thrifty) -> None:
+    """While one pass writes down what was called, others begin, deliver and end."""
+    thrifty.order("0001")
+    thrifty.tick()
+    counting, go_on = threading.Event(), threading.Event()
+
+    def slow() -> Usage | None:
+        counting.set()
+        assert go_on.wait(60)
+        return None
+
+    thrifty.desk.usage = slow  # type: ignore[attr-defined]
+    thrifty.desk.fetch("Case", [thrifty.case_id("0001")], select=Select())
+    writer = threading.Thread(target=thrifty.engine.budgets.note, kwargs={"now": True})
+    writer.start()
+    assert counting.wait(60)
+    thrifty.desk.usage = thrifty._usage  # type: ignore[attr-defined]
+    thrifty.order("0002")
+    other = threading.Thread(target=thrifty.tick, kwargs={"minutes": 1})
+    other.start()
+    other.join(60)
+    ended = not other.is_alive()
+    go_on.set()
+    writer.join()
+    other.join()
+    assert ended
+    assert thrifty.states() == {"0001": "done", "0002": "done"}
 
 
 def test_the_server_s_count_wins_with_its_reserve_and_is_asked_anew_when_it_is_old(tmp_path: Path) -> None:
