@@ -108,7 +108,7 @@ BUGS: tuple[Planted, ...] = (
     _one("an unclear row is not doubted", "engine/send.py",
          "if isinstance(error, Transient) and error.uncertain:", "if False:"),
     _one("what is sent once is updated where it stands", "engine/send.py",
-         "if live is None and (standing := [step for step in steps if _stands(step)]):",
+         "if live is None and (standing := [step for step in steps if step.stands]):",
          "if standing := list[Step]():"),
     _one("what is sent once and was refused counts as sent after a doubt", "engine/plan.py",
          "if step.create or (spec.once and step.makes):", "if step.create:"),
