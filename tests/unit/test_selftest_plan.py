@@ -47,6 +47,13 @@ def test_faults_strike_at_the_rates_that_were_asked_for_and_once_for_certain() -
     assert sum("nth" in rule for rule in rules) == sum("probability" in rule for rule in rules)
 
 
+def test_every_standing_kind_strikes_records_that_no_other_strikes_first() -> None:
+    for seed in range(10):
+        rules = [(name, Rule(**rule)) for name, rule in plan(seed).standing(5000)]
+        first = [next((name for name, rule in rules if rule.row_fails(0, 1, f"key-{n}")), "") for n in range(5000)]
+        assert {name for name, _ in rules} <= set(first)
+
+
 def test_the_sandbox_takes_every_rule() -> None:
     weather = (rule for gust in islice(plan().weather(), 40) if isinstance(gust, Gust) for _, rule in gust.rules)
     kills = ({**kill.rule, "pid": 1} for kill in islice(plan().kills(), 60) if kill.rule is not None)

@@ -96,9 +96,9 @@ class Plan:
         return [
             (
                 each.name,
-                {**each.rule, "system": "salesforce", "seed": self.seed, "share": max(each.rule["share"], some)},
+                {**each.rule, "system": "salesforce", "seed": self.seed + at, "share": max(each.rule["share"], some)},
             )
-            for each in faults.STANDING
+            for at, each in enumerate(faults.STANDING)  # of one seed, the rarer kind would strike where the other has struck
         ]
 
     def weather(self) -> Iterator[Gust | Squall]:
