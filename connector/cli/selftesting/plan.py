@@ -98,7 +98,9 @@ class Plan:
                 each.name,
                 {**each.rule, "system": "salesforce", "seed": self.seed + at, "share": max(each.rule["share"], some)},
             )
-            for at, each in enumerate(faults.STANDING)  # of one seed, the rarer kind would strike where the other has struck
+            for at, each in enumerate(
+                faults.STANDING
+            )  # of one seed, the rarer kind would strike where the other has struck
         ]
 
     def weather(self) -> Iterator[Gust | Squall]:
