@@ -113,7 +113,8 @@ class People:
             return
         began = None
         if what == "late":
-            began = max(self._world.scheduler.now - 10 - 140 * x, order.saved + 1)  # it was free to be saved then
+            # it was free to be saved then; and under one stamp, two versions are one to everybody who looks after the overlap
+            began = max(self._world.scheduler.now - 10 - 140 * x, order.saved + 1, order.stamp + 1)
         elif (
             what == "same stamp"
             and self._world.scheduler.now - order.stamp + lag < self._world.plan.settings["overlap"]
