@@ -125,8 +125,11 @@ class Watch:
 
     def taken_over(self, flow: str, ledger: SimulatedLedger) -> None:
         """A process holds a flow: what another one had leased is due at once, for that one is dead or has let go."""
+        kind, _, name = flow.partition(":")
+        if kind != "flow":
+            return
         now = self._world.scheduler.now + EPOCH.timestamp() + 1
-        left = [token for token in ledger.tokens("name=? AND due>? AND token IS NOT NULL", (flow, now)) if token]
+        left = [token for token in ledger.tokens("name=? AND due>? AND token IS NOT NULL", (name, now)) if token]
         if any(not ledger.is_mine(token) for token in left):
             self._broken(
                 "what a dead process had leased goes on at once", f"{flow}: {len(left)} rows wait for its lease"
