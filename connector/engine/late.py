@@ -48,15 +48,17 @@ def lasting(step: Step, now: datetime) -> datetime | None:
     return None
 
 
-def answered(step: Step, now: datetime, digester: Digester) -> None:
-    """An update was answered: is there an earlier one that may still arrive, and had it another value?"""
+def answered(step: Step, now: datetime, digester: Digester, *, watches: bool) -> None:
+    """An update was answered: is there an earlier one that may still arrive, and had it another value? `watches`: its record is
+    looked at again without a version of its own."""
     before, leased = step.before, step.work.leased
     if before is not None and before.uncertain is not None and before.target is not None:
         _keep(step, before.uncertain, now, another=_differs(step, before, digester))
     cut_off = leased.uncertain
     if cut_off is not None and (before is None or before.sent_at is None or before.sent_at < cut_off):
-        # what was cut off had the version before this one, if this one came since
-        _keep(step, cut_off, now, another=leased.overtaken or leased.last_seen >= cut_off)
+        # what was cut off had the version before this one, if this one came since; or what a looked-up record said then
+        another = leased.overtaken or leased.last_seen >= cut_off or (watches and bool(step.work.lookups))
+        _keep(step, cut_off, now, another=another)
 
 
 def created(step: Step, now: datetime) -> None:

@@ -45,6 +45,7 @@ class Sender:
 
     def __init__(self, shop: Workshop, until: datetime, tally: Tally, token: LeaseToken) -> None:
         self._shop, self._until, self._tally, self._token = shop, until, tally, token
+        self._watches = any(lookup.watch for lookup in shop.flow.mapping.lookups)
 
     def send(self, wave: Sequence[Step]) -> None:
         groups: dict[tuple[str, Op], list[Step]] = {}
@@ -326,7 +327,7 @@ class Sender:
             if op == "create":
                 step.digests = {}  # of a try that made nothing
             elif op == "update" and (step.uncertain or step.kept) and not step.place.stream.conditions:
-                late.answered(step, self._shop.clock.now(), self.digester)
+                late.answered(step, self._shop.clock.now(), self.digester, watches=self._watches)
             sent_digests(step, step.body, self.digester)
             step.state, step.uncertain = "sent", None
             step.created = op == "create"

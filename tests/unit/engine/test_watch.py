@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connector.errors import Misconfigured, Unavailable
+from connector.errors import Misconfigured, Transient, Unavailable
 from tests.unit.engine.world import World
 
 RETURNS = """
@@ -148,6 +148,24 @@ def test_a_kill_at_any_moment_loses_no_change(world: World, verb: str) -> None:
     assert world.cases()["r1"]["Total"] == 25
     assert len(world.cases()) == 1
     assert world.states(FLOW) == {"r1": "done"}
+
+
+def test_an_update_of_a_killed_process_that_commits_late_loses_to_what_the_looked_up_record_says_now(
+    world: World,
+) -> None:
+    entered(world)
+    change(world, total=25)
+    world.clock.forward(minutes=1)
+    world.desk.fail("write", Transient("no answer", uncertain=True))
+    world.killed_pass(FLOW)
+    change(world, total=30)
+    world.tick(FLOW, minutes=1)
+    (case,) = world.desk.objects["Case"]
+    world.desk.put("Case", case, Total=25)
+    for _ in range(3):
+        world.tick(FLOW, minutes=2)
+    assert [fields["Total"] for fields in world.cases().values()] == [30]
+    assert set(world.states(FLOW).values()) == {"done"}
 
 
 def test_a_kill_before_the_first_settle_watches_all_the_same(world: World) -> None:
