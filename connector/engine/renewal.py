@@ -40,7 +40,8 @@ def look(sender: Sender, steps: Sequence[Step]) -> None:
         names = {name for step in together for name in _holding(step, _main(step))}
         live = sender.fetch(together[0].place, [step.target or "" for step in together], "key", together, names)
         for step in together:
-            if (record := live.get(step.target or "")) is None:
+            record = live.get(step.target or "")
+            if record is None or record.deleted:
                 _anew(step)
             else:
                 _stays(step, record, sender.digester)
@@ -77,7 +78,8 @@ def look_for_main(sender: Sender, wave: Sequence[Step]) -> None:
     for together in _by_place([main for main, _ in mains.values()]):
         live = sender.fetch(together[0].place, [main.target or "" for main in together], "key", together)
         for main in together:
-            if main.target not in live:
+            record = live.get(main.target or "")
+            if record is None or record.deleted:
                 main.state, main.error = "failed", gone(main)
                 for step in mains[id(main)][1]:
                     step.state, step.error = "waiting", None

@@ -91,16 +91,15 @@ class Plan:
         return [word for name, value in words.items() for word in (f"--{name}", str(value))]
 
     def standing(self, records: int) -> list[tuple[str, dict[str, Any]]]:
-        """What strikes the same records all the time: some of them, however few there are."""
+        """What strikes the same records all the time: some of them, however few there are. Of one seed, the rarer kind would
+        strike only where the other one has struck."""
         some = 8 / records
         return [
             (
                 each.name,
                 {**each.rule, "system": "salesforce", "seed": self.seed + at, "share": max(each.rule["share"], some)},
             )
-            for at, each in enumerate(
-                faults.STANDING
-            )  # of one seed, the rarer kind would strike where the other has struck
+            for at, each in enumerate(faults.STANDING)
         ]
 
     def weather(self) -> Iterator[Gust | Squall]:
