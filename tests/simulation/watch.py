@@ -160,7 +160,7 @@ class Watch:
         match effect.outcome:
             case "refused":
                 self.refused.add((effect.key, effect.target))
-                self._world.record_faults += 1
+                self._world.record_faults.add(effect.key)
             case "made":
                 self._made(effect)
             case "appended":
@@ -294,12 +294,23 @@ class Watch:
                 self._broken("a newer version is delivered", f"row {one.row}: rev {rev} settled as {STATES[state]}")
             elif (
                 one.attempts > attempts
-                and not self._world.record_faults
                 and all(line.state != "rejected" for line in one.lines)
+                and not self._had_a_fault(one)
             ):
                 self._broken("outages burn no attempt", f"row {one.row}: {attempts} → {one.attempts}, {one.reason}")
             if state == PENDING and one.rev == rev and held == token and one.due is None:
                 self._broken("a retry has its time", f"row {one.row} is due at once: {one.reason}")
+
+    def _had_a_fault(self, settle: Settle) -> bool:
+        """Whether something befell this record's own writes, or an object of its lines. Where keys name another record than
+        their row's, any of its flow."""
+        if any((line.stream, line.target) in self._world.object_faults for line in settle.lines):
+            return True
+        [(flow, key)] = self._world.ledger(
+            'SELECT name, "row".key FROM "row" JOIN flow ON flow.id=flow WHERE "row".id=?', settle.row
+        )
+        befell = [one.split(":")[:3] for one in self._world.record_faults]
+        return any(of == flow and (flow in OF_OTHERS or record == key) for of, _, record in befell)
 
     # -- the end ---------------------------------------------------------------------------------------------------------
 

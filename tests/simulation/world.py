@@ -49,8 +49,10 @@ class World:
         """Kills and pauses: after them nobody knows what was sent."""
         self.lost = 0
         """Replies that were not read, and requests that came twice."""
-        self.record_faults = 0
-        """Faults for which a record may have used up a try."""
+        self.record_faults: set[str] = set()
+        """Keys that were sent when a fault met them for which their record may use up a try."""
+        self.object_faults: set[tuple[str, str]] = set()
+        """Streams and ids of objects that somebody changed or deleted right before they were looked at."""
         self.late_until = 0.0
         self._faults: dict[str, list[Fault]] = {}
         for fault in sorted(plan.faults, key=lambda fault: fault.after):
@@ -205,8 +207,7 @@ class World:
         if not loops or self.history.found or self.people.dropped:
             return
         self.people.looping.clear()
-        self.people.retried.append(self.scheduler.now)
-        self.watch_over.loops.clear()
+        self.people.put_back(frozenset(loops))
         self.tell("operator", "ends loops, and retries", rows=loops)
 
         def retry() -> None:
