@@ -131,7 +131,7 @@ class Commits:
         shown = {name: value for name, value in fields.items() if name not in ("ParentId",)}
         world.tell(self._system.name, f"{outcome}: {write.op} {full}", by=self._process, key=write.key,
                    target=target or write.target, fields=shown)  # fmt: skip
-        world.watch(effects[-1])
+        world.watch(effects[-1], write)
         if outcome in ("made", "updated"):
             world.people.react(full, effects[-1].target, fields)
         return Result(target or None, error, existed)

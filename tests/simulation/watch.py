@@ -167,6 +167,8 @@ class Watch:
                 self._appended(effect)
             case "updated":
                 self._updated(effect)
+        if effect.stream == "shop.orders.status":
+            self._guarded(effect)
         if effect.stream == "shop.replies":
             comment = self._world.systems["desk"].all("CaseComment").get(effect.key.rsplit(":", 1)[1])
             if comment is not None and comment.by == US:
@@ -214,12 +216,15 @@ class Watch:
             if later and not any(key == effect.key for key, _ in self.refused):
                 self._broken("appends keep their order", f"{effect.key} after {later[-1]}")
 
+    def _guarded(self, effect: Effect) -> None:
+        """A decision is carried out once; once that is known, the order is not even looked at for it again."""
+        older = [one for one in self._world.history.effects[: effect.number]
+                 if one.outcome in ("updated", "already") and one.stream == effect.stream and one.key == effect.key]  # fmt: skip
+        twice = effect.outcome == "updated" and any(one.outcome == "updated" for one in older)
+        if twice or any(self._world.deliveries.done_before(one, effect.sent) for one in older):
+            self._broken("a guarded step goes once", f"{effect.key}: {effect.outcome} {effect.fields}")
+
     def _updated(self, effect: Effect) -> None:
-        if effect.stream == "shop.orders.status":
-            older = [one for one in self._world.history.effects[: effect.number]
-                     if one.outcome == "updated" and one.stream == effect.stream and one.key == effect.key]  # fmt: skip
-            if older:
-                self._broken("a guarded step goes once", f"{effect.key}: {effect.fields}")
         if effect.stream in ("desk.Alert", "shop.requests"):
             self._broken("what is sent once stays", f"{effect.key}: {effect.fields}")
         if effect.stream == "desk.Case" and "Status" in effect.fields:

@@ -13,6 +13,7 @@ from typing import Any
 from connector.model import Record, Write
 from connector.store import Settle
 from tests.simulation.course import Fault, Plan
+from tests.simulation.deliveries import Deliveries
 from tests.simulation.history import Effect, History
 from tests.simulation.people import People
 from tests.simulation.process import Process
@@ -61,6 +62,7 @@ class World:
         self._started = 0
         self._dead: list[Process] = []
         self.processes: list[Process] = []
+        self.deliveries = Deliveries()
         self.watch_over = Watch(self)
         self.people = People(self)
 
@@ -112,9 +114,11 @@ class World:
         self.watch_over.listed(system, stream, records, cursor)
 
     def before_writing(self, process: Process, stream: str, batch: Sequence[Write]) -> None:
+        self.deliveries.sends(self.scheduler.me.number, batch)
         self.watch_over.before_writing(process, stream, batch)
 
-    def watch(self, effect: Effect) -> None:
+    def watch(self, effect: Effect, write: Write) -> None:
+        self.deliveries.effect(effect, write)
         self.watch_over.effect(effect)
 
     def settled(
@@ -125,6 +129,8 @@ class World:
         before: Mapping[int, Any],
         after: Mapping[int, Any],
     ) -> None:
+        held = {row: facts[3] for row, facts in before.items()}
+        self.deliveries.settled(self.scheduler.me.number, token, settles, held, self.scheduler.now)
         self.watch_over.settled(process, token, settles, before, after)
 
     def died(self, process: Process) -> None:
