@@ -17,40 +17,13 @@ from jinja2 import nodes
 from connector.document import did_you_mean
 from connector.mapping.expressions import Template, Unparsable, has_braces, parse
 from connector.mapping.filters import FILTERS
+from connector.mapping.operators import COMPARISONS, OPERATORS, REFUSED
 from connector.mapping.parts import parts_read
 from connector.mapping.scope import BESIDE, NOW, OF_BESIDE, RESERVED, Reads, Scope
 from connector.mapping.sites import Site, Spot, start, written
 
 MOST_PIECES = 8
 """Values in one text that are joined without looking at their size first."""
-
-_OPERATORS: dict[type[nodes.Node], str] = {
-    nodes.Add: "add",
-    nodes.Sub: "sub",
-    nodes.Mul: "mul",
-    nodes.Div: "div",
-    nodes.FloorDiv: "floordiv",
-    nodes.Mod: "mod",
-    nodes.Neg: "neg",
-    nodes.Pos: "pos",
-}
-_COMPARISONS = {
-    "eq": "eq",
-    "ne": "ne",
-    "lt": "lt",
-    "lteq": "le",
-    "gt": "gt",
-    "gteq": "ge",
-    "in": "contains",
-    "notin": "lacks",
-}
-_REFUSED: dict[type[nodes.Node], tuple[str, str]] = {
-    nodes.Call: ("calls are not possible", "use a filter: {{ x | lower }}"),
-    nodes.Pow: ("powers are not possible", "multiply"),
-    nodes.Slice: ("slices are not possible", "use first, truncate or where"),
-    nodes.Assign: ("set is not possible", "repeat the expression"),
-    nodes.AssignBlock: ("set is not possible", "repeat the expression"),
-}
 
 
 class Emitter:
@@ -64,6 +37,8 @@ class Emitter:
         self.needs_main = False
         self.reads_element = False
         self._count = 0
+        self._looped = 0
+        """What is being compiled stands within so many lists that loops go through."""
         self.spot = Spot(())
         self.source = ""
 
@@ -165,11 +140,12 @@ class Emitter:
         if isinstance(made, ast.Constant) and isinstance(made.value, str):
             return made
         site = self.site(node, [node])
-        if isinstance(made, ast.Name):  # most values are text already: spare the call
-            kind = ast.Attribute(ast.Name(made.id, ast.Load()), "__class__", ast.Load())
-            is_text = ast.Compare(kind, [ast.Is()], [ast.Name("str", ast.Load())])
-            return self._at(ast.IfExp(is_text, made, self.call("text", made, site=site)), site)
-        return self.call("text", made, site=site)
+        made, again = self._named(made)
+        if again is None:
+            return self.call("text", made, site=site)
+        kind = ast.Attribute(made, "__class__", ast.Load())  # most values are text already: spare the call
+        is_text = ast.Compare(kind, [ast.Is()], [ast.Name("str", ast.Load())])
+        return self._at(ast.IfExp(is_text, again(), self.call("text", again(), site=site)), site)
 
     def _if(self, node: nodes.If) -> ast.expr:
         test, body = self._node(node.test), self._body(node.body)
@@ -184,7 +160,9 @@ class Emitter:
             return self._refuse(node, "only plain loops are possible", "{% for x in list %}…{% endfor %}")
         name = node.target.name
         site = self.site(node, [node.iter])
+        self._looped += 1
         source = self.call("each", self._node(node.iter), ast.Name("q", ast.Load()), site=site)
+        self._looped -= 1
         outer, inner = self.locals, self.temporary()
         self.locals = {**outer, name: inner}
         tests = [self._node(node.test)] if node.test is not None else []
@@ -227,16 +205,16 @@ class Emitter:
             case nodes.List() | nodes.Tuple():
                 items = [self._node(each) for each in node.items]
                 return self._at(ast.List(items, ast.Load()), self.site(node))
-            case nodes.BinExpr() if type(node) in _OPERATORS:
+            case nodes.BinExpr() if type(node) in OPERATORS:
                 args = [self._node(node.left), self._node(node.right)]
-                return self.call(_OPERATORS[type(node)], *args, site=self.site(node, [node.left, node.right]))
-            case nodes.UnaryExpr() if type(node) in _OPERATORS:
-                return self.call(_OPERATORS[type(node)], self._node(node.node), site=self.site(node, [node.node]))
+                return self.call(OPERATORS[type(node)], *args, site=self.site(node, [node.left, node.right]))
+            case nodes.UnaryExpr() if type(node) in OPERATORS:
+                return self.call(OPERATORS[type(node)], self._node(node.node), site=self.site(node, [node.node]))
             case _:
                 return self._unknown(node)
 
     def _unknown(self, node: nodes.Node) -> ast.expr:
-        message, remedy = _REFUSED.get(type(node), (f"{type(node).__name__.lower()} is not possible here", ""))
+        message, remedy = REFUSED.get(type(node), (f"{type(node).__name__.lower()} is not possible here", ""))
         return self._refuse(node, message, remedy or "see docs/mapping.md, Expressions")
 
     def _constant(self, node: nodes.Const) -> ast.expr:
@@ -251,7 +229,7 @@ class Emitter:
         for operand in node.ops:
             site = self.site(node, [left, operand.expr])
             args = (self._node(left), self._node(operand.expr))
-            made.append(self.call(_COMPARISONS[operand.op], *args, site=site))
+            made.append(self.call(COMPARISONS[operand.op], *args, site=site))
             left = operand.expr
         return made[0] if len(made) == 1 else self._at(ast.BoolOp(ast.And(), made), self.site(node))
 
@@ -303,14 +281,26 @@ class Emitter:
         return self._get(self._node(owner), name, self.site(node, [owner]))
 
     def _get(self, owner: ast.expr, name: str, site: int) -> ast.expr:
-        """`owner.name`. Most owners are objects that stand in a local already: spare the call."""
-        call = self.call("get", owner, ast.Constant(name), site=site)
-        if not isinstance(owner, ast.Name):
-            return call
-        kind = ast.Attribute(ast.Name(owner.id, ast.Load()), "__class__", ast.Load())
+        """`owner.name`. Most owners are objects: spare the call."""
+        owner, again = self._named(owner)
+        if again is None:
+            return self.call("get", owner, ast.Constant(name), site=site)
+        kind = ast.Attribute(owner, "__class__", ast.Load())
         is_object = ast.Compare(kind, [ast.Is()], [ast.Name("dict", ast.Load())])
-        found = ast.Call(ast.Attribute(ast.Name(owner.id, ast.Load()), "get", ast.Load()), [ast.Constant(name)], [])
-        return self._at(ast.IfExp(is_object, found, call), site)
+        found = ast.Call(ast.Attribute(again(), "get", ast.Load()), [ast.Constant(name)], [])
+        return self._at(ast.IfExp(is_object, found, self.call("get", again(), ast.Constant(name), site=site)), site)
+
+    def _named(self, made: ast.expr) -> tuple[ast.expr, Callable[[], ast.expr] | None]:
+        """An expression whose value is needed again under a name, and that name. None where Python lets none be given: in what a
+        loop goes through."""
+        if isinstance(made, ast.Name):
+            name = made.id
+        elif self._looped:
+            return made, None
+        else:
+            name = self.temporary()
+            made = ast.NamedExpr(ast.Name(name, ast.Store()), made)
+        return made, lambda: ast.Name(name, ast.Load())
 
     def _of_name(self, node: nodes.Node, owner: str, name: str) -> ast.expr | None:
         """`owner.name` where owner is a word of the mapping; None where it is an ordinary value."""

@@ -60,6 +60,8 @@ def get(value: Any, name: str) -> Any:
 
 def index(value: Any, at: Any) -> Any:
     """`value[at]`: a key of an object or a place in a list; null where there is none."""
+    if value.__class__ is list and at.__class__ is int:  # the usual case
+        return value[at] if -len(value) <= at < len(value) else None
     if value is None or at is None:
         return None
     if type(value) is dict and type(at) is str:

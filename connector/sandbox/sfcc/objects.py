@@ -143,11 +143,10 @@ class Objects:
         tree = select.parse(search.select)
         total, hits = results.run(docs, search, "key_value_string")
         shaped = hits if options.object_dates else [self.shaped(h) for h in hits]
-        result = results.page(
-            "custom_object_search_result", version, search, body, total, shaped,
+        return results.page(
+            "custom_object_search_result", version, search, body, total, shaped, tree,
             wrap=(b"", b""), show_next=options.show_next,
         )  # fmt: skip
-        return results.selected(result, tree)
 
     # the control API and the shop's own code
     def shown(self, kind: str) -> list[dict[str, Any]]:

@@ -82,10 +82,9 @@ class Orders:
         # what comes back without a selector is not documented: here only the number, so that nobody relies on it
         tree: select.Tree | None = _BARE if search.select is None else select.parse(search.select)
         total, hits = results.run(self.sites[site], search, "order_no")
-        result = results.page(
-            "order_search_result", version, search, body, total, hits, wrap=_HIT, show_next=options.show_next
+        return results.page(
+            "order_search_result", version, search, body, total, hits, tree, wrap=_HIT, show_next=options.show_next
         )
-        return results.selected(result, tree)
 
     # writing
     def save(self, site: str, document: dict[str, Any]) -> Doc:

@@ -129,11 +129,12 @@ def page(
     body: Mapping[str, Any],
     total: int,
     hits: list[bytes],
+    tree: Tree | None,
     *,
     wrap: tuple[bytes, bytes],
     show_next: bool,
 ) -> bytes:
-    """The result document. `wrap` stands around each hit."""
+    """The result document, with what the selector's tree leaves of it. `wrap` stands around each hit."""
     start, size = search.start, len(hits)
     head: dict[str, Any] = {"_v": version, "_type": kind, "count": size, "start": start, "total": total}
     if search.select is not None:
@@ -146,13 +147,13 @@ def page(
     if start > 0:
         before = max(start - search.count, 0)
         head["previous"] = {"_type": "result_page", "start": before, "count": min(search.count, start)}
-    opened = orjson.dumps(head)[:-1]
-    if not hits:  # an empty result has no hits at all
+    opened = orjson.dumps(apply(tree, head))[:-1]
+    if not hits or (tree is not None and "hits" not in tree):  # an empty result has no hits at all
         return opened + b"}"
     left, right = wrap
-    return b"".join((opened, b',"hits":[', left, (right + b"," + left).join(hits), right, b"]}"))
-
-
-def selected(document: bytes, tree: Tree | None) -> bytes:
-    """A result document with only what a selector leaves."""
-    return document if tree is None else orjson.dumps(apply(tree, orjson.loads(document)))
+    below = None if tree is None else tree["hits"]
+    if below is not None:  # hit by hit: a whole page as objects is larger than what a core keeps at hand
+        hits = [orjson.dumps(apply(below, orjson.loads(left + hit + right))) for hit in hits]
+        left, right = b"", b""
+    comma = b"," if len(opened) > 1 else b""
+    return b"".join((opened, comma, b'"hits":[', left, (right + b"," + left).join(hits), right, b"]}"))

@@ -92,7 +92,8 @@ def apply(tree: Tree | None, value: Any) -> Any:
     out = {}
     for name, inner in value.items():
         if name in tree:
-            out[name] = apply(tree[name], inner)
+            below = tree[name]
+            out[name] = inner if below is None else apply(below, inner)
         elif name in _SERVICE or (everything and not isinstance(inner, (dict, list))):
             out[name] = inner
     return out
