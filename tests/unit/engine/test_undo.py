@@ -213,7 +213,9 @@ def test_a_recall_that_ends_while_the_other_holder_is_being_delivered_waits_and_
     assert recalls.held() == 2
 
 
-def test_a_recall_that_ends_does_not_say_an_old_notice_again_while_another_process_is_changing_it(recalls: Recalls) -> None:
+def test_a_recall_that_ends_does_not_say_an_old_notice_again_while_another_process_is_changing_it(
+    recalls: Recalls,
+) -> None:
     recalls.flow("quality", "desk.Ticket", "shop.orders", RECALL, brake=None)
     recalls.restart()
     recalls.desk.put("Ticket", "T1", Type="Recall", Products="P1", Notice="by T1")
