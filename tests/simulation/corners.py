@@ -51,8 +51,16 @@ def _turned(rng: Random, at: float) -> Part:
     return (*acts, Act(at, "recall lift", 0, 0.0), again), faults
 
 
+def _in_part(rng: Random, at: float) -> Part:
+    """Of several comments of one order the first does not get through at once."""
+    acts = (Act(at, "order message", 0, rng.uniform(0.4, 0.9)),)
+    kind = rng.choice(("locked", "locked", "never", "part unclear"))
+    return acts, (Fault("desk.CaseComment.append", at, kind, rng.uniform(0, 0.5)),)
+
+
 CORNERS: Mapping[str, tuple[float, Mapping[str, Any], Callable[[Random, float], Part]]] = {
     "cases": (0.12, {}, _overtaken),
     "recalls": (0.5, {"guarded": "none", "every": 10.0}, _turned),
+    "orders": (0.1, {}, _in_part),
 }
 """By flow: in how many of its courses, what is set there, and what happens."""
