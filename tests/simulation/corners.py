@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -15,10 +15,10 @@ Part = tuple[tuple[Act, ...], tuple[Fault, ...]]
 def with_corners(plan: Plan) -> Plan:
     """In some courses of these flows one such meeting more."""
     rng = Random(plan.seed ^ 0xC02E)
-    for flow, (share, settings, corner) in CORNERS.items():
+    for flow, share, settings, corner, long in CORNERS:
         if flow not in plan.flows or rng.random() >= share:
             continue
-        acts, faults = corner(rng, rng.uniform(60, plan.length - 60))
+        acts, faults = corner(rng, rng.uniform(60, max(40.0, plan.length - long)))
         acts = tuple(sorted((*plan.acts, *acts), key=lambda act: act.at))
         plan = replace(plan, acts=acts, faults=(*faults, *plan.faults), settings={**plan.settings, **settings})
     return plan
@@ -58,9 +58,18 @@ def _in_part(rng: Random, at: float) -> Part:
     return acts, (Fault("desk.CaseComment.append", at, kind, rng.uniform(0, 0.5)),)
 
 
-CORNERS: Mapping[str, tuple[float, Mapping[str, Any], Callable[[Random, float], Part]]] = {
-    "cases": (0.12, {}, _overtaken),
-    "recalls": (0.5, {"guarded": "none", "every": 10.0}, _turned),
-    "orders": (0.1, {}, _in_part),
-}
-"""By flow: in how many of its courses, what is set there, and what happens."""
+def _two_lost(rng: Random, at: float) -> Part:
+    """What is sent once gets no answer, nor does what is wanted in its place; it is refused, and somebody has it tried again."""
+    acts = (Act(at, "order alert", 0, 0.1), Act(at + rng.uniform(12, 20), "order alert", 0, 0.4))
+    again = tuple(Act(at + later + rng.uniform(0, 30), "retry", 0, 0.0) for later in (80, 110, 140))
+    faults = (Fault("desk.Alert.create", at, "lost", 0.1), Fault("desk.Alert.create", at + 11, "lost", 0.1))
+    return (*acts, *again), faults
+
+
+CORNERS: Sequence[tuple[str, float, Mapping[str, Any], Callable[[Random, float], Part], float]] = (
+    ("cases", 0.12, {}, _overtaken, 60.0),
+    ("recalls", 0.5, {"guarded": "none", "every": 10.0}, _turned, 60.0),
+    ("orders", 0.1, {}, _in_part, 60.0),
+    ("orders", 0.1, {"every": 10.0, "batch": 1}, _two_lost, 170.0),
+)
+"""A flow, in how many of its courses, what is set there, what happens, and how long before the end it begins."""

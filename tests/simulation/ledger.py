@@ -134,10 +134,10 @@ class SimulatedLedger(SqliteStore):
         self.path.unlink()
         self.path.with_name(self.path.name + ".lock").unlink()
 
-    def tokens(self, where: str, given: Sequence[Any]) -> list[str | None]:
-        """Leases on some rows, as they are committed."""
-        statement = f'SELECT token FROM "row" JOIN flow ON flow.id="row".flow WHERE {where} AND state=0'
-        return [token for (token,) in self._real.execute(statement, list(given)).fetchall()]
+    def tokens(self, where: str, given: Sequence[Any]) -> list[tuple[str | None, float]]:
+        """Leases on some rows and their ends, as they are committed."""
+        statement = f'SELECT token, due FROM "row" JOIN flow ON flow.id="row".flow WHERE {where} AND state=0'
+        return self._real.execute(statement, list(given)).fetchall()
 
     def is_mine(self, token: str) -> bool:
         return token.startswith(f"{self._holder}.")

@@ -129,7 +129,7 @@ class Watch:
         if kind != "flow":
             return
         now = self._world.scheduler.now + EPOCH.timestamp() + 1
-        left = [token for token in ledger.tokens("name=? AND due>? AND token IS NOT NULL", (name, now)) if token]
+        left = [token for token, _ in ledger.tokens("name=? AND due>? AND token IS NOT NULL", (name, now)) if token]
         if any(not ledger.is_mine(token) for token in left):
             self._broken(
                 "what a dead process had leased goes on at once", f"{flow}: {len(left)} rows wait for its lease"
@@ -138,7 +138,7 @@ class Watch:
     # -- writing ---------------------------------------------------------------------------------------------------------
 
     def before_writing(self, process: Process, stream: str, batch: Sequence[Write]) -> None:
-        """Right before a request leaves: its lease is committed, and is its sender's own."""
+        """Right before a request leaves: its lease is committed, is its sender's own, and its end goes along."""
         for write in batch:
             for name in (write.target or write.key, write.key):
                 tried = self.attempted.setdefault((stream, name), set())
@@ -150,9 +150,11 @@ class Watch:
             if flow in OF_OTHERS:
                 where, given = "name=? AND ? IS NOT NULL", (flow, record)
             rows = process.ledger.tokens(where, given)
-            mine = [token for token in rows if token and process.ledger.is_mine(token)]
+            mine = [end for token, end in rows if token and process.ledger.is_mine(token)]
             if not mine or site != ("" if flow == "recalls" else SITE_IN_KEYS):
                 self._broken("a lease is committed before the first byte", f"{write.op} {write.key}: leases {rows}")
+            elif write.until is None or write.until.timestamp() > max(mine) + 1:
+                self._broken("nothing is sent after the end of a lease", f"{write.op} {write.key}: until {write.until}")
 
     def effect(self, effect: Effect) -> None:
         """One write took effect."""
