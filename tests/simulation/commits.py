@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from connector.adapter import Stream
-from connector.errors import Changed, Gone, RecordFault, Rejected, Transient
+from connector.errors import Changed, Gone, RecordFault, Rejected
 from connector.model import Result, Write
 from tests.simulation.flows import CONDITIONS
 from tests.simulation.history import Effect
@@ -110,7 +110,7 @@ class Commits:
     def _changed(self, thing: Thing, write: Write) -> bool:
         if write.unless_changed is None or int(thing.saved) <= int(write.unless_changed):
             return False
-        self._world.record_faults += 1
+        self._world.record_faults.add(write.key)
         return True
 
     def _said(
@@ -131,11 +131,9 @@ class Commits:
         shown = {name: value for name, value in fields.items() if name not in ("ParentId",)}
         world.tell(self._system.name, f"{outcome}: {write.op} {full}", by=self._process, key=write.key,
                    target=target or write.target, fields=shown)  # fmt: skip
-        world.watch(effects[-1])
+        world.watch(effects[-1], write)
         if outcome in ("made", "updated"):
             world.people.react(full, effects[-1].target, fields)
-        if isinstance(error, Transient):
-            world.record_faults += 1
         return Result(target or None, error, existed)
 
     def _lag(self, stream: str) -> float:

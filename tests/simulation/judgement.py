@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 STATES = ("pending", "done", "filtered", "parked", "dropped", "foreign")
 Broken = Callable[[str, str], None]
+Writer = tuple[str, str, str]
+"""Flow and key of a row, and the stream that it writes to."""
 
 
 class Judgement:
@@ -26,10 +28,11 @@ class Judgement:
         self._shop, self._desk = world.systems["shop"], world.systems["desk"]
         self._effects = world.history.effects
         self._rows: dict[tuple[str, str], tuple[str, str]] = {}
-        for flow, key, state, reason in world.ledger(
-            'SELECT name, "row".key, state, reason FROM "row" JOIN flow ON flow.id=flow'
+        self._ids: dict[tuple[str, str], int] = {}
+        for flow, key, state, reason, number in world.ledger(
+            'SELECT name, "row".key, state, reason, "row".id FROM "row" JOIN flow ON flow.id=flow'
         ):
-            self._rows[flow, key] = (STATES[state], reason or "")
+            self._rows[flow, key], self._ids[flow, key] = (STATES[state], reason or ""), number
         reasons = {row: reason for row, (state, reason) in self._rows.items() if state == "parked"}
         self._loops, self._tellings = Loops(world, broken, reasons), Tellings(world, broken)
         self._bin = {thing.key for thing in self._desk.bin}
@@ -74,12 +77,24 @@ class Judgement:
         self._broken("nothing is lost", f"{flow} {key} is {state} {reason}")
         return False
 
-    def _differs(self, what: str, wish: Mapping[str, Any], thing: Mapping[str, Any], promise: str) -> None:
-        wrong = {name: (thing.get(name), value) for name, value in wish.items() if thing.get(name) != value}
-        if self._world.blind:  # what a process gave a value and could not note: cleared, it might be a person's
-            wrong = {name: pair for name, pair in wrong.items() if pair[1] is not None}
+    def _differs(self, what: str, wish: Mapping[str, Any], thing: Thing, promise: str, by: Writer) -> None:
+        here = thing.fields
+        wrong = {name: (here.get(name), value) for name, value in wish.items() if here.get(name) != value}
+        wrong = {n: pair for n, pair in wrong.items() if pair[1] is not None or not self._nobody_knows(thing, n, by)}
         if wrong:
             self._broken(promise, f"{what}: " + ", ".join(f"{n} is {h!r}, wanted {w!r}" for n, (h, w) in wrong.items()))
+
+    def _nobody_knows(self, thing: Thing, name: str, by: Writer) -> bool:
+        """Whether what a field holds was sent, and no process that ever gave it a value could note that before it ended:
+        to the ledger it might be a person's, and is not cleared."""
+        flow, key, stream = by
+        sent = [
+            one for one in self._effects
+            if one.stream == stream and one.target == thing.id and name in one.fields
+            and one.outcome in ("made", "updated", "existed") and one.key.startswith(f"{flow}:")
+        ]  # fmt: skip
+        noted = [one for one in sent if self._world.deliveries.noted(one, self._ids[flow, key])]
+        return not noted and any(one.fields[name] == thing.fields.get(name) for one in sent)
 
     # -- orders → cases --------------------------------------------------------------------------------------------------
 
@@ -92,9 +107,8 @@ class Judgement:
                 # comments need the case to be as they found it: they wait with it
                 self._alert(order, parked=True)
             elif state == "parked" and case is not None and key not in self._bin and not refuses("Case", order.fields):
-                self._differs(
-                    f"case of {order.id}", case_wish(order.id, order.fields), case.fields, "its other lines pass"
-                )
+                self._differs(f"case of {order.id}", case_wish(order.id, order.fields), case, "its other lines pass",
+                              ("orders", order.id, "desk.Case"))  # fmt: skip
                 self._messages(order, case)
             made = (
                 self._of("desk.Case", key, "made") and key not in self._bin
@@ -108,7 +122,8 @@ class Judgement:
             return
         if self._came_back(key):  # known, and left
             return
-        self._differs(f"case of {order.id}", case_wish(order.id, order.fields), case.fields, "the newest wins")
+        wish, by = case_wish(order.id, order.fields), ("orders", order.id, "desk.Case")
+        self._differs(f"case of {order.id}", wish, case, "the newest wins", by)
         self._claimable(order, case, key)
         self._messages(order, case)
         self._alert(order)
@@ -136,11 +151,12 @@ class Judgement:
         """Fields until somebody takes the case: those of the newest wish, unless a person's hand was there."""
         if claimed(case) or case.claimed_at:
             return
-        wish = claimable_wish(order.fields)
-        if self._world.doubts:  # a wish that was taken back while nobody knew whether it had arrived: known, and left
-            sent = self._of("desk.Case", key, "made", "updated")
-            wish = {n: v for n, v in wish.items() if case.fields.get(n) not in [one.fields.get(n) for one in sent]}
-        self._differs(f"case of {order.id}", wish, case.fields, "the newest wins")
+        wish, row = claimable_wish(order.fields), self._ids["orders", order.id]
+        for one in self._of("desk.Case", key, "made", "updated", "existed"):
+            # a wish that was taken back while nobody knew whether it had arrived: known, and left
+            if one.target == case.id and not self._world.deliveries.answered(one, row):
+                wish = {n: v for n, v in wish.items() if n not in one.fields or one.fields[n] != case.fields.get(n)}
+        self._differs(f"case of {order.id}", wish, case, "the newest wins", ("orders", order.id, "desk.Case"))
 
     def _messages(self, order: Thing, case: Thing) -> None:
         for one in order.fields["messages"]:
@@ -159,7 +175,8 @@ class Judgement:
         if wanted and alert is None:
             self._broken("nothing is lost", f"the alert of {order.id}")
         if wanted and alert is not None and not parked:
-            self._differs(f"alert of {order.id}", {"Amount": wanted}, alert.fields, "what is sent once stays")
+            by = ("orders", order.id, "desk.Alert")
+            self._differs(f"alert of {order.id}", {"Amount": wanted}, alert, "what is sent once stays", by)
 
     def _return(self, one: Thing) -> None:
         known = one.fields["order_no"] in self._shop.all("orders")
@@ -174,14 +191,14 @@ class Judgement:
             self._broken("nothing is lost", f"return {one.id} is done, its case is {case and case.id}")
             return
         wish = {"Subject": f"Return {one.id} of {one.fields['order_no']}", "Note": one.fields["reason"]}
-        self._differs(f"case of {one.id}", wish, case.fields, "the newest wins")
+        self._differs(f"case of {one.id}", wish, case, "the newest wins", ("returns", one.id, "desk.Case"))
 
     # -- cases → orders --------------------------------------------------------------------------------------------------
 
     def _case(self, case: Thing) -> None:
         number = (case.key or "").rsplit(":", 1)[1]
         order = self._shop.all("orders")[number]
-        step = step_wish(case.fields)
+        step, by = step_wish(case.fields), ("cases", case.id, "shop.orders")
         if not self._state("cases", case.id, lambda: self._case_may_park(number, case, step)):
             state = self._rows.get(("cases", case.id), ("", ""))[0]
             if state == "filtered":
@@ -190,10 +207,10 @@ class Judgement:
                 self._beside_a_loop(number, case, step)
             elif state == "parked":
                 main = {name: value for name, value in order_wish(case.fields).items() if name != "c_decision"}
-                self._differs(f"order {number}", main, order.fields, "its other lines pass")
+                self._differs(f"order {number}", main, order, "its other lines pass", by)
             return
         if not self._came_back(case.key or ""):  # known, and left: what the deleted one said stays, or comes last
-            self._differs(f"order {number}", order_wish(case.fields), order.fields, "the newest wins")
+            self._differs(f"order {number}", order_wish(case.fields), order, "the newest wins", by)
         if step is not None:
             self._step(number, *step)
         if case.fields.get("IsClosed") and case.fields.get("Resolution"):
@@ -204,7 +221,8 @@ class Judgement:
             if made is None:
                 self._broken("nothing is lost", f"{key} was not made")
             else:
-                self._differs(key, {"amount": case.fields["Refund"]}, made.fields, "what is sent once stays")
+                by = ("cases", case.id, "shop.requests")
+                self._differs(key, {"amount": case.fields["Refund"]}, made, "what is sent once stays", by)
 
     def _beside_a_loop(self, number: str, case: Thing, step: tuple[str, str] | None) -> None:
         """What does not need the fields that go back and forth."""
@@ -261,7 +279,8 @@ class Judgement:
         if reply is None:
             self._broken("nothing is lost", f"comment {comment.id} has no reply in the shop")
             return
-        self._differs(f"reply {comment.id}", {"text": comment.fields["CommentBody"]}, reply.fields, "the newest wins")
+        by = ("comments", comment.id, "shop.replies")
+        self._differs(f"reply {comment.id}", {"text": comment.fields["CommentBody"]}, reply, "the newest wins", by)
 
 
 def kinds_of(found: Iterable[str]) -> list[str]:

@@ -95,16 +95,24 @@ class Loops:
             if one.stream == place and one.outcome in ("made", "updated") and f"{one.key}:".startswith(f"{begin}:")
         ]  # fmt: skip
 
+    def _begin(self, flow: str, key: str) -> str:
+        """How the keys begin under which a row writes: an answering flow's name the record that is answered."""
+        desk = self._world.systems["desk"]
+        cases = [*desk.all("Case").values(), *desk.bin] if flow == "cases" else []
+        number = next((str(case.key).rsplit(":", 1)[1] for case in cases if case.id == key), key)
+        return key_of(flow, number)
+
     def _bounded(self) -> None:
         """No field that was written came back more often than it may; a `retry` begins anew, and what a process could not note
         before it ended is not counted."""
         if self._most is None:
             return
         courses: dict[tuple[str, str, str, str, int], list[Any]] = {}
+        retried = [(at, {self._begin(*row) for row in rows}) for at, rows in self._world.people.retried]
         for one in self._world.history.effects:
             if one.outcome not in ("made", "updated") or one.stream not in ("desk.Case", "shop.orders"):
                 continue
-            begun = sum(at <= one.at for at in self._world.people.retried)
+            begun = sum(at <= one.at and ":".join(one.key.split(":")[:3]) in begins for at, begins in retried)
             for name, value in one.fields.items():
                 courses.setdefault((one.stream, one.key, one.target, name, begun), []).append(value)
         for (stream, key, _, name, _), values in courses.items():

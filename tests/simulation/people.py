@@ -29,8 +29,8 @@ class People:
         self._traders = Traders(world, self._said, self._next)
         self.recreated: list[float] = []
         self.dropped = False
-        self.retried: list[float] = []
-        """When parked rows were put back on their way."""
+        self.retried: list[tuple[float, frozenset[tuple[str, str]]]] = []
+        """When parked rows were put back on their way, and which (flow, key)."""
         self.looping: set[str] = set()
         """Orders whose two systems undo by themselves what we write."""
 
@@ -250,11 +250,20 @@ class People:
                 count = ledger.drop(now, why="no use", by="operator")
                 self.dropped = self.dropped or bool(count)
             else:
-                self.retried.append(world.scheduler.now)
-                self._world.watch_over.loops.clear()
+                parked = self._parked()
                 count = ledger.replay(now, recreate=what == "recreate")
+                self.put_back(parked - self._parked())
                 if what == "recreate" and count:
                     self.recreated.append(world.scheduler.now)
         finally:
             ledger_verb.pop(actor.number, None)
         self._said("operator", what, rows=count)
+
+    def _parked(self) -> frozenset[tuple[str, str]]:
+        statement = 'SELECT name, "row".key FROM "row" JOIN flow ON flow.id=flow WHERE state=3'
+        return frozenset((flow, key) for flow, key in self._world.ledger(statement))
+
+    def put_back(self, rows: frozenset[tuple[str, str]]) -> None:
+        """These are on their way again, and what went back and forth in them is counted anew; no other row's loop is."""
+        self.retried.append((self._world.scheduler.now, rows))
+        self._world.watch_over.loops -= rows

@@ -11,6 +11,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from tests.simulation.corners import with_corners
 from tests.simulation.course import (
     MEANWHILE,
     OPERATOR_ACTS,
@@ -56,7 +57,7 @@ THEMES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 def plan_of(seed: int) -> Plan:
     """The same seed, the same plan."""
-    return with_trade(of_orders(seed))
+    return with_corners(with_trade(of_orders(seed)))
 
 
 def of_orders(seed: int) -> Plan:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.simulation.flows import key_of
 from tests.simulation.history import Effect
 from tests.simulation.systems import US, Thing, claimed
-from tests.simulation.trade import box_wish, names
+from tests.simulation.trade import MEMBERS, box_wish, names
 from tests.simulation.trade_watch import RECALLED
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Row = tuple[str, str]
 Rows = Mapping[tuple[str, str], Row]
 State = Callable[[str, str, Callable[[], str]], bool]
-Differs = Callable[[str, Mapping[str, Any], Mapping[str, Any], str], None]
+Differs = Callable[[str, Mapping[str, Any], Thing, str, tuple[str, str, str]], None]
 
 
 class TradeJudgement:
@@ -91,7 +91,9 @@ class TradeJudgement:
         held = product.fields[name]
         before, after = [one for one in ours if one.at <= at], [one for one in ours if one.at > at]
         if open_:
-            touched = bool(before) or any(one.looked < at for one in after)
+            touched = self._last_changed(product, name) != US and (
+                bool(before) or any(one.looked < at for one in after)
+            )
             late = [one for one in ours[:-1] if one.sent > ours[-1].sent and one.fields[name] != held]
             if late and held in wishes and late[-1].fields[name] in wishes:
                 self._broken(
@@ -133,6 +135,14 @@ class TradeJudgement:
             last = fields[name]
         return value, when
 
+    @staticmethod
+    def _last_changed(product: Thing, name: str) -> str:
+        """Who gave a field the value that it holds."""
+        by, last = "", object()
+        for fields, (_, who) in zip(product.versions, product.saves, strict=True):
+            by, last = (by if fields[name] == last else who), fields[name]
+        return by
+
     # -- baskets ---------------------------------------------------------------------------------------------------------
 
     def _basket(self, basket: Thing) -> None:
@@ -160,8 +170,8 @@ class TradeJudgement:
         if fields["shut"]:
             self._left(basket, ticket)
             return
-        self._differs(f"ticket of {basket.id}", {"Subject": f"Basket {basket.id}: {fields['word']}"}, ticket.fields,
-                      "the newest wins")  # fmt: skip
+        self._differs(f"ticket of {basket.id}", {"Subject": f"Basket {basket.id}: {fields['word']}"}, ticket,
+                      "the newest wins", ("baskets", basket.id, "desk.Ticket"))  # fmt: skip
         wanted = {part["id"]: part["qty"] for part in fields["parts"]}
         for one, key in parts.items():
             wish = {"Quantity": wanted[one], "Ticket": ticket.id} if one in wanted else None
@@ -195,7 +205,9 @@ class TradeJudgement:
             if self._by_hand(key):
                 return  # it may be missing, or have come back by an early request that committed late
             if standing:
-                self._differs(key, wish, standing[0].fields, "the newest wins")
+                flow, _, record, *_ = key.split(":")
+                stream = next(stream for stream, (of, _) in MEMBERS.items() if of == flow)
+                self._differs(key, wish, standing[0], "the newest wins", (flow, record, stream))
             else:
                 self._broken("nothing is lost", f"{key} is asked for, and is not there")
             return
@@ -265,7 +277,7 @@ class TradeJudgement:
             self._broken("nothing is lost", f"{key} is not there")
             return
         wish = {"Folder": folder.id, "Text": f"{claim.id}: {claim.fields['word']}"}
-        self._differs(key, wish, entries[0].fields, "the newest wins")
+        self._differs(key, wish, entries[0], "the newest wins", ("claims", claim.id, "desk.Entry"))
 
     def _priority(self, folder: Thing, claims: Sequence[Thing]) -> None:
         """While nobody has taken it, one of those that its records asked for."""
@@ -282,6 +294,5 @@ class TradeJudgement:
             )
             return
         for claim in claims:
-            self._differs(
-                f"claim {claim.id}", {"c_verdict": folder.fields.get("Verdict")}, claim.fields, "the newest wins"
-            )
+            wish, by = {"c_verdict": folder.fields.get("Verdict")}, ("verdicts", folder.id, "shop.claims")
+            self._differs(f"claim {claim.id}", wish, claim, "the newest wins", by)

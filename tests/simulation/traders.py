@@ -60,7 +60,6 @@ class Traders:
 
     def _delete(self, stream: str, thing: Thing | None, act: Act) -> None:
         if thing is not None:
-            self._world.record_faults += 1  # what looks for it now is refused
             self._desk.remove(stream, thing.id)
             self._said("agent", act.what, target=thing.id)
 

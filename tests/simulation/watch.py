@@ -160,13 +160,15 @@ class Watch:
         match effect.outcome:
             case "refused":
                 self.refused.add((effect.key, effect.target))
-                self._world.record_faults += 1
+                self._world.record_faults.add(effect.key)
             case "made":
                 self._made(effect)
             case "appended":
                 self._appended(effect)
             case "updated":
                 self._updated(effect)
+        if effect.stream == "shop.orders.status":
+            self._guarded(effect)
         if effect.stream == "shop.replies":
             comment = self._world.systems["desk"].all("CaseComment").get(effect.key.rsplit(":", 1)[1])
             if comment is not None and comment.by == US:
@@ -214,12 +216,15 @@ class Watch:
             if later and not any(key == effect.key for key, _ in self.refused):
                 self._broken("appends keep their order", f"{effect.key} after {later[-1]}")
 
+    def _guarded(self, effect: Effect) -> None:
+        """A decision is carried out once; once that is known, the order is not even looked at for it again."""
+        older = [one for one in self._world.history.effects[: effect.number]
+                 if one.outcome in ("updated", "already") and one.stream == effect.stream and one.key == effect.key]  # fmt: skip
+        twice = effect.outcome == "updated" and any(one.outcome == "updated" for one in older)
+        if twice or any(self._world.deliveries.done_before(one, effect.sent) for one in older):
+            self._broken("a guarded step goes once", f"{effect.key}: {effect.outcome} {effect.fields}")
+
     def _updated(self, effect: Effect) -> None:
-        if effect.stream == "shop.orders.status":
-            older = [one for one in self._world.history.effects[: effect.number]
-                     if one.outcome == "updated" and one.stream == effect.stream and one.key == effect.key]  # fmt: skip
-            if older:
-                self._broken("a guarded step goes once", f"{effect.key}: {effect.fields}")
         if effect.stream in ("desk.Alert", "shop.requests"):
             self._broken("what is sent once stays", f"{effect.key}: {effect.fields}")
         if effect.stream == "desk.Case" and "Status" in effect.fields:
@@ -294,12 +299,23 @@ class Watch:
                 self._broken("a newer version is delivered", f"row {one.row}: rev {rev} settled as {STATES[state]}")
             elif (
                 one.attempts > attempts
-                and not self._world.record_faults
                 and all(line.state != "rejected" for line in one.lines)
+                and not self._had_a_fault(one)
             ):
                 self._broken("outages burn no attempt", f"row {one.row}: {attempts} → {one.attempts}, {one.reason}")
             if state == PENDING and one.rev == rev and held == token and one.due is None:
                 self._broken("a retry has its time", f"row {one.row} is due at once: {one.reason}")
+
+    def _had_a_fault(self, settle: Settle) -> bool:
+        """Whether something befell this record's own writes, or an object of its lines. Where keys name another record than
+        their row's, any of its flow."""
+        if any((line.stream, line.target) in self._world.object_faults for line in settle.lines):
+            return True
+        [(flow, key)] = self._world.ledger(
+            'SELECT name, "row".key FROM "row" JOIN flow ON flow.id=flow WHERE "row".id=?', settle.row
+        )
+        befell = [one.split(":")[:3] for one in self._world.record_faults]
+        return any(of == flow and (flow in OF_OTHERS or record == key) for of, _, record in befell)
 
     # -- the end ---------------------------------------------------------------------------------------------------------
 

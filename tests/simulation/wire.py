@@ -65,9 +65,11 @@ class Wire:
     # -- one request -----------------------------------------------------------------------------------------------------
 
     def _call(
-        self, verb: str, effect: Callable[[float, str], Any], *, writing: bool = False, until: datetime | None = None
-    ) -> Any:
-        """`effect` is given when the request left and which fault it met. Raises what its sender sees."""
+        self, verb: str, effect: Callable[[float, str], Any], *, writing: bool = False, until: datetime | None = None,
+        sent_for: Sequence[Write] = (),
+    ) -> Any:  # fmt: skip
+        """`effect` is given when the request left and which fault it met. `sent_for`: writes that need the answer. Raises what
+        its sender sees."""
         world, scheduler = self.world, self.world.scheduler
         place = f"{self.system.name}.{verb}"
         limit = 0.8 * SETTLE_AFTER[self.system.name] - DEADLINE
@@ -88,7 +90,7 @@ class Wire:
             world.tell(self.process.name, f"{place} fails", kind=kind)
             scheduler.sleep(there + back)
             self.process.step(f"{place} after", limit=limit, names=[f"{name} after" for name in names])
-            raise self._refusal(kind, place)
+            raise self._refusal(kind, place, sent_for)
         reply = _Reply()
 
         def act() -> None:
@@ -102,7 +104,7 @@ class Wire:
         self.process.step(f"{place} after", limit=limit, names=[f"{name} after" for name in names])
         if lost or not reply.here:
             world.tell(self.process.name, f"{place} got no answer", kind=kind)
-            raise self._no_answer(place, fault)
+            raise self._no_answer(place, fault, sent_for)
         if reply.error is not None:
             raise reply.error
         return reply.value
@@ -133,7 +135,7 @@ class Wire:
         scheduler.at(scheduler.now + there + back, arrive)
         return False
 
-    def _refusal(self, kind: str, place: str) -> RemoteError:
+    def _refusal(self, kind: str, place: str, sent_for: Sequence[Write]) -> RemoteError:
         self.world.history.counts[f"refused {kind}"] += 1
         if kind == "limited":
             until = self.world.time() + timedelta(seconds=self.process.skew + 20)
@@ -143,13 +145,13 @@ class Wire:
         if kind == "misconfigured":
             return Misconfigured(f"{place}: 403", code="403", remedy="give the permission")
         if kind == "unclear":
-            self.world.record_faults += 1
+            self.world.record_faults |= {write.key for write in sent_for}
             return Transient(f"{place}: 500", code="500")
         return Unavailable(f"{place}: 503", code="503")
 
-    def _no_answer(self, place: str, fault: Fault | None) -> RemoteError:
+    def _no_answer(self, place: str, fault: Fault | None, sent_for: Sequence[Write]) -> RemoteError:
         self.world.lost += 1
-        self.world.record_faults += 1
+        self.world.record_faults |= {write.key for write in sent_for}
         if fault is not None and fault.x > 0.5:
             return Unavailable(f"{place}: reset", code="reset", uncertain=True)
         return Transient(f"{place}: no answer", code="timeout", uncertain=True)
@@ -208,13 +210,16 @@ class Wire:
         things = self.system.in_index(stream) if indexed else list(self.system.all(stream).values())
         held = {thing.key if by == "our_key" else thing.id: thing for thing in things}
         found = {}
+        if by == "key":  # what a person deleted a moment ago is shown no more to whoever was told that it stands
+            deleted = {thing.id for thing in self.system.bin}
+            self.world.object_faults |= {(f"{self.system.name}.{stream}", key) for key in keys if key in deleted}
         for key in keys:
             if key in held:
                 thing = held[key]
                 self._commits.saw(stream, thing)
                 guard = self._guard(stream, thing)
                 if guard is None and self.streams[stream].conditional != "none":
-                    self.world.record_faults += 1
+                    self.world.object_faults.add((f"{self.system.name}.{stream}", thing.id))
                 record = _narrowed(self._record(stream, thing), select)
                 found[key] = Record(
                     record.key, record.fields, record.stamp, record.site, record.our_key, record.claimed_by,
@@ -263,18 +268,18 @@ class Wire:
             results = []
             for at, write in enumerate(batch):
                 if kind == "locked" and at == 0:
-                    self.world.record_faults += 1
+                    self.world.record_faults.add(write.key)
                     results.append(Result(write.target, Transient(f"{stream}: row locked", code="locked")))
                     continue
                 result = self._commits.commit(stream, write, sent)
                 if kind == "part unclear" and at == 0:
                     self.world.lost += 1
-                    self.world.record_faults += 1
+                    self.world.record_faults.add(write.key)
                     result = Result(write.target, Transient(f"{stream}: 500", code="500", uncertain=True))
                 results.append(result)
             return results
 
-        return self._call(verb, effect, writing=True, until=batch[0].until)  # type: ignore[no-any-return]
+        return self._call(verb, effect, writing=True, until=batch[0].until, sent_for=batch)  # type: ignore[no-any-return]
 
     def _append(self, stream: str, batch: Sequence[Write]) -> list[Result]:
         """Look for our markers, but on objects made a moment ago; then append what is missing, in one call."""
@@ -282,8 +287,9 @@ class Wire:
         standing: set[tuple[str | None, str]] = set()
         if looking:
             standing = self._call(
-                f"{stream}.look", lambda sent, kind: self._commits.standing(stream, looking), until=batch[0].until
-            )
+                f"{stream}.look", lambda sent, kind: self._commits.standing(stream, looking), until=batch[0].until,
+                sent_for=batch,
+            )  # fmt: skip
         new = [write for write in batch if (write.target, write.key) not in standing]
         sent = iter(self._rows(f"{stream}.append", stream, new) if new else ())
         return [next(sent) if write in new else Result(write.key, existed=True) for write in batch]
@@ -291,7 +297,10 @@ class Wire:
     def _guarded(self, stream: str, write: Write) -> Result:
         """The object is read directly before; nothing is sent that is there already, or that may not follow."""
         decided = self._call(
-            f"{stream}.look", lambda sent, kind: self._commits.look_at(stream, write), until=write.until
+            f"{stream}.look",
+            lambda sent, kind: self._commits.look_at(stream, write),
+            until=write.until,
+            sent_for=[write],
         )
         if decided is not None:
             return decided  # type: ignore[no-any-return]

@@ -13,6 +13,7 @@ from typing import Any
 from connector.model import Record, Write
 from connector.store import Settle
 from tests.simulation.course import Fault, Plan
+from tests.simulation.deliveries import Deliveries
 from tests.simulation.history import Effect, History
 from tests.simulation.people import People
 from tests.simulation.process import Process
@@ -49,8 +50,10 @@ class World:
         """Kills and pauses: after them nobody knows what was sent."""
         self.lost = 0
         """Replies that were not read, and requests that came twice."""
-        self.record_faults = 0
-        """Faults for which a record may have used up a try."""
+        self.record_faults: set[str] = set()
+        """Keys that were sent when a fault met them for which their record may use up a try."""
+        self.object_faults: set[tuple[str, str]] = set()
+        """Streams and ids of objects that somebody changed or deleted right before they were looked at."""
         self.late_until = 0.0
         self._faults: dict[str, list[Fault]] = {}
         for fault in sorted(plan.faults, key=lambda fault: fault.after):
@@ -59,6 +62,7 @@ class World:
         self._started = 0
         self._dead: list[Process] = []
         self.processes: list[Process] = []
+        self.deliveries = Deliveries()
         self.watch_over = Watch(self)
         self.people = People(self)
 
@@ -110,9 +114,11 @@ class World:
         self.watch_over.listed(system, stream, records, cursor)
 
     def before_writing(self, process: Process, stream: str, batch: Sequence[Write]) -> None:
+        self.deliveries.sends(self.scheduler.me.number, batch)
         self.watch_over.before_writing(process, stream, batch)
 
-    def watch(self, effect: Effect) -> None:
+    def watch(self, effect: Effect, write: Write) -> None:
+        self.deliveries.effect(effect, write)
         self.watch_over.effect(effect)
 
     def settled(
@@ -123,6 +129,8 @@ class World:
         before: Mapping[int, Any],
         after: Mapping[int, Any],
     ) -> None:
+        held = {row: facts[3] for row, facts in before.items()}
+        self.deliveries.settled(self.scheduler.me.number, token, settles, held, self.scheduler.now)
         self.watch_over.settled(process, token, settles, before, after)
 
     def died(self, process: Process) -> None:
@@ -205,8 +213,7 @@ class World:
         if not loops or self.history.found or self.people.dropped:
             return
         self.people.looping.clear()
-        self.people.retried.append(self.scheduler.now)
-        self.watch_over.loops.clear()
+        self.people.put_back(frozenset(loops))
         self.tell("operator", "ends loops, and retries", rows=loops)
 
         def retry() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,46 @@ def test_a_recall_that_ends_while_the_other_holder_is_being_delivered_waits_and_
         recalls.tick(FLOW, minutes=3)
     assert recalls.product("P1") == (False, "by C2")
     assert recalls.held() == 2
+
+
+def test_a_recall_that_ends_does_not_say_an_old_notice_again_while_another_process_is_changing_it(
+    recalls: Recalls,
+) -> None:
+    recalls.flow("quality", "desk.Ticket", "shop.orders", RECALL, brake=None)
+    recalls.restart()
+    recalls.desk.put("Ticket", "T1", Type="Recall", Products="P1", Notice="by T1")
+    recalls.tick("quality")
+    recalls.recall("C1", Products="P1")
+    recalls.tick(FLOW)
+    recalls.lift("C1")
+    recalls.desk.put("Ticket", "T1", Notice="by T1, anew")
+    ledger, leased, looked = SqliteStore(recalls.folder / "ledger.db"), threading.Event(), threading.Event()
+
+    class Slow:
+        """The other process has leased its recall, and goes on once this one has looked at the product."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "hold_fields":
+                leased.set()
+                assert looked.wait(30)
+            return getattr(ledger, name)
+
+    engine = recalls.engine_on(Slow())
+    other = threading.Thread(target=engine.run_pass, args=("quality",))
+    other.start()
+    assert leased.wait(30)
+
+    def it_goes_on() -> None:
+        looked.set()
+        other.join()
+
+    recalls.shop.meanwhile(it_goes_on, after=True)
+    recalls.tick(FLOW)
+    ledger.close()
+    assert recalls.product("P1") == (False, "by T1, anew")
+    recalls.tick(FLOW, minutes=1)
+    assert recalls.product("P1") == (False, "by T1, anew")
+    assert recalls.states(FLOW) == {"C1": "done"}
 
 
 def test_a_recall_that_was_refused_before_the_product_was_there_keeps_nothing(recalls: Recalls) -> None:

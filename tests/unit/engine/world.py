@@ -155,8 +155,12 @@ class World:
         self.flows[name] = Flow(name, name, (ends[0][0], ends[0][1]), (ends[1][0], ends[1][1]), compiled, **settings)
 
     def _engine(self) -> Engine:
+        return self.engine_on(self.store)
+
+    def engine_on(self, store: Store) -> Engine:
+        """Another process: its engine, over a ledger that it has opened."""
         return Engine(
-            store=self.store,
+            store=store,
             connections={"shop": self.shop, "desk": self.desk},
             flows=self.flows,
             clock=self.clock,
