@@ -219,8 +219,8 @@ class _Pass:
             if not self.blocked(destination) and not self.blocked(f"flow:{flow.id}"):
                 self._push(pool)
             self._wait_all()
-        if self._tally.problem is None and not (health.inherited(f"flow:{flow.id}") and self._engine.pending(flow)):
-            health.works(f"flow:{flow.id}")  # what another process could not send must be gone first
+        if self._tally.problem is None and not health.left(flow.id):  # what another process could not send is gone
+            health.works(f"flow:{flow.id}")
 
     def _can_deliver(self) -> bool:
         """The destination is well: pages may be leased as they come. Else they are stored, and one chunk probes."""

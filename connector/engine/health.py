@@ -32,17 +32,24 @@ class Health:
         self._lock = threading.Lock()
         self._pauses: dict[str, _Pause] = {}
         self._failed: dict[str, int] = {}
-        self._inherited: dict[str, datetime] = {}
+        self._inherited: dict[str, tuple[datetime, datetime]] = {}
+        """Since when, and when it was first seen here."""
 
     def look(self) -> None:
         """See what other processes left in the ledger: one that ended during an outage never said that it is over."""
         ill = {scope: since for scope, (state, since, *_) in self._store.healths().items() if state != "ok"}
+        now = self._clock.now()
         with self._lock:
-            self._inherited = {scope: since for scope, since in ill.items() if scope not in self._pauses}
+            seen = {scope: first for scope, (_, first) in self._inherited.items()}
+            self._inherited = {
+                scope: (since, seen.get(scope, now)) for scope, since in ill.items() if scope not in self._pauses
+            }
 
-    def inherited(self, scope: str) -> bool:
-        """Another process found this scope ill, and nothing here has shown yet that it is well."""
-        return scope in self._inherited
+    def left(self, flow: str) -> bool:
+        """Whether another process paused this flow, and something that was pending when that was seen here first still is."""
+        found = self._inherited.get(f"flow:{flow}")
+        oldest = self._store.oldest().get(flow) if found else None
+        return found is not None and oldest is not None and oldest <= found[1]
 
     def problem(self, scope: str) -> RemoteError | None:
         """What is wrong with this scope, if anything."""
@@ -91,8 +98,8 @@ class Health:
             return
         now = self._clock.now()
         with self._lock:
-            pause, since = self._pauses.pop(scope, None), self._inherited.pop(scope, None)
-        since = pause.since if pause else since
+            pause, inherited = self._pauses.pop(scope, None), self._inherited.pop(scope, None)
+        since = pause.since if pause else inherited[0] if inherited else None
         if since:
             kind, _, name = scope.partition(":")
             event = "connection_up" if kind == "connection" else "flow_resumed"

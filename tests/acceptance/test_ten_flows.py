@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import time
@@ -14,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from bench.flows import ALONE, Cost, business, calls, configure, flows, one_by_one, table
+from bench.flows import ALONE, Cost, business, calls, configure, flows, one_by_one, polled_at_most, table
 from bench.processes import Sandbox
 from connector import keys
-from connector.mapping.compile import load_mapping
 from connector.model import Row
 from connector.sandbox.agent import DECISIONS
 from connector.store import Books, open_store
@@ -243,20 +241,20 @@ def balanced(town: Town) -> None:
 
 def within_the_budget(town: Town, there: Counter[str]) -> None:
     """What the sandbox has counted, each way, beside docs/performance.md: what may go together went together."""
-    polls = Counter(each["flow"] for each in town.daemon.events() if each["event"] in ("poll", "poll_idle"))
-    together, alone, lines = 0, 0, 0
+    polls: dict[str, list[dict[str, Any]]] = {}
+    for event in town.daemon.events():
+        if event["event"] in ("poll", "poll_idle"):
+            polls.setdefault(event["flow"], []).append(event)
+    together, lines = 0, 0
     for name, flow in flows().items():
-        if name not in town.counts():
-            continue
-        rows, mapping = town.rows(name), load_mapping(flow["mapping"], answers="answers" in flow)
-        watched = sum(lookup.watch for lookup in mapping.lookups)
-        most = max((sum(not one_by_one(line.stream) for line in row.lines) for row in rows), default=0)
-        read = town.counts()[name].read
-        each = 12 + 5 * (len(mapping.lookups) + max(0, most - 1))
-        together += math.ceil(read / 1000 * each) + polls[name] * (1 + watched)
-        lines += SEEN * sum(one_by_one(line.stream) for row in rows for line in row.lines)
+        if name in town.counts():
+            rows = town.rows(name)
+            most = max((sum(not one_by_one(line.stream) for line in row.lines) for row in rows), default=0)
+            together += polled_at_most(flow, polls[name], most)
+            lines += SEEN * sum(one_by_one(line.stream) for row in rows for line in row.lines)
     made = calls(town.box)
     alone = sum(count for path, count in made.items() if ALONE.search(path))
+    print(f"{made.total() - alone:,} calls together, at most {together:,}; {alone:,} one by one, at most {lines:,}")
     assert made.total() - alone <= together, (made.total() - alone, together)
     assert alone <= lines, (alone, lines)
     assert there.total() < made.total()

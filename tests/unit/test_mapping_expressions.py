@@ -242,6 +242,13 @@ def test_loops_can_choose_and_nest_and_their_names_end_with_them() -> None:
     assert value(expression, x=[{"n": 1, "l": [9]}, {"n": 2, "l": [7, 8]}], a="end") == "27 28 end"
 
 
+def test_a_loop_goes_through_what_is_put_together_or_picked_for_it() -> None:
+    made = "{% for x in (a ~ ';' ~ (b | first).c) | split(';') if (x ~ '') != 'n' %}<{{ (x ~ d[0].e) }}>{% endfor %}"
+    assert value(made, a="m;n", b=[{"c": "o"}], d=[{"e": 1}]) == "<m1><o1>"
+    nested = "{% for x in xs %}{% for y in (x.ys | where('n', 1)) %}{{ (y.z | first).n }}{% endfor %}{% endfor %}"
+    assert value(nested, xs=[{"ys": [{"n": 1, "z": [{"n": "p"}]}, {"n": 2}]}, {"ys": None}]) == "p"
+
+
 def test_a_filter_takes_a_whole_block() -> None:
     assert (
         value("{% filter truncate(4) %}{{ a }}{% if b %}{{ b }}{% endif %}{% endfilter %}", a="abc", b="def") == "abc…"

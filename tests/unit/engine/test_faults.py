@@ -330,6 +330,23 @@ def test_a_paused_flow_stays_paused_in_the_ledger_until_what_it_could_not_send_i
     assert set(world.cases()) == {"0001"}
 
 
+def test_a_paused_flow_is_well_when_what_it_could_not_send_is_sent_though_something_else_waits(world: World) -> None:
+    world.order("0001")
+    world.desk.fail("write", Misconfigured("no such field", remedy="create it"))
+    world.tick()
+    world.restart()
+    world.tick()
+    assert world.store.healths()["flow:orders-to-cases"][0] == "paused"
+    world.clock.forward(minutes=5)
+    world.order("0002")
+    world.desk.fail("write", Transient("row locked"), when=of("0002"), times=1000)
+
+    report = world.tick()
+
+    assert (report.waiting, set(world.cases())) == (1, {"0001"})
+    assert world.store.healths()["flow:orders-to-cases"][0] == "ok"
+
+
 def test_records_that_are_stored_while_the_destination_is_down_are_told_as_waiting(world: World) -> None:
     world.order("0001")
     world.desk.fail("write", Unavailable("refused"), times=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,18 @@ def test_what_went_with_a_case_is_made_anew_beside_the_new_one_and_what_was_sent
     assert listed(world, "Comment") == [], "what is sent once is a person's to decide"
     (row,) = world.store.rows(flow="orders-to-cases")
     assert (row.state, row.field) == ("parked", "Case")
+
+
+def test_what_a_look_still_shows_as_deleted_is_made_anew_too(world: World) -> None:
+    """Salesforce shows what lies in the recycle bin, and says so."""
+    before = world.desk.objects["Part"]
+    for name, part in list(before.items()):
+        before[name] = replace(part, deleted=True, our_key=None)
+    deleted(world, with_parts=False)
+    made_anew(world)
+    stands = [each for each in world.desk.objects["Part"].values() if not each.deleted]
+    assert sorted(str(each.our_key).rpartition(":")[2] for each in stands) == ["a", "b"]
+    assert {each.fields["Case"] for each in stands} == {world.case_id("0001")}
 
 
 def test_what_a_person_moved_to_another_case_stays_there_and_is_kept_current(world: World) -> None:
