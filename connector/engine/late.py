@@ -48,29 +48,29 @@ def lasting(step: Step, now: datetime) -> datetime | None:
     return None
 
 
-def answered(step: Step, now: datetime, digester: Digester, *, watches: bool) -> None:
-    """An update was answered: is there an earlier one that may still arrive, and had it another value? `watches`: its record is
-    looked at again without a version of its own."""
+def answered(step: Step, began: datetime, digester: Digester, *, watches: bool) -> None:
+    """An update was answered that began at this time: is there an earlier one that may have arrived since, or still may, and
+    had it another value? `watches`: its record is looked at again without a version of its own."""
     before, leased = step.before, step.work.leased
     if before is not None and before.uncertain is not None and before.target is not None:
-        _keep(step, before.uncertain, now, another=_differs(step, before, digester))
+        _keep(step, before.uncertain, began, another=_differs(step, before, digester))
     cut_off = leased.uncertain
     if cut_off is not None and (before is None or before.sent_at is None or before.sent_at < cut_off):
         # what was cut off had the version before this one, if this one came since; or what a looked-up record said then
         another = leased.overtaken or leased.last_seen >= cut_off or (watches and bool(step.work.lookups))
-        _keep(step, cut_off, now, another=another)
+        _keep(step, cut_off, began, another=another)
 
 
-def created(step: Step, now: datetime) -> None:
+def created(step: Step, began: datetime) -> None:
     """An object stands of which an earlier try to make it may still arrive. That one is refused while the object stands, and
     makes it again if we delete it meanwhile: its end waits (`Endings`)."""
     if step.uncertain is not None and step.wanted.spec.ends not in ("", "undo", "leave"):
-        _keep(step, step.uncertain, now, another=False)
+        _keep(step, step.uncertain, began, another=False)
 
 
-def _keep(step: Step, since: datetime, now: datetime, *, another: bool) -> None:
+def _keep(step: Step, since: datetime, began: datetime, *, another: bool) -> None:
     end = _end(step, since)
-    if end <= now:
+    if end <= began:
         return
     step.kept = max(step.kept or since, since)
     if another or step.again is not None:

@@ -312,22 +312,23 @@ class Sender:
             shop.health.works(f"connection:{place.connection}")
             shop.health.works(f"stream:{place.full}")
             for step, result in zip(steps, results, strict=True):
-                self._take(op, step, result)
+                self._take(op, step, result, now)
             self._tally.add(**{_DONE[op]: sum(step.state == "sent" for step in steps)})
 
-    def _take(self, op: Op, step: Step, result: Result) -> None:
+    def _take(self, op: Op, step: Step, result: Result, began: datetime) -> None:
+        """`began`: before the call. What may arrive later than that may arrive after it, however late we read the answer."""
         if (error := result.error) is None:
             if op != "append":
                 step.target = result.target or step.target
             if op == "create" and step.uncertain is not None:
-                late.created(step, self._shop.clock.now())
+                late.created(step, began)
             if result.existed and op == "create":
                 step.looked = True  # its object stands already; what differs goes as an update
                 return
             if op == "create":
                 step.digests = {}  # of a try that made nothing
             elif op == "update" and (step.uncertain or step.kept) and not step.place.stream.conditions:
-                late.answered(step, self._shop.clock.now(), self.digester, watches=self._watches)
+                late.answered(step, began, self.digester, watches=self._watches)
             sent_digests(step, step.body, self.digester)
             step.state, step.uncertain = "sent", None
             step.created = op == "create"

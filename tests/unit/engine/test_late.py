@@ -146,6 +146,23 @@ def test_an_update_of_a_killed_process_that_commits_late_loses_too(world: World)
     assert world.states() == {"0001": "done"}
 
 
+def test_what_arrives_while_our_process_stands_still_before_it_reads_the_answer_loses_too(world: World) -> None:
+    opened(world)
+    arrive = lost(world, status="torn")
+    world.clock.forward(seconds=30)
+    world.order("0001", status="mended")
+
+    def stopped(*_: object) -> None:
+        world.clock.forward(seconds=30)
+        arrive()
+        world.clock.forward(minutes=5)
+
+    world.desk.during(stopped)
+    world.tick()
+    world.tick(minutes=1)
+    assert world.cases()["0001"]["Subject"] == "Order 0001 is mended"
+
+
 def test_sending_once_more_burns_no_attempt(world: World) -> None:
     opened(world)
     lost(world, status="torn")
