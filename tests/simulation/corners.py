@@ -52,9 +52,9 @@ def _turned(rng: Random, at: float) -> Part:
 
 
 def _in_part(rng: Random, at: float) -> Part:
-    """Of several comments of one order the first does not get through at once."""
+    """Of several comments of one order the first does not get through at once, or nobody knows whether it did."""
     acts = (Act(at, "order message", 0, rng.uniform(0.4, 0.9)),)
-    kind = rng.choice(("locked", "locked", "never", "part unclear"))
+    kind = rng.choice(("locked", "late", "never", "late", "part unclear", "locked"))
     return acts, (Fault("desk.CaseComment.append", at, kind, rng.uniform(0, 0.5)),)
 
 
@@ -66,10 +66,28 @@ def _two_lost(rng: Random, at: float) -> Part:
     return (*acts, *again), faults
 
 
+def _while_sent(rng: Random, at: float) -> Part:
+    """An order changes, and changes back while that is sent: its next version is read on a later page of the same poll."""
+    others = tuple(
+        act for who in (1, 2, 3) for act in (Act(at - 40, "order new", who, 0.3), Act(at, "order word", who, 0.9))
+    )
+    acts = (Act(at - 30, "order swing", 0, 0.0), Act(at - 0.1, "order swing", 0, 0.0), *others)
+    change = Fault("desk.Case.update before", at, f"{MEANWHILE}order swing", 0.0)
+    return acts, (change, Fault("desk.Case.update", at, "slow", 0.0))
+
+
+def _said_again(rng: Random, at: float) -> Part:
+    """A field goes back as often as it may, and every second wish is said twice, for its answer is lost."""
+    acts = tuple(Act(at + 60 * turn, "order priority", 0, 0.1 if turn % 2 else 0.4) for turn in range(4))
+    return acts, tuple(Fault("desk.Case.update", at + 60 * turn, "lost", 0.1) for turn in (1, 3))
+
+
 CORNERS: Sequence[tuple[str, float, Mapping[str, Any], Callable[[Random, float], Part], float]] = (
     ("cases", 0.12, {}, _overtaken, 60.0),
     ("recalls", 0.5, {"guarded": "none", "every": 10.0}, _turned, 60.0),
     ("orders", 0.1, {}, _in_part, 60.0),
     ("orders", 0.1, {"every": 10.0, "batch": 1}, _two_lost, 170.0),
+    ("orders", 0.1, {"every": 10.0, "page": 1, "batch": 1, "concurrency": 3, "lag": 0.0}, _while_sent, 60.0),
+    ("orders", 0.06, {"every": 10.0, "flips": 3, "brake": None, "batch": 1}, _said_again, 260.0),
 )
 """A flow, in how many of its courses, what is set there, what happens, and how long before the end it begins."""
