@@ -104,7 +104,7 @@ BUGS: tuple[Planted, ...] = (
          "    if token is not None and not alive:\n        uncertain = due or at",
          "    if False:\n        uncertain = due or at"),
     _one("a late update is not repeated", "engine/late.py",
-         "    if end <= now:\n        return\n    step.kept", "    if end <= end:\n        return\n    step.kept"),
+         "    if end <= began:\n        return\n    step.kept", "    if end <= end:\n        return\n    step.kept"),
     _one("an unclear row is not doubted", "engine/send.py",
          "if isinstance(error, Transient) and error.uncertain:", "if False:"),
     _one("what is sent once is updated where it stands", "engine/send.py",
