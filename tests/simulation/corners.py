@@ -82,6 +82,12 @@ def _said_again(rng: Random, at: float) -> Part:
     return acts, tuple(Fault("desk.Case.update", at + 60 * turn, "lost", 0.1) for turn in (1, 3))
 
 
+def _shown_late(rng: Random, at: float) -> Part:
+    """What is made once commits at the last moment of its request, and the index shows it as late as it ever does."""
+    acts = (Act(at - 50, "order new", 0, 0.3), Act(at, "case close and refund", 0, rng.random()))
+    return acts, (Fault("shop.requests.create", at, "late", rng.uniform(0.8, 1)),)
+
+
 CORNERS: Sequence[tuple[str, float, Mapping[str, Any], Callable[[Random, float], Part], float]] = (
     ("cases", 0.12, {}, _overtaken, 60.0),
     ("recalls", 0.5, {"guarded": "none", "every": 10.0}, _turned, 60.0),
@@ -89,5 +95,6 @@ CORNERS: Sequence[tuple[str, float, Mapping[str, Any], Callable[[Random, float],
     ("orders", 0.1, {"every": 10.0, "batch": 1}, _two_lost, 170.0),
     ("orders", 0.1, {"every": 10.0, "page": 1, "batch": 1, "concurrency": 3, "lag": 0.0}, _while_sent, 60.0),
     ("orders", 0.06, {"every": 10.0, "flips": 3, "brake": None, "batch": 1}, _said_again, 260.0),
+    ("cases", 0.06, {"lag": 90.0, "every": 10.0}, _shown_late, 60.0),
 )
 """A flow, in how many of its courses, what is set there, what happens, and how long before the end it begins."""
