@@ -104,7 +104,9 @@ class Watch:
 
     def _moved_on(self, system: str, thing: Thing, passed: str) -> bool:
         """Whether a newer version stands behind the cursor and will be read, whoever has seen the older one."""
-        at = int(thing.stamp + self._world.systems[system].skew)
+        at = thing.stamp + self._world.systems[system].skew
+        if self._world.whole_seconds or system == "desk":
+            at = float(int(at))
         return stamp_of(EPOCH + timedelta(seconds=at)) >= passed
 
     def _books(self) -> None:
