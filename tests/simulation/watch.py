@@ -45,6 +45,7 @@ class Watch:
         self.attempted: dict[tuple[str, str], set[str]] = {}
         """Fields that we tried to give a value, by stream and target or key."""
         self.acknowledged: dict[tuple[str, str], dict[str, Any]] = {}
+        self._said_to: dict[tuple[str, str], str] = {}
         self.echoes: Counter[tuple[str, str]] = Counter()
         self.refused: set[tuple[str, str]] = set()
         self.loops: set[tuple[str, str]] = set()
@@ -259,11 +260,14 @@ class Watch:
             self._broken("a decision is shown after it was carried out", f"{effect.key} says {said}")
 
     def _echo(self, effect: Effect) -> None:
-        """Whether a write says something that this line had not said before."""
+        """Whether a write says something that this line had not said to this object before: one made anew knows nothing."""
         if self._trade.is_said_again(effect):
             return
         place = (effect.stream, effect.key)
         said = self.acknowledged.setdefault(place, {})
+        if self._said_to.setdefault(place, effect.target) != effect.target:
+            said.clear()
+            self._said_to[place] = effect.target
         news = {name: value for name, value in effect.fields.items() if name not in said or said[name] != value}
         if effect.outcome == "made":
             said.clear()
