@@ -147,7 +147,9 @@ class Adapter(Protocol):
     ) -> Iterator[Page]:
         """Records changed since the cursor or instant less `overlap` seconds (None: from the beginning), oldest first.
 
-        Yields at least one page, be it empty; the iterator ends when the stream is read up. One page is one call.
+        Yields at least one page, be it empty; the iterator ends when the stream is read up. One page is one call. A read may
+        stand still between two pages for as long as it likes: no page's cursor passes the time of an earlier page behind which
+        something may still surface within the overlap, for later pages do not look there again.
         """
         ...
 

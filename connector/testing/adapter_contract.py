@@ -122,6 +122,20 @@ class AdapterContract(AdapterHooks):
         self.save(adapter, "R-late", self.at(self.page * 10 - 30), {self.names[0]: "late"})
         assert "R-late" in keys(self.read(adapter, cursor, overlap=60.0))
 
+    def test_what_surfaces_behind_a_read_that_stands_still_comes_with_the_next(self, adapter: Adapter) -> None:
+        """Its later pages are asked for late, and do not look again where the earlier ones did."""
+        now = self.clock.now()
+        for number in range(self.page * 2 + 1):
+            self.save(adapter, f"R{number:05}", now + timedelta(seconds=number - 20), {self.names[0]: "early"})
+        reading = adapter.read(self.stream, None, select=Select(), overlap=60.0)
+        pages = [next(reading)]
+        self.clock.forward(seconds=170)
+        self.save(adapter, "R-late", now - timedelta(seconds=21), {self.names[0]: "late"})
+        self.save(adapter, "R-new", now + timedelta(seconds=160), {self.names[0]: "new"})
+        pages.extend(reading)
+        pages.extend(self.read(adapter, last_cursor(pages), overlap=60.0))
+        assert {"R-late", "R-new"} <= set(keys(pages))
+
     def test_a_record_that_changes_during_a_read_pushes_none_out(self, adapter: Adapter) -> None:
         """It moves from the first page to the end, and all others move up by one."""
         saved = self.saved(adapter, self.page * 2 + 1)

@@ -22,6 +22,8 @@ from connector.errors import Changed, Gone, RecordFault, RemoteError, Unavailabl
 from connector.model import Cursor, Page, Record, Report, Result, Select, Stay, StreamUse, Write
 from connector.stamps import parse, stamp
 
+_NEVER = "9999"
+
 
 class NoSettings(BaseModel):
     """A scripted system needs none."""
@@ -142,11 +144,11 @@ class ScriptedAdapter:
     def read(
         self, stream: str, since: Cursor | datetime | None, *, select: Select, overlap: float = 60.0
     ) -> Iterator[Page]:
-        begin = self._since(since, overlap)
-        place = ("", "")
+        begin, place, bound = self._since(since, overlap), ("", ""), _NEVER
         while True:
             self._begin_call("read", stream, 0)
             self._maybe_raise("read", committed=False)
+            asked = self.clock.now()
             with self._lock:
                 found = sorted(
                     (record.stamp or "", record.key)
@@ -161,8 +163,10 @@ class ScriptedAdapter:
                 records = [self._shown(stream, self.objects[stream][key], select) for _, key in here]
             self._people(after=True)
             place = here[-1] if here else place
-            cursor = place[0] or begin or stamp(self.clock.now())
-            yield Page(records, json.dumps([cursor]), self.clock.now(), len(found))
+            cursor = place[0] or begin or stamp(asked)
+            if cursor > stamp(asked - timedelta(seconds=overlap)):  # later pages do not look behind this one again
+                bound = min(bound, stamp(asked))
+            yield Page(records, json.dumps([min(cursor, bound)]), self.clock.now(), len(found))
             if len(found) <= self.page:
                 return
 

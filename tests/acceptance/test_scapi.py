@@ -191,7 +191,8 @@ def test_an_event_whose_answer_was_lost_parks_unless_subscribers_know_events_by_
             assert len(set(ids)) == 3
             assert where.books()["refunds-to-events"].parked == 0
         else:
-            assert len(ids) == len(set(ids))  # a third that was on its way when the process died may arrive all the same
+            assert len(ids) == len(set(ids))
+            # a third that was on its way when the process died may arrive all the same
             assert len(ids) in ((2, 3) if kill else (3,))
             assert where.books()["refunds-to-events"].parked == (3 if kill else 1)
             assert "SCAPI does not show whether an order event arrived" in where.run("parked", "list").out

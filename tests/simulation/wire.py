@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 DEADLINE = 10.0
 LONGEST = 20.0
 MARGIN = 5.0
+_NEVER = "9999"
 
 
 class Nothing(BaseModel):
@@ -165,11 +166,13 @@ class Wire:
     def read(
         self, stream: str, since: Cursor | datetime | None, *, select: Select, overlap: float = 60.0
     ) -> Iterator[Page]:
-        place, begin = ("", ""), _since(since, overlap)
+        place, begin, bound = ("", ""), _since(since, overlap), _NEVER
         while True:
 
-            def effect(sent: float, kind: str, after: tuple[str, str] = place) -> tuple[Page, bool, bool]:
-                page, more = self._page(stream, begin, after, select)
+            def effect(
+                sent: float, kind: str, after: tuple[str, str] = place, bound: str = bound
+            ) -> tuple[Page, bool, bool]:
+                page, more = self._page(stream, begin, after, select, bound)
                 if kind == "in page twice":  # the set moved while it was read
                     page = replace(page, records=[*page.records, *page.records[:1]])
                 return page, more, kind == "again"
@@ -177,24 +180,26 @@ class Wire:
             page, more, repeat = self._call(f"{stream}.read", effect)
             if page.records:
                 place = max((record.stamp or "", record.key) for record in page.records)
+            if place[0] > _cap(page.read_at, overlap):  # what commits later behind this page, no later page shows
+                bound = min(bound, _cap(page.read_at))
             yield page
             if repeat:
                 yield page
             if not more:
                 return
 
-    def _page(self, stream: str, begin: str, after: tuple[str, str], select: Select) -> tuple[Page, bool]:
+    def _page(self, stream: str, begin: str, after: tuple[str, str], select: Select, bound: str) -> tuple[Page, bool]:
         found = sorted(
             (record.stamp or "", record.key, record)
             for record in (self._record(stream, thing) for thing in self._listed(stream))
             if (record.stamp or "") >= begin and (record.stamp or "", record.key) > after and _wanted(record, select)
         )
         here = [record for _, _, record in found[: self.world.plan.settings["page"]]]
-        cap = stamp(self.system.clock() - timedelta(seconds=MARGIN))
-        cursor = json.dumps(min(here[-1].stamp or "", cap)) if here else None
+        now = self.system.clock()
+        cursor = json.dumps(min(here[-1].stamp or "", _cap(now), bound)) if here else None
         shown = [_narrowed(record, select) for record in here]
         self.world.listed(self.system.name, stream, here, cursor)
-        return Page(shown, cursor, self.system.clock(), len(found)), len(found) > len(here)
+        return Page(shown, cursor, now, len(found)), len(found) > len(here)
 
     def _listed(self, stream: str) -> list[Thing]:
         return self.system.in_index(stream) if self.system.name == "shop" else list(self.system.all(stream).values())
@@ -338,3 +343,7 @@ def _narrowed(record: Record, select: Select) -> Record:
     return Record(
         record.key, fields, record.stamp, record.site, record.our_key, record.claimed_by, record.own, record.deleted
     )
+
+
+def _cap(read_at: datetime, overlap: float = 0.0) -> str:
+    return stamp(read_at - timedelta(seconds=MARGIN + overlap))

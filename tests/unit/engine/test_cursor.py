@@ -91,6 +91,28 @@ def test_a_cursor_moves_only_with_its_page_whenever_the_process_dies(
         world.store.close()
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_commits_late_while_a_poll_stands_still_is_seen_by_the_next_one(world: World, restarts: bool) -> None:
+    """A second save under the same stamp, behind the page that showed the first: no sweep tells them apart."""
+    world.shop.page = 1
+    at = world.clock.now()
+    for key in ("0001", "0002"):
+        world.order(key, total=1)
+
+    def stood_still() -> None:
+        world.clock.forward(seconds=170)
+        world.shop.put("orders", "0001", at=at, needs_care=True, status="new", total=2)
+        world.order("0003", total=1)
+
+    world.shop.meanwhile(stood_still, after=True)
+    world.tick()
+    assert {key: case["Total"] for key, case in world.cases().items()} == {"0001": 1, "0002": 1, "0003": 1}
+    if restarts:
+        world.restart()
+    world.tick(minutes=1)
+    assert world.cases()["0001"]["Total"] == 2
+
+
 def surfaces(world: World, key: str, minutes_ago: float) -> None:
     at = world.clock.now() - timedelta(minutes=minutes_ago)
     world.shop.put("orders", key, at=at, needs_care=True, status="new", total=1)

@@ -128,6 +128,25 @@ def test_of_two_changes_in_one_second_the_second_is_seen_although_their_stamps_a
     assert world.shop.count("fetch") <= fetched + 1
 
 
+def test_a_change_that_commits_late_while_the_look_for_it_stands_still_is_seen_by_the_next_one(world: World) -> None:
+    entered(world)
+    at = world.clock.forward(minutes=5)
+    for key in ("2", "3"):
+        world.shop.put("orders", key, at=at, total=1)
+    world.shop.page = 1
+
+    def stood_still() -> None:
+        world.clock.forward(seconds=170)
+        world.shop.put("orders", "1", at=at, order_no="1", status="new", total=26)
+        world.shop.put("orders", "4", total=1)
+
+    world.shop.meanwhile(stood_still, call=2, after=True)
+    world.tick(FLOW)
+    assert world.cases()["r1"]["Total"] == 10
+    world.tick(FLOW, minutes=1)
+    assert world.cases()["r1"]["Total"] == 26
+
+
 def test_a_change_right_after_it_was_looked_up_is_not_lost(world: World) -> None:
     entered(world)
     change(world, total=25)
