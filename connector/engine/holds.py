@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from connector.digests import name_digest
+from connector.engine.equal import same
 from connector.engine.places import Place
 from connector.engine.plan import Step
 from connector.errors import Gone
@@ -42,6 +43,7 @@ class Holding:
         for one in self._shop.store.hold_fields(self._token, wishes, now) if wishes else ():
             known.setdefault(one.target, []).append(one)
         asking: list[tuple[Step, list[Hold]]] = []
+        doubted: list[tuple[Step, list[Hold]]] = []
         for step in holding:
             on = known.get(step.target or "", [])
             mine = [one for one in on if one.name == (step.work.leased.row, *step.name) and one.field in step.wished]
@@ -52,7 +54,10 @@ class Holding:
                 step.why = f"{place.full}: another record is changing the same object"
             elif unknown := [one for one in mine if one.original is ... and not _written_before(step, one.field)]:
                 asking.append((step, unknown))
+            elif step.uncertain is not None and place.stream.fetch == "direct":  # an index may show what was before
+                doubted.append((step, on))
         self._ask(asking, look)
+        self._ask_again(doubted, look)
         return [step for step in steps if step.state == "ready"]
 
     def _wishes(self, step: Step) -> list[Hold]:
@@ -81,6 +86,27 @@ class Holding:
                 remedy = "correct it where it was named, or add it, then retry"
                 step.state = "failed"
                 step.error = Gone(f"{step.place.full}: there is no such object", remedy=remedy)
+
+    def _ask_again(self, doubted: Sequence[tuple[Step, Sequence[Hold]]], look: Look) -> None:
+        """What we may have written without an answer is about to be written over what stands there now. If that is of none of
+        us, somebody saved it since: it is what is to be put back."""
+        if not doubted:
+            return
+        live = look([step for step, _ in doubted])
+        since = [
+            replace(one, original=record.fields.get(one.field))
+            for step, on in doubted
+            if (record := live.get(step.target or "")) is not None
+            for one in on
+            if one.name == (step.work.leased.row, *step.name) and self._theirs(record.fields.get(one.field), one, on)
+        ]
+        if since:
+            self._shop.store.saved_since(self._token, since)
+
+    def _theirs(self, held: Any, one: Hold, on: Sequence[Hold]) -> bool:
+        digest = self._shop.digester.value(held)
+        ours = [other for other in on if other.field == one.field]
+        return not same(held, one.original) and not any(same(held, each.wish) or digest in each.ours for each in ours)
 
 
 def _turn(place: Place, mine: Sequence[Hold], on: Sequence[Hold], now: datetime) -> datetime | None:

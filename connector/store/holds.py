@@ -66,6 +66,10 @@ class Holds(Protocol):
         """Originals that were not known, as they were read since. What is known stays."""
         ...
 
+    def saved_since(self, token: LeaseToken, holds: Collection[Hold]) -> None:
+        """Originals that somebody has put in the place of those that are known: all lines of the same field know them now."""
+        ...
+
     def intend(self, token: LeaseToken, lines: Collection[tuple[int, str, str, str, str | None]]) -> None:
         """Lines (row, id, key, stream, object) that will be sent: they are owed from now on, so that one whose process died is
         found and ended. What is known of a line stays; one that had ended is owed again."""

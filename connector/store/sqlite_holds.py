@@ -40,6 +40,9 @@ _KNOWN = (
     "ORDER BY since LIMIT 1"
 )
 
+_KNOWING = 'SELECT "row" FROM held WHERE stream=? AND target=? AND field=? AND original IS NOT NULL'
+_SINCE = 'UPDATE held SET original=? WHERE stream=? AND target=? AND field=? AND "row"=? AND original IS NOT NULL'
+
 
 class SqliteHolds(LedgerFile):
     """Part of SqliteStore."""
@@ -94,6 +97,16 @@ class SqliteHolds(LedgerFile):
                     if one.row in ours
                 ],
             )
+
+    def saved_since(self, token: LeaseToken, holds: Collection[Hold]) -> None:
+        self._learn(*{one.stream for one in holds})
+        with self._write() as db:
+            ours = _leased(db, token, {one.row for one in holds})
+            for one in holds:
+                place = (self._words.number(one.stream), bound(one.target), bound(one.field))
+                rows = db.execute(_KNOWING, place).fetchall() if one.row in ours else ()
+                plain = _written(one.original)
+                db.executemany(_SINCE, [(self._sealed(db, row, plain), *place, row) for (row,) in rows])
 
     def intend(self, token: LeaseToken, lines: Collection[tuple[int, str, str, str, str | None]]) -> None:
         self._learn(*{stream for _, _, _, stream, _ in lines})

@@ -70,6 +70,22 @@ class HoldPromises(StoreHooks):
         (left,) = store.holders([(SHOP, "P1")])
         assert (left.row, left.original) == (second.row, True)
 
+    def test_what_somebody_has_saved_since_takes_its_place_for_all_who_know(self, store: Store) -> None:
+        token, first = self.one(store)
+        store.hold_fields(token, [wish(first), wish(first, field="notice")], NOW)
+        store.found(token, [replace(wish(first), original=True), replace(wish(first, field="notice"), original="a")])
+        other, second = self.one(store, "2")
+        store.hold_fields(other, [wish(second, field="notice")], NOW)
+        store.saved_since("passed on", [replace(wish(first, field="notice"), original="b")])
+        assert {one.field: one.original for one in store.holds([first.row])[first.row]} == {
+            "online": True,
+            "notice": "a",
+        }
+        store.saved_since(token, [replace(wish(first, field="notice"), original="b")])
+        known = {one.field: one.original for one in store.holds([first.row])[first.row]}
+        assert known == {"online": True, "notice": "b"}
+        assert [one.original for one in store.holds([second.row])[second.row]] == ["b"]
+
     def test_all_values_that_may_be_ours_are_known(self, store: Store) -> None:
         token, one = self.one(store)
         for digest in (b"digest01", b"digest02", b"digest01"):

@@ -111,6 +111,10 @@ class SimulatedLedger(SqliteStore):
         with self._process.verb("ledger.found"):
             super().found(token, holds)
 
+    def saved_since(self, token: LeaseToken, holds: Collection[Hold]) -> None:
+        with self._process.verb("ledger.saved_since"):
+            super().saved_since(token, holds)
+
     def intend(self, token: LeaseToken, lines: Collection[tuple[int, str, str, str, str | None]]) -> None:
         with self._process.verb("ledger.intend"):
             super().intend(token, lines)

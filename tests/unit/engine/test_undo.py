@@ -455,6 +455,30 @@ def test_a_lost_reply_while_it_is_taken_off(recalls: Recalls, committed: bool) -
 
 
 @pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_a_person_saves_before_a_recall_without_an_answer_is_said_again_comes_back(
+    recalls: Recalls, committed: bool, others: int
+) -> None:
+    """Nobody knows whether the recall arrived; what the person saved is of neither."""
+    if others:
+        recalls.recall("C0", Products="P1;P2")
+        recalls.tick(FLOW)
+    recalls.shop.fail("write", Transient("no answer", uncertain=True), committed=committed)
+    recalls.recall(Products="P2")
+    recalls.tick(FLOW)
+    recalls.shop.put("orders", "P2", online=True, notice="a person's")
+    for _ in range(2):
+        recalls.tick(FLOW, minutes=2)
+    assert recalls.product("P2") == (False, "by C1")
+    recalls.lift()
+    recalls.lift("C0") if others else None
+    for _ in range(4):
+        recalls.tick(FLOW, minutes=2)
+    assert recalls.product("P2") == (True, "a person's")
+    assert recalls.held() == 0
+
+
+@pytest.mark.parametrize("committed", [True, False])
 def test_a_lost_reply_while_it_is_put_back(recalls: Recalls, committed: bool) -> None:
     recalls.recall(Products="P1")
     recalls.tick(FLOW)
