@@ -92,6 +92,7 @@ class Page:
     """Records of one call, oldest first, and the cursor that may be saved in the transaction that stores them.
 
     `cursor` is None when the saved cursor must stay (a sweep, a page whose records are all newer than the cap).
+    `read_at` is when it was read, by the clock of its system where that tells, else by ours.
     `total` is how many records this read will yield in all, where the system says so (for the progress bar).
     """
 

@@ -240,6 +240,7 @@ class _Pass:
         try:
             for page in pages:
                 shop.health.works(f"connection:{place.connection}")
+                shop.places.hear(place.connection, page.read_at)
                 check_presence(self._engine.presence(flow), place, page, select)
                 self._total = self._total or page.total
                 self._take_in(pool, page, select)
@@ -364,9 +365,8 @@ class _Pass:
         return {self._tokens[future] for future in self._running}
 
     def _deliver(self, delivery: Delivery) -> int:
-        if problem := self._allowance.problem(
-            "delivery"
-        ):  # of a large page, the chunks before it may have used up the rest
+        # of a large page, the chunks before it may have used up the rest
+        if problem := self._allowance.problem("delivery"):
             return delivery.put_off(problem)
         for scope in (f"connection:{self._flow.destination[0]}", f"flow:{self._flow.id}"):  # or have met an outage
             until, met = self._shop.health.until(scope), self._shop.health.problem(scope)

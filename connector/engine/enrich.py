@@ -24,7 +24,7 @@ from connector.store import Hold, Store, Watch
 
 SHORTEST_WAIT = timedelta(seconds=15)
 LATELY = timedelta(seconds=60)
-"""So long after its stamp, by whichever clock, another change of the same second may still show."""
+"""So long after its stamp, by the clock of its system, another change of the same second may still show."""
 
 
 class Enrichment:
@@ -124,7 +124,8 @@ class Enrichment:
     def _watched(self, place: Place, keys: Iterable[str], found: Mapping[str, Record]) -> list[Watch]:
         """What was looked at, and which version of it. Where stamps are whole seconds, one just made may hide another change:
         it is remembered as older than itself, so that it is looked at once more."""
-        lately = stamp(self._clock.now() - LATELY)
+        time = self._places.time(place.connection)
+        lately = "" if time is None else stamp(time - LATELY)
         links = []
         for key in keys:
             record = found.get(key)

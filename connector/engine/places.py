@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import cast
 
 from connector.adapter import Adapter, Clock, Stream
@@ -34,6 +35,16 @@ class Places:
         self.connections, self._store, self._clock = connections, store, clock
         self._known: dict[tuple[str, str], Place] = {}
         self._sources: dict[str, Place] = {}
+        self._ahead: dict[str, timedelta] = {}
+
+    def hear(self, connection: str, read_at: datetime) -> None:
+        """A page has told its system's clock."""
+        self._ahead[connection] = read_at - self._clock.now()
+
+    def time(self, connection: str) -> datetime | None:
+        """What its system's clock says now; None: no page has told."""
+        ahead = self._ahead.get(connection)
+        return None if ahead is None else self._clock.now() + ahead
 
     def at(self, connection: str, name: str) -> Place:
         """Misconfigured when the system has no such stream."""

@@ -89,7 +89,9 @@ def _watched(shop: Workshop) -> Iterator[tuple[Place, Watching]]:
 def _pages(shop: Workshop, place: Place, since: Cursor | datetime, overlap: float) -> Iterator[Page]:
     select = Select(fields=place.stream.needs, keys_only=True)
     try:
-        yield from place.adapter.read(place.name, since, select=select, overlap=overlap)
+        for page in place.adapter.read(place.name, since, select=select, overlap=overlap):
+            shop.places.hear(place.connection, page.read_at)
+            yield page
         shop.health.works(f"connection:{place.connection}")
     except (ConnectionFault, Misconfigured, RecordFault) as problem:
         raise stop(place, shop.flow.id, shop.health, problem) from problem

@@ -19,7 +19,6 @@ from connector.adapters.sfcc.reading import Reader
 from connector.adapters.sfcc.settings import SfccSettings
 from connector.errors import Misconfigured, Unavailable
 from connector.model import Page, Record
-from connector.testing import FrozenClock
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 PLAIN = {"url": "https://shop.example.org", "site": "RefArch", "client_id": "c", "client_secret": "s"}
@@ -83,7 +82,7 @@ class Index:
         chosen = SfccSettings.model_validate(
             {**PLAIN, "page": max(self.page, 2), "deep_paging": self.cap, "ahead": 0, **more}
         )
-        return Reader("orders", self, chosen, FrozenClock(NOW), saves)
+        return Reader("orders", self, chosen, saves)
 
     def read(self, since: str | datetime | None = None, overlap: float = 60.0, **more: object) -> list[Page]:
         self.windows.clear()
@@ -96,6 +95,18 @@ def keys(pages: list[Page]) -> list[str]:
 
 def spread(count: int, step: float = 100.0, oldest: float = 100_000.0) -> dict[str, str]:
     return {f"{n:05d}": ago(oldest - n * step) for n in range(count)}
+
+
+def test_a_page_tells_the_clock_of_its_instance() -> None:
+    index = Index(spread(5), page=3)
+    index.now = NOW - timedelta(minutes=15)
+    pages = index.read()
+    assert [page.read_at for page in pages] == [
+        NOW - timedelta(minutes=15) + timedelta(milliseconds=50 * n) for n in (1, 2)
+    ]
+    index = Index(spread(2), shown=lambda stamp: None)
+    index.now = NOW + timedelta(minutes=15)
+    assert [page.read_at for page in index.read()][-1] == index.now
 
 
 def test_one_page_is_one_call_and_a_backlog_rereads_one_record_a_page() -> None:

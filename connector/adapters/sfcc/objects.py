@@ -42,7 +42,7 @@ class Objects:
             asked = query.changed(window, where)
             return self._search(asked, chosen, count=count, start=window.start, sorts=_SORTS)
 
-        reader = Reader(self._stream.name, search, self._settings, self._clock, saves=not select.keys_only)
+        reader = Reader(self._stream.name, search, self._settings, saves=not select.keys_only)
         prefix = select.key_prefix
         for page in reader.read(since, overlap):
             if prefix is None:

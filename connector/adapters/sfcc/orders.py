@@ -36,7 +36,7 @@ class Orders:
             asked = query.changed(window, select.where)
             return self._search(asked, chosen, count=count, start=window.start, sorts=_SORTS)
 
-        reader = Reader(self._stream.name, search, self._settings, self._clock, saves=not select.keys_only)
+        reader = Reader(self._stream.name, search, self._settings, saves=not select.keys_only)
         return reader.read(since, overlap)
 
     def fetch(self, keys: Sequence[str], select: Select) -> Mapping[str, Record]:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from connector.adapter import Clock
 from connector.adapters.sfcc.ahead import Ahead, Found, Search, next_page
 from connector.adapters.sfcc.position import (
     EPOCH,
@@ -43,7 +42,6 @@ class Reader:
     stream: str
     search: Search
     settings: SfccSettings
-    clock: Clock
     saves: bool = True
 
     def read(self, since: Cursor | datetime | None, overlap: float) -> Iterator[Page]:
@@ -54,18 +52,15 @@ class Reader:
     def _read(self, since: Cursor | datetime | None, overlap: float) -> Iterator[Page]:
         begin = position(since)
         window = Window(lower_bound(begin.at, overlap))
-        read_at = self.clock.now()
         found = self.search(window)
         if not isinstance(since, str):  # our clock may run ahead of the instance's
             begin = Position(max(EPOCH, min(begin.at, before(found.at, self.settings.margin))))
         if found.records and found.records[0].stamp is None:
-            yield from self._by_window(begin, window, found, read_at, overlap)
+            yield from self._by_window(begin, window, found, overlap)
             return
-        yield from self._by_stamp(begin, window, found, read_at, overlap)
+        yield from self._by_stamp(begin, window, found, overlap)
 
-    def _by_stamp(
-        self, begin: Position, window: Window, found: Found, read_at: datetime, overlap: float
-    ) -> Iterator[Page]:
+    def _by_stamp(self, begin: Position, window: Window, found: Found, overlap: float) -> Iterator[Page]:
         """Documents show their stamp: ask again from the last one."""
         total, shifts, bound = found.total, 0, _NEVER
         last: Record | None = None
@@ -82,18 +77,16 @@ class Reader:
                 reached = self._reached(window, found)
                 following = self._following(window, found, reached)
                 begin = self._moved(begin, min(bound, before(found.at, self.settings.margin)), reached)
-                yield Page(self._shown(fresh), begin.cursor() if self.saves else None, read_at, total)
+                yield Page(self._shown(fresh), begin.cursor() if self.saves else None, found.at, total)
                 if following is None:
                     return
                 lower = following.lower or ""
                 edge = {each.key: each.stamp for each in records if (each.stamp or "") >= lower}
                 last = records[-1] if records else None
-            window, read_at = following, self.clock.now()
+            window = following
             found = self.search(window)
 
-    def _by_window(
-        self, begin: Position, window: Window, found: Found, read_at: datetime, overlap: float
-    ) -> Iterator[Page]:
+    def _by_window(self, begin: Position, window: Window, found: Found, overlap: float) -> Iterator[Page]:
         """Documents show no stamp: what is known is which window was read to its end."""
         total, shifts, bound = found.total, 0, _NEVER
         last: Record | None = None
@@ -110,14 +103,14 @@ class Reader:
                 fresh = records[1:] if window.start else records
                 bound = self._bound(bound, found, end, overlap)
                 reached = Position(max(begin.at, min(end, bound))) if done else None
-                yield Page(fresh, reached.cursor() if reached and self.saves else None, read_at, total)
+                yield Page(fresh, reached.cursor() if reached and self.saves else None, found.at, total)
                 if done and window.upper is None:
                     return
                 following = self._onward(window, found, horizon) if done else self._page_on(window, records, end)
                 last = records[-1] if records else None
             if following.upper is None and following.start == 0:
                 horizon = ""
-            window, read_at = following, self.clock.now()
+            window = following
             found = self.search(window)
             horizon = horizon or self._horizon(found)
 

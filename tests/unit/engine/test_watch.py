@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector.errors import Misconfigured, Transient, Unavailable
+from connector.testing.clock import FrozenClock
 from tests.unit.engine.world import World
 
 RETURNS = """
@@ -31,6 +33,12 @@ also:
     for: "{{ orders }}"
     key: "{{ this.order_no }}"
     fields: {ParentId: "{{ main.id }}", Total: "{{ this.total }}"}
+"""
+TICKETED = """
+summary: returns with the state of their ticket
+lookups:
+  ticket: {stream: destination.Ticket, key: "{{ ticket }}", missing: {wait: 0s, then: park}, watch: true}
+fields: {Subject: "{{ ticket.State }}"}
 """
 FLOW = "returns-to-cases"
 
@@ -126,6 +134,46 @@ def test_of_two_changes_in_one_second_the_second_is_seen_although_their_stamps_a
     for _ in range(3):
         world.tick(FLOW, minutes=1)
     assert world.shop.count("fetch") <= fetched + 1
+
+
+@pytest.mark.parametrize("ahead", [-15, 15])
+def test_of_two_changes_in_one_second_the_second_is_seen_however_the_clock_of_its_system_is_set(
+    world: World, ahead: int
+) -> None:
+    world.shop.clock = theirs = FrozenClock(world.clock.now() + timedelta(minutes=ahead))
+
+    def tick(minutes: float) -> None:
+        theirs.forward(minutes=minutes)
+        world.tick(FLOW, minutes=minutes)
+
+    change(world, "2", order_no="2", status="new", total=10)
+    world.shop.put("returns", "r1", reason="late", order_no="2")
+    tick(5)
+    change(world, "2", total=25)
+    tick(0)
+    change(world, "2", total=26)
+    tick(0.5)
+    assert world.cases()["r1"]["Total"] == 26
+    fetched = world.shop.count("fetch")
+    for _ in range(5):
+        tick(1)
+    assert world.shop.count("fetch") <= fetched + 1
+
+
+def test_of_two_changes_in_one_second_the_second_is_seen_where_no_page_has_told_its_systems_clock(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path)
+    world.flow(FLOW, "shop.returns", "desk.Case", TICKETED, brake=None)
+    world.restart()
+    world.desk.clock = FrozenClock(world.clock.now() - timedelta(minutes=15))
+    world.desk.put("Ticket", "t1", State="new")
+    world.shop.put("returns", "r1", ticket="t1")
+    world.tick(FLOW)
+    world.desk.put("Ticket", "t1", State="open")
+    world.tick(FLOW)
+    assert subjects(world) == {"r1": "open"}
+    world.store.close()
 
 
 def test_a_change_that_commits_late_while_the_look_for_it_stands_still_is_seen_by_the_next_one(world: World) -> None:

@@ -84,7 +84,7 @@ class Listing:
         search: Search = days[0] if len(days) == 1 else Parts(days, fresh=settings.margin + settings.index_lag)
         if len(days) == 1:
             days[0].place = _place(since, settings.page)
-        reader = Reader(self._stream, search, settings, self._clock, saves)
+        reader = Reader(self._stream, search, settings, saves)
         for page in reader.read(since, overlap):
             if page.cursor is not None and len(days) == 1:
                 page = replace(page, cursor=_cursor(page.cursor, days[0].place, overlap))

@@ -75,7 +75,7 @@ class Objects:
 
         if self._settings.dates == "instant":
             chosen = self._settings.model_copy(update={"deep_paging": self._settings.cap, "ahead": 0})
-            return Reader(self._stream, search, chosen, self._clock, saves).read(since, overlap)
+            return Reader(self._stream, search, chosen, saves).read(since, overlap)
         return Listing(self._stream, listed, self._settings, self._clock).read(since, overlap, saves=saves)
 
     def fetch(self, keys: Sequence[str], select: Select) -> Mapping[str, Record]:

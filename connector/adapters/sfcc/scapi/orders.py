@@ -75,7 +75,7 @@ class Orders:
 
         if self._settings.dates == "instant":
             chosen = self._settings.model_copy(update={"deep_paging": self._settings.cap, "ahead": 0})
-            return Reader(self._stream.name, search, chosen, self._clock, saves).read(since, overlap)
+            return Reader(self._stream.name, search, chosen, saves).read(since, overlap)
         level = self._levels.setdefault(tuple(sorted(where.items())), Level())
         listing = Listing(
             self._stream.name, listed, self._settings, self._clock, divisions=divisions(where), level=level
