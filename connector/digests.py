@@ -59,36 +59,40 @@ def keyed(key: bytes, content: bytes) -> bytes:
 
 
 class Digester:
-    """Digests under one ledger's key."""
+    """Digests under one ledger's key; texts, the usual case, under one made of it, so that they need no form of their own to be
+    told from numbers."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key[:16]
+        self._texts = blake2b(key, digest_size=16, person=b"texts").digest()
 
     def value(self, value: Any) -> bytes:
         """Eight bytes for a value; NULL for None. 1 and 1.0 and Decimal("1.00") are the same number on the wire."""
         if value is None:
             return NULL
+        if type(value) is str:
+            try:
+                return siphash(self._texts, value).to_bytes(8, "little")
+            except UnicodeEncodeError:  # half of a surrogate pair
+                return siphash(self._texts, value.encode("utf-8", "surrogatepass")).to_bytes(8, "little")
         if type(value) is int and -_EXACT < value < _EXACT:
             value = float(value)
         try:
             encoded = orjson.dumps(value, default=plain, option=_SORTED)
-        except orjson.JSONEncodeError:  # a number beyond 64 bits, half of a surrogate pair
+        except orjson.JSONEncodeError:  # a number beyond 64 bits, half of a surrogate pair within
             encoded = json.dumps(value, default=plain, sort_keys=True, separators=(",", ":")).encode()
         return siphash(self._key, encoded).to_bytes(8, "little")
 
     def fields(self, values: Mapping[str, Any]) -> dict[bytes, bytes]:
-        """Digests of a line's values by name digest. Once a record: texts, the usual case, are not sent through `value`."""
-        key, dumps, value, names = self._key, orjson.dumps, self.value, _NAMES
-        digests: dict[bytes, bytes] = {}
-        for name, given in values.items():
-            if given.__class__ is str:
-                try:
-                    digests[names[name]] = siphash(key, dumps(given)).to_bytes(8, "little")
-                except orjson.JSONEncodeError:
-                    digests[names[name]] = value(given)
-            else:
-                digests[names[name]] = value(given)
-        return digests
+        """Digests of a line's values by name digest. Once a record: texts are not sent through `value`."""
+        names, value, key = _NAMES, self.value, self._texts
+        try:
+            return {
+                names[name]: siphash(key, given).to_bytes(8, "little") if given.__class__ is str else value(given)
+                for name, given in values.items()
+            }
+        except UnicodeEncodeError:
+            return {names[name]: value(given) for name, given in values.items()}
 
 
 def pack(digests: Mapping[bytes, bytes]) -> bytes:

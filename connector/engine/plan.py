@@ -83,11 +83,12 @@ class Step:
     """That is done."""
     deleted: str | None = None
     """The id of its object, where it was deleted."""
+    name: tuple[str, str] = field(init=False)
+    """Of its line in the ledger."""
 
-    @property
-    def name(self) -> tuple[str, str]:
+    def __post_init__(self) -> None:
         scope, key = self.work.scope, self.wanted.key
-        return (self.wanted.spec.id, key if not scope else f"{scope}:{key}" if key else scope)
+        self.name = (self.wanted.spec.id, key if not scope else f"{scope}:{key}" if key else scope)
 
     @property
     def fresh(self) -> bool:

@@ -309,7 +309,7 @@ def _route(draft: Draft, emitter: Any, path: Path, gives: dict[str, Any]) -> ast
     values: list[ast.expr] = []
     pieces: list[ast.expr] = []
     for name, value in plain.items():
-        made, local = emitter.value(draft.spot((*path, name)), value), emitter.temporary()
+        made, local = emitter.value(draft.spot((*path, name)), value), emitter.known.temporary()
         keys.append(ast.Constant(name))
         values.append(ast.NamedExpr(ast.Name(local, ast.Store()), made))
         pieces += [ast.Constant(f"{' ' if pieces else ''}{name}="), emitter.call("text", ast.Name(local, ast.Load()))]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable
 from collections.abc import Mapping as MappingOf
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
+
+import orjson
 
 from connector.document import Document
 from connector.errors import MappingFault, Place
@@ -216,6 +219,11 @@ class CompiledMapping:
 
     def _bounded(self, line: CompiledLine, made: Wanted) -> Wanted:
         """What a record holds and no template made is bounded too: no remote field takes more, and the call would carry it."""
+        with suppress(
+            orjson.JSONEncodeError
+        ):  # one call for all of them: whatever is written in so few bytes is short enough
+            if len(orjson.dumps(made.values, default=str)) <= LARGEST_TEXT:
+                return made
         for name, value in (made.values or {}).items():
             if value.__class__ is str and len(value) > LARGEST_TEXT:
                 raise MappingFault(

@@ -17,7 +17,8 @@ from jinja2 import nodes
 from connector.document import did_you_mean
 from connector.mapping.expressions import Template, Unparsable, has_braces, parse
 from connector.mapping.filters import FILTERS
-from connector.mapping.operators import COMPARISONS, OPERATORS, REFUSED
+from connector.mapping.known import Known
+from connector.mapping.operators import COMPARISONS, OPERATORS, REFUSED, plainly
 from connector.mapping.parts import parts_read
 from connector.mapping.scope import BESIDE, NOW, OF_BESIDE, RESERVED, Reads, Scope
 from connector.mapping.sites import Site, Spot, start, written
@@ -36,9 +37,7 @@ class Emitter:
         self.variable = False
         self.needs_main = False
         self.reads_element = False
-        self._count = 0
-        self._looped = 0
-        """What is being compiled stands within so many lists that loops go through."""
+        self.known = Known()
         self.spot = Spot(())
         self.source = ""
 
@@ -74,11 +73,6 @@ class Emitter:
         names = tuple(written(each) for each in operands)
         self.sites.append(Site(self.spot.path, offset, self.spot.field, self.source, names))
         return len(self.sites)
-
-    def temporary(self) -> str:
-        """A fresh name for a value in the generated function."""
-        self._count += 1
-        return f"v{self._count}"
 
     def _parse(self, spot: Spot, written: Any) -> Template | None:
         self.spot, self.source = spot, ""
@@ -140,7 +134,7 @@ class Emitter:
         if isinstance(made, ast.Constant) and isinstance(made.value, str):
             return made
         site = self.site(node, [node])
-        made, again = self._named(made)
+        made, again = self.known.named(made)
         if again is None:
             return self.call("text", made, site=site)
         kind = ast.Attribute(made, "__class__", ast.Load())  # most values are text already: spare the call
@@ -148,11 +142,12 @@ class Emitter:
         return self._at(ast.IfExp(is_text, again(), self.call("text", again(), site=site)), site)
 
     def _if(self, node: nodes.If) -> ast.expr:
-        test, body = self._node(node.test), self._body(node.body)
+        test, body = self._node(node.test), self.known.perhaps(self._body, node.body)
         rest = [nodes.If(each.test, each.body, [], [], lineno=each.lineno) for each in node.elif_]
-        otherwise = self._body(node.else_)
+        otherwise = self.known.perhaps(self._body, node.else_)
         for each in reversed(rest):
-            otherwise = self._at(ast.IfExp(self._node(each.test), self._body(each.body), otherwise), self.site(each))
+            then = self.known.perhaps(self._node, each.test), self.known.perhaps(self._body, each.body)
+            otherwise = self._at(ast.IfExp(*then, otherwise), self.site(each))
         return self._at(ast.IfExp(test, body, otherwise), self.site(node))
 
     def _for(self, node: nodes.For) -> ast.expr:
@@ -160,13 +155,13 @@ class Emitter:
             return self._refuse(node, "only plain loops are possible", "{% for x in list %}…{% endfor %}")
         name = node.target.name
         site = self.site(node, [node.iter])
-        self._looped += 1
+        self.known.looped += 1
         source = self.call("each", self._node(node.iter), ast.Name("q", ast.Load()), site=site)
-        self._looped -= 1
-        outer, inner = self.locals, self.temporary()
+        self.known.looped -= 1
+        outer, inner = self.locals, self.known.temporary()
         self.locals = {**outer, name: inner}
-        tests = [self._node(node.test)] if node.test is not None else []
-        body = self._body(node.body)
+        tests = [self.known.perhaps(self._node, node.test)] if node.test is not None else []
+        body = self.known.perhaps(self._body, node.body)
         self.locals = outer
         loop = ast.comprehension(ast.Name(inner, ast.Store()), source, tests, 0)
         return self.call("joined", ast.GeneratorExp(body, [loop]), site=site)
@@ -187,14 +182,14 @@ class Emitter:
                 return self._compare(node)
             case nodes.And() | nodes.Or():
                 join = ast.And() if isinstance(node, nodes.And) else ast.Or()
-                both = [self._node(node.left), self._node(node.right)]
+                both = [self._node(node.left), self.known.perhaps(self._node, node.right)]
                 return self._at(ast.BoolOp(join, both), self.site(node))
             case nodes.Not():
                 return self._at(ast.UnaryOp(ast.Not(), self._node(node.node)), self.site(node))
             case nodes.CondExpr():
-                otherwise = self._node(node.expr2) if node.expr2 is not None else ast.Constant(None)
-                made = ast.IfExp(self._node(node.test), self._node(node.expr1), otherwise)
-                return self._at(made, self.site(node))
+                test, then = self._node(node.test), self.known.perhaps(self._node, node.expr1)
+                otherwise = self.known.perhaps(self._node, node.expr2) if node.expr2 is not None else ast.Constant(None)
+                return self._at(ast.IfExp(test, then, otherwise), self.site(node))
             case nodes.Concat():
                 pieces = [self._piece(each) for each in node.nodes]
                 return self.call("cat", *pieces, site=self.site(node, node.nodes))
@@ -228,10 +223,28 @@ class Emitter:
         left = node.expr
         for operand in node.ops:
             site = self.site(node, [left, operand.expr])
-            args = (self._node(left), self._node(operand.expr))
-            made.append(self.call(COMPARISONS[operand.op], *args, site=site))
+            if made:
+                args = (self.known.perhaps(self._node, left), self.known.perhaps(self._node, operand.expr))
+            else:
+                args = (self._node(left), self._node(operand.expr))
+            made.append(self._compared(operand.op, *args, site))
             left = operand.expr
         return made[0] if len(made) == 1 else self._at(ast.BoolOp(ast.And(), made), self.site(node))
+
+    def _compared(self, op: str, left: ast.expr, right: ast.expr, site: int) -> ast.expr:
+        """A comparison. With a text or a whole number that is written there, Python's own says the same of the same kind: spare
+        the call."""
+        kinds, own = plainly(op, right)
+        left, again = self.known.named(left) if kinds else (left, None)
+        if again is None or own is None:
+            return self.call(COMPARISONS[op], left, right, site=site)
+        tests: list[ast.expr] = [
+            ast.Compare(ast.Attribute(each, "__class__", ast.Load()), [ast.Is()], [ast.Name(kind, ast.Load())])
+            for each, kind in zip((left, again()), kinds, strict=False)
+        ]
+        alike = tests[0] if len(tests) == 1 else ast.BoolOp(ast.Or(), tests)
+        quick = ast.Compare(again(), [own], [right])
+        return self._at(ast.IfExp(alike, quick, self.call(COMPARISONS[op], again(), right, site=site)), site)
 
     def _test(self, node: nodes.Test) -> ast.expr:
         if node.name != "none" or node.args or node.kwargs:
@@ -267,9 +280,11 @@ class Emitter:
             return self._member(node, node.node, node.arg.value)
         if isinstance(node.arg, nodes.Slice):
             return self._unknown(node.arg)
-        return self.call(
-            "index", self._node(node.node), self._node(node.arg), site=self.site(node, [node.node, node.arg])
-        )
+        owner, at = self._node(node.node), self._node(node.arg)
+        made = self.call("index", owner, at, site=self.site(node, [node.node, node.arg]))
+        if isinstance(at, ast.Constant):
+            self.known.looked_up(made, owner, at.value)
+        return made
 
     def _member(self, node: nodes.Node, owner: nodes.Node, name: str) -> ast.expr:
         if name.startswith("__"):
@@ -282,25 +297,15 @@ class Emitter:
 
     def _get(self, owner: ast.expr, name: str, site: int) -> ast.expr:
         """`owner.name`. Most owners are objects: spare the call."""
-        owner, again = self._named(owner)
+        owner, again = self.known.named(owner)
         if again is None:
             return self.call("get", owner, ast.Constant(name), site=site)
         kind = ast.Attribute(owner, "__class__", ast.Load())
         is_object = ast.Compare(kind, [ast.Is()], [ast.Name("dict", ast.Load())])
         found = ast.Call(ast.Attribute(again(), "get", ast.Load()), [ast.Constant(name)], [])
-        return self._at(ast.IfExp(is_object, found, self.call("get", again(), ast.Constant(name), site=site)), site)
-
-    def _named(self, made: ast.expr) -> tuple[ast.expr, Callable[[], ast.expr] | None]:
-        """An expression whose value is needed again under a name, and that name. None where Python lets none be given: in what a
-        loop goes through."""
-        if isinstance(made, ast.Name):
-            name = made.id
-        elif self._looped:
-            return made, None
-        else:
-            name = self.temporary()
-            made = ast.NamedExpr(ast.Name(name, ast.Store()), made)
-        return made, lambda: ast.Name(name, ast.Load())
+        made = ast.IfExp(is_object, found, self.call("get", again(), ast.Constant(name), site=site))
+        self.known.looked_up(made, again(), name)
+        return self._at(made, site)
 
     def _of_name(self, node: nodes.Node, owner: str, name: str) -> ast.expr | None:
         """`owner.name` where owner is a word of the mapping; None where it is an ordinary value."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast, get_args
 
 from connector.document import did_you_mean
@@ -45,19 +46,21 @@ class Fields:
         """An expression that makes all values of the line at once."""
         keys: list[ast.expr | None] = []
         values: list[ast.expr] = []
-        for name, written in self.draft.names(path, given, "fields").items():
-            here = (*path, name)
-            self.policies[name] = self.policy
-            if not isinstance(written, dict):
-                value, omit = self._plain(here, name, written), None
-            else:
-                value, omit = self._full(here, name, written)
-            if omit is None:
-                keys.append(ast.Constant(name))
-                values.append(value)
-            else:  # {**({} if omit else {name: value})}: what is left alone is not even worked out
-                keys.append(None)
-                values.append(ast.IfExp(omit, ast.Dict([], []), ast.Dict([ast.Constant(name)], [value])))
+        with self.emitter.known.in_order() as certain:
+            for name, written in self.draft.names(path, given, "fields").items():
+                here = (*path, name)
+                self.policies[name] = self.policy
+                certain(not isinstance(written, dict) or "omit" not in written)
+                if not isinstance(written, dict):
+                    value, omit = self._plain(here, name, written), None
+                else:
+                    value, omit = self._full(here, name, written)
+                if omit is None:
+                    keys.append(ast.Constant(name))
+                    values.append(value)
+                else:  # {**({} if omit else {name: value})}: what is left alone is not even worked out
+                    keys.append(None)
+                    values.append(ast.IfExp(omit, ast.Dict([], []), ast.Dict([ast.Constant(name)], [value])))
         return ast.Dict(keys, values)
 
     def _plain(self, path: Path, name: str, written: Any) -> ast.expr:
@@ -155,7 +158,7 @@ class Fields:
                 draft.fault((*path, "otherwise"), None, "'otherwise' needs 'map'", remedy, key=True)
             return value
         table = self._table((*path, "map"), written["map"])
-        raw, said = emitter.temporary(), emitter.temporary()
+        raw, said = emitter.known.temporary(), emitter.known.temporary()
         emitter.spot = spot
         asked = emitter.call("said", ast.NamedExpr(ast.Name(raw, ast.Store()), value))
         listed = ast.Compare(
@@ -175,8 +178,8 @@ class Fields:
         if isinstance(otherwise, (dict, list)):
             self.draft.fault((*path, "otherwise"), None, "otherwise is a value, a template, or park")
             return park
-        length = self.draft.lengths(self.stream, name)
-        return self.emitter.value(self.draft.spot((*path, "otherwise"), name, length), otherwise)
+        spot = self.draft.spot((*path, "otherwise"), name, self.draft.lengths(self.stream, name))
+        return self.emitter.known.perhaps(partial(self.emitter.value, spot), otherwise)
 
     def _table(self, path: Path, given: Any) -> dict[str, Any]:
         table = self.draft.names(path, given, "map")

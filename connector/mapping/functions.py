@@ -29,7 +29,8 @@ def namespace() -> dict[str, Any]:
     """All that generated code can reach: our operators and filters, no builtins."""
     reach: dict[str, Any] = {name: getattr(values, name) for name in _OPERATORS.split()}
     reach |= {f"filter_{name}": known.work for name, known in FILTERS.items()}
-    return reach | {"str": str, "dict": dict, "__builtins__": {}}
+    kinds = {kind.__name__: kind for kind in (str, dict, int, float)}
+    return reach | kinds | {"__builtins__": {}}
 
 
 class Module:

@@ -51,8 +51,7 @@ _LINE = (
 )
 _LINE_WELL = _LINE.format(more="")
 _LINE_TOLD = _LINE.format(more=", uncertain, reason, field, remedy, gone, code, history")
-_TOLD = 8
-"""Values of a line before those that are there only where something is to be told of it."""
+"""With the columns that are there only where something is to be told of a line."""
 _FORGET = 'DELETE FROM record WHERE "row" IN (VALUES {})'
 _ALL = -1
 
@@ -147,6 +146,7 @@ def settle_rows(
     rows: list[tuple[Any, ...]] = []
     well: list[tuple[Any, ...]] = []
     lines: list[tuple[Any, ...]] = []
+    telling: list[tuple[Any, ...]] = []
     forgotten: list[tuple[int]] = []
     failed: list[Failure] = []
     fights: list[tuple[int, LineSettle]] = []
@@ -161,7 +161,11 @@ def settle_rows(
             lost += 1
             continue
         created += one.created
-        lines.extend(_line(words, one.row, line, at) for line in one.lines)
+        for line in one.lines:
+            if told := _told(line):
+                telling.append(_line(words, one.row, line, at) + told)
+            else:
+                lines.append(_line(words, one.row, line, at))
         if one.state != "done":
             failed.extend(failures(one))
         fights.extend((one.row, line) for line in one.lines if line.fight)
@@ -192,8 +196,8 @@ def settle_rows(
         )  # fmt: skip
     write_many(db, _SETTLE, rows)
     write_many(db, _WELL, well, (at, version))
-    write_many(db, _LINE_WELL, [line[:_TOLD] for line in lines if not any(line[_TOLD:])])
-    write_many(db, _LINE_TOLD, [line for line in lines if any(line[_TOLD:])])
+    write_many(db, _LINE_WELL, lines)
+    write_many(db, _LINE_TOLD, telling)
     if fights:
         write_fights(db, bodies, fights)
     if ended:
@@ -228,6 +232,14 @@ def _line(words: Words, row: int, line: Any, at: float) -> tuple[Any, ...]:
     return (
         row, bound(line.id), bound(line.key), words.number(line.stream), LINE_STATES.index(line.state), bound(line.target),
         pack(line.digests or {}), at if line.state == "sent" or line.answered else None,
+    )  # fmt: skip
+
+
+def _told(line: LineSettle) -> tuple[Any, ...]:
+    """What there is to tell of a line, if anything."""
+    if not (line.uncertain or line.reason or line.field or line.remedy or line.gone or line.code or line.history):
+        return ()
+    return (
         line.uncertain.timestamp() if line.uncertain else None,
         bound(line.reason or None), bound(line.field or None), bound(line.remedy or None),
         line.gone, bound(line.code or None), line.history or None,

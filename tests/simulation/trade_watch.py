@@ -38,8 +38,8 @@ class TradeWatch:
     def may_make(self, effect: Effect, older: list[Effect]) -> bool:
         """Whether another object may be made where a person, or we, deleted one: its line was gone in between, or may have
         been deleted by a process that could not say so."""
-        if effect.stream in SHARED:  # whoever shares it may come before an answer that was not read is cleared up
-            return self._world.doubts > 0
+        if effect.stream in SHARED:  # whoever shares it may come before an answer is read, or noted
+            return self._world.doubts > 0 or not self._world.deliveries.done_before(older[-1], effect.sent)
         if effect.stream not in MEMBERS:
             return False
         last = next(thing for thing in self._world.systems["desk"].bin if thing.id == older[-1].target)

@@ -83,8 +83,7 @@ class Watch:
             stored = dict(
                 self._world.ledger('SELECT key, stamp FROM "row" JOIN flow ON flow.id=flow WHERE name=?', name)
             )
-            things = self._world.systems[source[0]].all(source[1])
-            again = self._again(passed)
+            things, again = self._standing(*source), self._again(passed)
             for key, (stamp, shown) in self._seen.get(source, {}).items():
                 if key not in things or self._moved_on(source[0], things[key], passed):
                     continue
@@ -98,6 +97,12 @@ class Watch:
             ):
                 self._broken("the cursor passes nothing unstored", f"{name}: no page that ends at {passed} is stored")
         self._books()
+
+    def _standing(self, system: str, stream: str) -> dict[str, Thing]:
+        """What a reader may find: a comment goes with its case."""
+        cases = self._world.systems[system].all("Case")
+        things = self._world.systems[system].all(stream)
+        return {key: thing for key, thing in things.items() if thing.parent is None or thing.parent in cases}
 
     def _again(self, passed: str) -> str:
         """Where the next read begins."""
