@@ -88,6 +88,69 @@ def _shown_late(rng: Random, at: float) -> Part:
     return acts, (Fault("shop.requests.create", at, "late", rng.uniform(0.8, 1)),)
 
 
+def _put_off(rng: Random, at: float) -> Part:
+    """A comment is under way when its process is killed, and arrives late. What the next one reads first meets an outage, so that
+    the comment's order is put off before anything of it is tried."""
+    begun = tuple(Act(at - 55, "order new", who, 0.3) for who in (0, 1))
+    more = tuple(Act(at + 11 + 0.1 * who, "order word", who, rng.random()) for who in (0, 1))
+    faults = (
+        Fault("desk.CaseComment.append", at, "late", rng.uniform(0.4, 1)),
+        Fault("desk.CaseComment.append after", at, "crash", 0.0),
+        Fault("desk.Case.update", at + 11.5, rng.choice(("down", "limited")), 0.0),
+    )
+    return (*begun, Act(at, "order message", 1, 0.2), *more), faults
+
+
+def _back_and_gone(rng: Random, at: float) -> Part:
+    """A piece that was taken out is put back. While its box is made the process is killed, and it is taken out again."""
+    course = ((-30, 0.2), (0, 0.3), (12, 0.2))
+    acts = (Act(at - 55, "parcel new", 9, 0.36), *(Act(at + later, "parcel pieces", 9, x) for later, x in course))
+    return acts, (Fault("desk.Box.create after", at, "crash", 0.0),)
+
+
+def _gone_late(rng: Random, at: float) -> Part:
+    """A piece is taken out, the deletion of its box gets no answer and arrives late; it is put back before that."""
+    course = ((0, 0.2), (rng.uniform(22, 50), 0.3))
+    acts = (Act(at - 30, "parcel new", 9, 0.36), *(Act(at + later, "parcel pieces", 9, x) for later, x in course))
+    return acts, (Fault("desk.Box.delete", at, "late", rng.uniform(0.15, 1)),)
+
+
+def _packed(rng: Random, at: float) -> Part:
+    """A piece is taken out, and somebody works on its box between our look and its deletion."""
+    acts = (Act(at - 30, "parcel new", 9, 0.36), Act(at, "parcel pieces", 9, 0.2))
+    return acts, tuple(Fault("desk.Box.delete before", at + later, f"{MEANWHILE}box pack", -2.0) for later in (0, 0.1))
+
+
+def _same_second(rng: Random, at: float) -> Part:
+    """A depot is renamed while it is looked up, and once more in the same second."""
+    acts = (Act(at - 30, "depot new", 8, 0.1), Act(at, "parcel new", 8, 0.6))
+    return acts, tuple(
+        Fault(f"shop.depots.fetch {when}", at, f"{MEANWHILE}depot town", 8.0) for when in ("before", "after")
+    )
+
+
+def _deleted_for_all(rng: Random, at: float) -> Part:
+    """Somebody deletes the folder of a claim. That is noticed; then another claim about the same order comes."""
+    acts = (
+        Act(at - 50, "claim new", 8, 0.1),
+        Act(at - 25, "folder delete", -1, 0.0),
+        Act(at - 20, "claim priority", 8, 0.2),
+        Act(at + rng.uniform(5, 40), "claim new", 9, rng.random()),
+    )
+    return acts, ()
+
+
+def _joins_later(rng: Random, at: float) -> Part:
+    """What is decided in a folder is told to its claim; then another claim joins it, and nothing of the folder changes."""
+    acts = (
+        Act(at - 55, "claim new", 8, 0.1),
+        Act(at - 40, "folder take", -1, 0.2),
+        Act(at - 30, "folder verdict", -1, 0.1),
+        Act(at + rng.uniform(5, 40), "claim new", 9, rng.random()),
+    )
+    return acts, ()
+
+
 CORNERS: Sequence[tuple[str, float, Mapping[str, Any], Callable[[Random, float], Part], float]] = (
     ("cases", 0.12, {}, _overtaken, 60.0),
     ("recalls", 0.5, {"guarded": "none", "every": 10.0}, _turned, 60.0),
@@ -96,5 +159,12 @@ CORNERS: Sequence[tuple[str, float, Mapping[str, Any], Callable[[Random, float],
     ("orders", 0.1, {"every": 10.0, "page": 1, "batch": 1, "concurrency": 3, "lag": 0.0}, _while_sent, 60.0),
     ("orders", 0.06, {"every": 10.0, "flips": 3, "brake": None, "batch": 1}, _said_again, 260.0),
     ("cases", 0.06, {"lag": 90.0, "every": 10.0}, _shown_late, 60.0),
+    ("orders", 0.06, {"every": 10.0, "lag": 0.0, "page": 3, "batch": 1, "concurrency": 1}, _put_off, 60.0),
+    ("parcels", 0.25, {"every": 10.0, "lag": 0.0}, _back_and_gone, 60.0),
+    ("parcels", 0.25, {"every": 10.0, "lag": 0.0}, _gone_late, 60.0),
+    ("parcels", 0.25, {"every": 10.0, "gone": "choose", "guarded": "1s"}, _packed, 60.0),
+    ("parcels", 0.25, {"every": 10.0, "lag": 0.0, "whole_seconds": True, "slow": ""}, _same_second, 60.0),
+    ("claims", 0.2, {"every": 10.0, "lag": 0.0}, _deleted_for_all, 60.0),
+    ("claims", 0.2, {"every": 10.0, "lag": 0.0}, _joins_later, 60.0),
 )
 """A flow, in how many of its courses, what is set there, what happens, and how long before the end it begins."""

@@ -26,7 +26,8 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The first time that a place is reached `after` a time. `x` (0..1) says how much of it.
+    """The first time that a place is reached `after` a time. `x` (0..1) says how much of it; where
+    somebody acts meanwhile, a whole number says who.
 
     A place is `desk.Case.update`, or any write to a system (`desk write`), or any at all (`write`); for kills and pauses with
     `before` or `after` behind it.

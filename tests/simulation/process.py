@@ -88,7 +88,8 @@ class Process(Owner):
             self.die(place)
             raise Killed
         if fault is not None and fault.kind.startswith(MEANWHILE):
-            world.people.do(Act(scheduler.now, fault.kind.removeprefix(MEANWHILE), int(fault.x * 97) % 3, fault.x))
+            who = int(fault.x) if fault.x.is_integer() else int(fault.x * 97) % 3
+            world.people.do(Act(scheduler.now, fault.kind.removeprefix(MEANWHILE), who, fault.x % 1))
             scheduler.turn()
         elif fault is not None:
             seconds = min(limit, 10 + fault.x * 700)

@@ -18,6 +18,8 @@ DEPOTS = ("d0", "d1", "d2", None)
 HUBS = ((), ("d0",), ("d1", "d0"), ("d0", "d2"))
 TOWNS = ("Ulm", "Bern", "Graz", "Ulm")
 AGENTS = ("agent Ada", "agent Bo")
+OWN = 4
+"""From this number on, parcels, depots and claims have nothing to do with others."""
 
 
 class Traders:
@@ -155,6 +157,8 @@ class Traders:
     def _parcel(self, act: Act, what: str) -> None:
         key, x = f"q{act.who % 2}", act.x
         pieces, depot, hubs = list(one_of(PARTS, x)), one_of(DEPOTS, x * 5 % 1), list(one_of(HUBS, x * 3 % 1))
+        if act.who >= OWN:  # a course of its own
+            key, depot, hubs = f"q{act.who}", f"d{act.who}" if x >= 0.5 else None, []
         if what == "new" or key not in self._shop.all("parcels"):
             fields = {"pieces": pieces, "depot_no": depot, "hub_nos": hubs}
             self._make("shop", "parcels", key, act, fields, who="shop")
@@ -166,7 +170,7 @@ class Traders:
         self._save("shop", "parcels", key, act, changed, who="shop")
 
     def _depot(self, act: Act, what: str) -> None:
-        key = f"d{act.who % 3}"
+        key = f"d{act.who % 3 if act.who < OWN else act.who}"
         if what == "new":
             self._make("shop", "depots", key, act, {"town": one_of(TOWNS, act.x)}, who="shop")
         else:
@@ -182,10 +186,11 @@ class Traders:
     # -- claims ----------------------------------------------------------------------------------------------------------
 
     def _claim(self, act: Act, what: str) -> None:
-        key, x = f"k{act.who % 4}", act.x
+        own, x = act.who >= OWN, act.x
+        key, order = f"k{act.who if own else act.who % 4}", "9" if own else one_of(("7", "8"), act.who % 4 / 3.9)
         priority = one_of(("High", "Low", "Medium"), x * 3 % 1)
         if what == "new":
-            fields = {"order_no": one_of(("7", "8"), act.who % 4 / 3.9), "word": self._following("w"),
+            fields = {"order_no": order, "word": self._following("w"),
                       "priority": priority, "c_verdict": None}  # fmt: skip
             self._make("shop", "claims", key, act, fields, who="shop")
             return
