@@ -37,20 +37,16 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-class _Names(dict[str, bytes]):
-    """Digests of fields' names, as many as the mappings have; a look into a dict is what a field of a record may cost."""
-
-    def __missing__(self, name: str) -> bytes:
-        found = self[name] = blake2b(name.encode(), digest_size=4).digest()
-        return found
-
-
-_NAMES = _Names()
+_NAMES: dict[str, bytes] = {}
+"""Digests of fields' names, as many as the mappings have; a look into a dict is what a field of a record may cost."""
 
 
 def name_digest(name: str) -> bytes:
     """Four bytes for a field's name."""
-    return _NAMES[name]
+    found = _NAMES.get(name)
+    if found is None:
+        found = _NAMES[name] = blake2b(name.encode(), digest_size=4).digest()
+    return found
 
 
 def keyed(key: bytes, content: bytes) -> bytes:
@@ -91,8 +87,8 @@ class Digester:
                 names[name]: siphash(key, given).to_bytes(8, "little") if given.__class__ is str else value(given)
                 for name, given in values.items()
             }
-        except UnicodeEncodeError:
-            return {names[name]: value(given) for name, given in values.items()}
+        except (KeyError, UnicodeEncodeError):  # a field's first time, half of a surrogate pair
+            return {name_digest(name): value(given) for name, given in values.items()}
 
 
 def pack(digests: Mapping[bytes, bytes]) -> bytes:

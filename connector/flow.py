@@ -46,8 +46,10 @@ class Mapping(Protocol):
         origin: Record | None = None,
         entered: bool = False,
         main_id: str | None = None,
+        size: int | None = None,
     ) -> Mapped:
-        """The lines that this record asks for. `lookups`: name → fields, list of fields, or None.
+        """The lines that this record asks for. `lookups`: name → fields, list of fields, or None. `size`: bytes of the record as
+        JSON, where that is known: what it holds is not longer.
 
         `entered`: the record is under care already, so `when` no longer filters (never passed in a flow that answers).
         `main_id`: the target of the main line; without it lines that use `main.id` come with `values=None`.

@@ -40,6 +40,7 @@ class Planner:
             lookups=work.lookups,
             origin=work.origin,
             entered=not answers and under_care,
+            size=leased.size if record is leased.record else None,
         )
         if work.mapped.filtered is not None and (work.mapped.care or not under_care):
             work.ends("filtered", work.mapped.filtered, route=work.mapped.route, keep_record=leased.entered)

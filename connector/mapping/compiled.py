@@ -113,6 +113,7 @@ class CompiledMapping:
         origin: Record | None = None,
         entered: bool = False,
         main_id: str | None = None,
+        size: int | None = None,
     ) -> Mapped:
         """The lines that this record asks for; see `connector.flow.Mapping`. Raises MappingFault."""
         fields, steps = record.fields, [MOST_STEPS]
@@ -134,13 +135,16 @@ class CompiledMapping:
             for line in self._lines:
                 if line.loop is None:
                     if line.when is None or line.when(*known, None, steps):
-                        wanted.append(self._bounded(line, _wanted(line, known, None, steps)))
+                        wanted.append(_wanted(line, known, None, steps))
                 else:
                     self._elements(line, known, steps, wanted)
                     if line.spec.each and line.when is not None and not entered and not wanted:
                         return Mapped([], "", "when")  # main stands first: none of its elements was chosen
         except FAILURES as error:
             raise self._fault(error) from error
+        if size is None or size > LARGEST_TEXT or looked_up or origin is not None:
+            for one in wanted:
+                self._bounded(one)
         return Mapped(wanted, label, None)
 
     def ending(
@@ -200,7 +204,7 @@ class CompiledMapping:
         for element in line.loop(*known, None, steps):
             if line.when is not None and not line.when(*known, element, steps):
                 continue
-            made = self._bounded(line, _wanted(line, known, element, steps))
+            made = _wanted(line, known, element, steps)
             if made.key in keys:
                 if line.spec.each:
                     continue  # the element is all that such a line is made of
@@ -217,22 +221,20 @@ class CompiledMapping:
                     place=self.document.place((*line.path, "for") if line.path else ("each", "of")),
                 )
 
-    def _bounded(self, line: CompiledLine, made: Wanted) -> Wanted:
+    def _bounded(self, made: Wanted) -> None:
         """What a record holds and no template made is bounded too: no remote field takes more, and the call would carry it."""
-        with suppress(
-            orjson.JSONEncodeError
-        ):  # one call for all of them: whatever is written in so few bytes is short enough
+        with suppress(orjson.JSONEncodeError):  # where all of them are written in so few bytes, each is short enough
             if len(orjson.dumps(made.values, default=str)) <= LARGEST_TEXT:
-                return made
+                return
+        path = next(line.path for line in self._lines if line.spec is made.spec)
         for name, value in (made.values or {}).items():
             if value.__class__ is str and len(value) > LARGEST_TEXT:
                 raise MappingFault(
                     f"{name}: text longer than {LARGEST_TEXT:,} characters",
-                    place=self.document.place((*line.path, "fields", name)),
+                    place=self.document.place((*path, "fields", name)),
                     field=name,
                     remedy="shorten it with truncate",
                 )
-        return made
 
     def without(self, ids: Collection[str]) -> CompiledMapping:
         """The same without these lines of `also`; rows that were settled with them remember another version."""

@@ -136,7 +136,7 @@ def map_(value: Any, field: Any) -> list[Any] | None:
     if value is None:
         return None
     name = _text(field)
-    return [get(each, name) for each in _list(value)]
+    return [each.get(name) if each.__class__ is dict else get(each, name) for each in _list(value)]
 
 
 def first(value: Any) -> Any:
@@ -147,7 +147,7 @@ def join(value: Any, separator: Any = "") -> str | None:
     if value is None:
         return None
     between = _text(separator)
-    pieces = [text(each) for each in _list(value) if each is not None]
+    pieces = [each if each.__class__ is str else text(each) for each in _list(value) if each is not None]
     if sum(map(len, pieces)) + len(between) * len(pieces) > LARGEST_TEXT + len(between):
         raise Wrong(f"text longer than {LARGEST_TEXT:,} characters")
     return between.join(pieces) or None

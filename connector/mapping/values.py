@@ -223,6 +223,8 @@ def text(value: Any) -> str:
     of = type(value)
     if of is str:
         return value  # type: ignore[no-any-return]
+    if of is float and "e" not in (short := repr(value)) and "n" not in short:  # an exponent, inf, nan
+        return short
     if value is None:
         return ""
     if of is bool:
@@ -230,8 +232,6 @@ def text(value: Any) -> str:
     if of is int:
         return str(value)
     if of is float or of is Decimal:
-        if of is float and "e" not in (short := repr(value)) and "n" not in short:  # an exponent, inf, nan
-            return short
         number = decimal(value)
         return format(number, "f") if -20 < number.adjusted() < 30 else str(number)
     raise Wrong("has no text", kinds=(kind(value),), remedy="use join, map or length")

@@ -36,6 +36,8 @@ class Leased:
     """What it was settled as, if `remap` put it back since."""
     overtaken: bool = False
     """Whether a delivery that was cut off had an older version than this one, which came while it was under way."""
+    size: int | None = None
+    """Bytes of `record` in the ledger; None: not known."""
 
 
 @dataclass(slots=True)

@@ -20,11 +20,17 @@ from connector.store.sqlite_values import at_time, bound, dump, marks, shown
 from connector.store.sqlite_words import Words
 
 _INSERT = (
-    'INSERT INTO "row" (rev, state, flow, due, token, first_seen, last_seen, since, id, site, key, stamp, content, our_key, '
-    "flags) "
+    'INSERT INTO "row" (rev, state, flow, due, token, first_seen, last_seen, since, id, site, key, stamp, content, flags{more}) '
     f"SELECT 1, {PENDING}, ?, ?, ?, ?, ?, ?, * FROM (VALUES {{}})"
 )
-_BODIES = "INSERT OR REPLACE INTO record VALUES {}"
+_BODIES = 'INSERT OR REPLACE INTO record (selection, at, "row", body{more}) SELECT ?, ?, * FROM (VALUES {{}})'
+_ADDS = {
+    False: (_INSERT.replace("{more}", ""), _BODIES.format(more="")),
+    True: (_INSERT.replace("{more}", ", our_key"), _BODIES.format(more=", claimed_by")),
+}
+"""Without, and with, what most records have not: to bind a value that is null costs as much as any."""
+_NEW, _BODY = 6, 2
+"""Values without it."""
 _UPDATE = (
     'UPDATE "row" SET rev=?, stamp=?, content=?, our_key=?, flags=?, state=?, due=?, token=?, uncertain=?, attempts=0, '
     "last_seen=?, since=iif(state=0, since, ?), reason=iif(state=4, reason, NULL), field=NULL, remedy=NULL "
@@ -60,6 +66,11 @@ class Intake:
 
     def __post_init__(self) -> None:
         self.at = self.now.timestamp()
+
+    def keep(self, number: int, body: bytes, claimed_by: str | None) -> None:
+        """The document of a row."""
+        stored = bytearray(body if self.seal is None else self.seal(number, body))
+        self.bodies.append((number, stored) if claimed_by is None else (number, stored, bound(claimed_by)))
 
     def count(self, name: str, by: int = 1) -> None:
         self.books[name] = self.books.get(name, 0) + by
@@ -150,14 +161,15 @@ def _flags(record: Record) -> int:
 
 
 def _add(words: Words, intake: Intake, number: int, record: Record, body: bytes) -> None:
-    intake.new.append(
-        (number, words.number(record.site), bound(record.key), record.stamp, content_digest(intake.key, record, body),
-         bound(record.our_key), _flags(record))
-    )  # fmt: skip
-    intake.bodies.append((number, body, bound(record.claimed_by), intake.selection, intake.at))
+    # the driver asks a blob of any other class than bytearray how it is to be adapted, which costs more than to bind it
+    new = (number, words.number(record.site), bound(record.key), record.stamp,
+           bytearray(content_digest(intake.key, record, body)), _flags(record))  # fmt: skip
+    intake.new.append(new if record.our_key is None else (*new, bound(record.our_key)))
+    intake.keep(number, body, record.claimed_by)
     if intake.token is not None:
         intake.leased.append(
-            Leased(number, 1, record.site, record.key, record, intake.fields, 0, False, None, intake.now, intake.now)
+            Leased(number, 1, record.site, record.key, record, intake.fields, 0, False, None, intake.now, intake.now,
+                   size=len(body))
         )  # fmt: skip
 
 
@@ -185,7 +197,7 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
             if intake.token is not None:
                 leased = Leased(
                     number, rev + 1, record.site, record.key, record, intake.fields, 0, bool(entered),
-                    at_time(uncertain), at_time(first_seen), intake.now,
+                    at_time(uncertain), at_time(first_seen), intake.now, size=len(body),
                 )  # fmt: skip
     intake.changed.append(
         (
@@ -203,22 +215,23 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
             number,
         )
     )
-    intake.bodies.append((number, body, bound(record.claimed_by), intake.selection, at))
+    intake.keep(number, body, record.claimed_by)
     return leased
 
 
 def _write(db: sqlite3.Connection, intake: Intake, read: int) -> None:
     if intake.new:
         at, due = intake.at, intake.at if intake.token is None else intake.until
-        write_many(db, _INSERT, intake.new, (intake.flow, due, intake.token, at, at, at))
+        for more, (insert, _) in _ADDS.items():
+            new = [each for each in intake.new if (len(each) > _NEW) is more]
+            write_many(db, insert, new, (intake.flow, due, intake.token, at, at, at))
         for name in ("rows", "pending", "open"):
             intake.count(name, len(intake.new))
     if intake.changed:
         db.executemany(_UPDATE, intake.changed)
-    if intake.bodies:
-        if seal := intake.seal:
-            intake.bodies = [(number, seal(number, body), *rest) for number, body, *rest in intake.bodies]
-        write_many(db, _BODIES, intake.bodies)
+    for more, (_, insert) in _ADDS.items():
+        bodies = [each for each in intake.bodies if (len(each) > _BODY) is more]
+        write_many(db, insert, bodies, (intake.selection, intake.at))
     if read:
         intake.count("read", read)
         intake.count("repeated", intake.repeated)

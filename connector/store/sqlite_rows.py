@@ -186,7 +186,9 @@ def settle_rows(
                 forgotten.append((one.row,))
         route = words.number(one.route) if one.route else None
         if state != PENDING and not (one.due or one.attempts or one.reason or one.field or one.remedy or uncertain):
-            well.append((one.row, state, one.entered, route))
+            well.append(
+                (one.row, state, 1 if one.entered else 0, route)
+            )  # the driver asks a bool how it is to be adapted
             continue
         due = at if one.due is None else one.due.timestamp()
         rows.append(
@@ -231,7 +233,7 @@ def _held(db: sqlite3.Connection, token: str, rows: Sequence[int]) -> dict[int, 
 def _line(words: Words, row: int, line: Any, at: float) -> tuple[Any, ...]:
     return (
         row, bound(line.id), bound(line.key), words.number(line.stream), LINE_STATES.index(line.state), bound(line.target),
-        pack(line.digests or {}), at if line.state == "sent" or line.answered else None,
+        bytearray(pack(line.digests or {})), at if line.state == "sent" or line.answered else None,
     )  # fmt: skip
 
 

@@ -180,6 +180,20 @@ def test_a_giant_text_that_a_record_holds_parks_before_it_is_sent(template: str)
     assert (caught.value.field, caught.value.remedy) == ("F", "shorten it with truncate")
 
 
+def test_a_record_that_is_known_to_be_short_is_not_measured_value_by_value_but_what_it_looked_up_is() -> None:
+    giant = "a" * (LARGEST_TEXT + 1)
+    of_record, of_lookup = of({"fields": {"F": "{{ x }}"}}), of(
+        {"lookups": {"o": {"stream": "source.orders", "key": "{{ x }}"}}, "fields": {"F": "{{ o.x }}"}}
+    )  # fmt: skip
+    for mapping, given, looked_up, size in (
+        (of_record, giant, {}, LARGEST_TEXT + 9),
+        (of_lookup, "1", {"o": {"x": giant}}, 9),
+    ):
+        with pytest.raises(MappingFault, match="F: text longer than 1,000,000 characters"):
+            mapping.map(record(x=given), lookups=looked_up, size=size)
+    assert of_record.map(record(x="a"), size=9).lines[0].values == {"F": "a"}
+
+
 def test_a_record_cannot_ask_for_endless_lines() -> None:
     mapping = of(
         {"also": [{"id": "a", "to": "destination.X", "for": "{{ l }}", "key": "{{ this }}", "fields": {"F": 1}}]}
