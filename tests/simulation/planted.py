@@ -28,8 +28,8 @@ def _one(name: str, file: str, old: str, new: str, *more: tuple[str, str, str]) 
 BUGS: tuple[Planted, ...] = (
     _one("no version check in settle", "store/sqlite_rows.py", "if rev != one.rev:  #", "if False:  #"),
     _one("no token check in settle", "store/sqlite_rows.py",
-         "SELECT id, rev FROM \"row\" WHERE token=? AND id IN ({marks(len(part))})',\n                (token, *part),",
-         "SELECT id, rev FROM \"row\" WHERE state=0 AND id IN ({marks(len(part))})',\n                (*part,),"),
+         "FROM \"row\" WHERE token=? AND id IN ({marks(len(part))})',\n            (token, *part),",
+         "FROM \"row\" WHERE state=0 AND id IN ({marks(len(part))})',\n            (*part,),"),
     _one("cursor saved before its page", "store/sqlite.py",
          "            done = ingest_page(self._words, db, intake, page.records)\n",
          "            if move and page.cursor is not None:\n"
