@@ -55,18 +55,17 @@ def keyed(key: bytes, content: bytes) -> bytes:
 
 
 class Digester:
-    """Digests under one ledger's key; texts, the usual case, under one made of it, so that they need no form of their own to be
-    told from numbers."""
+    """Digests under one ledger's key. Of 48 bytes the last 16 are a key for texts, the usual case: they need no JSON form then to
+    be told from numbers. Older ledgers have 32."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key[:16]
-        self._texts = blake2b(key, digest_size=16, person=b"texts").digest()
+        self._key, self._texts = key[:16], key[32:48]
 
     def value(self, value: Any) -> bytes:
         """Eight bytes for a value; NULL for None. 1 and 1.0 and Decimal("1.00") are the same number on the wire."""
         if value is None:
             return NULL
-        if type(value) is str:
+        if type(value) is str and self._texts:
             try:
                 return siphash(self._texts, value).to_bytes(8, "little")
             except UnicodeEncodeError:  # half of a surrogate pair
@@ -82,6 +81,8 @@ class Digester:
     def fields(self, values: Mapping[str, Any]) -> dict[bytes, bytes]:
         """Digests of a line's values by name digest. Once a record: texts are not sent through `value`."""
         names, value, key = _NAMES, self.value, self._texts
+        if not key:
+            return {name_digest(name): value(given) for name, given in values.items()}
         try:
             return {
                 names[name]: siphash(key, given).to_bytes(8, "little") if given.__class__ is str else value(given)

@@ -245,5 +245,15 @@ def m017_beside(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@ledger()
+def m018_texts(db: Database) -> None:
+    """A second key, for digests of texts, behind the first. A ledger with rows keeps to the one that it has: what it sent would
+    count as changed."""
+    db.conn.execute(
+        "UPDATE meta SET value=randomblob(48) WHERE name='digest_key' "
+        'AND NOT EXISTS (SELECT 1 FROM "row") AND NOT EXISTS (SELECT 1 FROM forgotten)'
+    )
+
+
 KNOWN = frozenset(name for name in globals() if name[:1] == "m" and name[1:4].isdigit())
 """Names of all migrations of this version."""

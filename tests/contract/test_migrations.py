@@ -73,7 +73,8 @@ def test_a_ledger_of_every_version_keeps_all_that_it_holds(tmp_path: Path, name:
     open_store(f"sqlite:///{path}").close()
 
     assert held(path, before) == kept
-    open_store(f"sqlite:///{tmp_path}/new.db").close()
+    with closing(open_store(f"sqlite:///{tmp_path}/new.db")) as new, closing(open_store(f"sqlite:///{path}")) as old:
+        assert (len(new.digest_key), len(old.digest_key)) == (48, 32), "what was sent before does not count as changed"
     assert layout(path) == layout(tmp_path / "new.db")
     with closing(sqlite3.connect(path)) as db:
         assert schema.ledger.applied(db) == schema.KNOWN
