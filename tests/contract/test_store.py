@@ -129,7 +129,7 @@ class TestSqlite(StoreContract):
         self, opened: Callable[[], Store], tmp_path: Path
     ) -> None:
         first = opened()
-        assert len(first.digest_key) == 32
+        assert len(first.digest_key) == 48
         assert opened().digest_key == first.digest_key
         (tmp_path / "other").mkdir()
         with closing(self.make(tmp_path / "other")) as other:
