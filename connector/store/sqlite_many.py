@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-_SIZES = (256, 128, 64, 8, 1)
+_SIZES = (256, 200, 128, 64, 8, 1)
 """Rows of one statement: few sizes, so that each is parsed once and kept by the driver. 256 rows of 15 columns stay well
 below the 32,766 parameters that a statement may have. Source: https://www.sqlite.org/limits.html, 9."""
 
