@@ -162,10 +162,14 @@ class Delivery:
             for work in works:  # a look that failed is no proof of absence
                 work.settle = None
             raise
-        for key in found:
-            work = keys[key]
-            work.leased.entered, work.settle = True, None
-            self._map(work)
+        for key, work in keys.items():
+            if key in found:
+                work.leased.entered, work.settle = True, None
+                self._map(work)
+            elif work.leased.overtaken and work.leased.uncertain is not None:  # what was cut off may still make it
+                due = work.leased.uncertain + timedelta(seconds=place.stream.proof_after)
+                if due > shop.clock.now():
+                    work.ends("pending", f"{place.full}: what an earlier version asked for may still appear", due=due)
 
     def _send(self) -> None:
         """Waves: each sends what waits for nothing any more, until a wave has nothing to send."""

@@ -35,7 +35,7 @@ class Leased:
     was: Literal["", "done", "filtered"] = ""
     """What it was settled as, if `remap` put it back since."""
     overtaken: bool = False
-    """Whether a delivery that was cut off had an older version than this one, which came while it was under way."""
+    """Whether a delivery that was cut off had an older version than this one, which came while it was under way or after it."""
     size: int | None = None
     """Bytes of `record` in the ledger; None: not known."""
 

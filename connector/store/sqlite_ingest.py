@@ -178,6 +178,7 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
     number, rev, _, _, state, due, token, uncertain, entered, first_seen = old
     at = intake.at
     alive = token is not None and token != DEAD and (due > at or token in intake.flying)
+    overtaken = token is not None or uncertain is not None
     if token is not None and not alive:
         uncertain = due or at  # its lease ran out and was never settled
     leased = None
@@ -197,7 +198,7 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
             if intake.token is not None:
                 leased = Leased(
                     number, rev + 1, record.site, record.key, record, intake.fields, 0, bool(entered),
-                    at_time(uncertain), at_time(first_seen), intake.now, size=len(body),
+                    at_time(uncertain), at_time(first_seen), intake.now, overtaken=overtaken, size=len(body),
                 )  # fmt: skip
     intake.changed.append(
         (
@@ -205,7 +206,7 @@ def _change(intake: Intake, old: tuple[Any, ...], record: Record, body: bytes, d
             record.stamp,
             digest,
             bound(record.our_key),
-            _flags(record) | (OVERTAKEN if alive else 0),
+            _flags(record) | (OVERTAKEN if overtaken else 0),
             new_state,
             due,
             token,

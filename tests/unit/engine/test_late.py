@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from connector import keys
 from connector.errors import Transient, Unavailable
+from connector.model import Write
 from tests.unit.engine.world import World
 
 CASES, ANSWERS = "orders-to-cases", "cases-to-orders"
@@ -144,6 +148,47 @@ def test_an_update_of_a_killed_process_that_commits_late_loses_too(world: World)
     world.tick(minutes=2.1)
     assert world.cases()["0001"]["Subject"] == "Order 0001 is mended"
     assert world.states() == {"0001": "done"}
+
+
+def test_an_update_of_the_first_of_two_killed_processes_that_commits_late_loses_too(world: World) -> None:
+    """The second one had the newer version already, and could not note what it sent either."""
+    opened(world)
+    world.order("0001", status="torn")
+    world.desk.fail("write", Transient("never seen", uncertain=True))
+    world.killed_pass()
+    world.clock.forward(seconds=5)
+    world.order("0001", status="mended")
+    world.killed_pass()
+    world.tick(minutes=0.5)
+    world.desk.put("Case", world.case_id("0001"), Subject="Order 0001 is torn")
+    for _ in range(3):
+        world.tick(minutes=1)
+    assert world.cases()["0001"]["Subject"] == "Order 0001 is mended"
+    assert world.states() == {"0001": "done"}
+
+
+@pytest.mark.parametrize("appears", [True, False])
+def test_a_case_that_a_killed_process_asked_for_is_waited_for_although_its_record_is_left_out_since(
+    world: World, appears: bool
+) -> None:
+    """Else it would stand there with what was wanted once, and nobody would know of it."""
+    world.order("0001", status="torn")
+    world.desk.fail("write", Transient("never seen", uncertain=True))
+    world.killed_pass()
+    world.clock.forward(seconds=5)
+    world.order("0001", needs_care=False, status="mended")
+    world.tick()
+    assert (world.states(), world.cases()) == ({"0001": "pending"}, {})
+    if appears:
+        world.desk.write(
+            "Case", [Write("create", keys.make(CASES, "RefArch", "0001"), {"Subject": "Order 0001 is torn"})]
+        )
+    for _ in range(3):
+        world.tick(minutes=1)
+    if appears:
+        assert (world.states(), world.cases()["0001"]["Subject"]) == ({"0001": "done"}, "Order 0001 is mended")
+    else:
+        assert (world.states(), world.cases()) == ({"0001": "filtered"}, {})
 
 
 def test_what_arrives_while_our_process_stands_still_before_it_reads_the_answer_loses_too(world: World) -> None:
