@@ -64,6 +64,10 @@ class Deliveries:
             return self.answered(effect, row)
         return self._among(self._of[effect.number].noted, effect, row)
 
+    def known(self, effect: Effect) -> bool:
+        """Whether the ledger knows of an effect at all, whichever row it was of."""
+        return any(self._among(self._of[effect.number].noted, effect, row) for row, _, _ in self._of[effect.number].noted)
+
     def answered(self, effect: Effect, row: int) -> bool:
         """Whether this row's lines say that it happened."""
         return self._among(self._of[effect.number].done, effect, row)

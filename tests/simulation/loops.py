@@ -104,13 +104,15 @@ class Loops:
 
     def _bounded(self) -> None:
         """No field that was written came back more often than it may; a `retry` begins anew, and what a process could not note
-        before it ended is not counted."""
+        before it ended is not counted: a value of which nobody knows spares two returns, its own and that of the value around it."""
         if self._most is None:
             return
         courses: dict[tuple[str, str, str, str, int], list[Any]] = {}
         retried = [(at, {self._begin(*row) for row in rows}) for at, rows in self._world.people.retried]
         for one in self._world.history.effects:
             if one.outcome not in ("made", "updated") or one.stream not in ("desk.Case", "shop.orders"):
+                continue
+            if not self._world.deliveries.known(one):
                 continue
             begun = sum(at <= one.at and ":".join(one.key.split(":")[:3]) in begins for at, begins in retried)
             for name, value in one.fields.items():
