@@ -66,7 +66,8 @@ class Deliveries:
 
     def known(self, effect: Effect) -> bool:
         """Whether the ledger knows of an effect at all, whichever row it was of."""
-        return any(self._among(self._of[effect.number].noted, effect, row) for row, _, _ in self._of[effect.number].noted)
+        noted = self._of[effect.number].noted
+        return any(self._among(noted, effect, row) for row, _, _ in noted)
 
     def answered(self, effect: Effect, row: int) -> bool:
         """Whether this row's lines say that it happened."""

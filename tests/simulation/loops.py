@@ -104,7 +104,7 @@ class Loops:
 
     def _bounded(self) -> None:
         """No field that was written came back more often than it may; a `retry` begins anew, and what a process could not note
-        before it ended is not counted: a value of which nobody knows spares two returns, its own and that of the value around it."""
+        before it ended is not counted: such a value spares two returns, its own and that of the value around it."""
         if self._most is None:
             return
         courses: dict[tuple[str, str, str, str, int], list[Any]] = {}
