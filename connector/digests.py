@@ -8,10 +8,12 @@ One call a field; the general hashes of the standard library take three, and wer
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
+from struct import Struct
 from typing import Any
 
 import orjson
@@ -63,20 +65,23 @@ class Digester:
 
     def value(self, value: Any) -> bytes:
         """Eight bytes for a value; NULL for None. 1 and 1.0 and Decimal("1.00") are the same number on the wire."""
+        return self._number(value).to_bytes(8, "little")
+
+    def _number(self, value: Any) -> int:
         if value is None:
-            return NULL
+            return 0
         if type(value) is str and self._texts:
             try:
-                return siphash(self._texts, value).to_bytes(8, "little")
+                return siphash(self._texts, value)
             except UnicodeEncodeError:  # half of a surrogate pair
-                return siphash(self._texts, value.encode("utf-8", "surrogatepass")).to_bytes(8, "little")
+                return siphash(self._texts, value.encode("utf-8", "surrogatepass"))
         if type(value) is int and -_EXACT < value < _EXACT:
             value = float(value)
         try:
             encoded = orjson.dumps(value, default=plain, option=_SORTED)
         except orjson.JSONEncodeError:  # a number beyond 64 bits, half of a surrogate pair within
             encoded = json.dumps(value, default=plain, sort_keys=True, separators=(",", ":")).encode()
-        return siphash(self._key, encoded).to_bytes(8, "little")
+        return siphash(self._key, encoded)
 
     def fields(self, values: Mapping[str, Any]) -> dict[bytes, bytes]:
         """Digests of a line's values by name digest. Once a record: texts are not sent through `value`."""
@@ -91,9 +96,58 @@ class Digester:
         except (KeyError, UnicodeEncodeError):  # a field's first time, half of a surrogate pair
             return {name_digest(name): value(given) for name, given in values.items()}
 
+    def packed(self, values: Mapping[str, Any]) -> Packed:
+        """The same as the ledger keeps it."""
+        key, number = self._texts, self._number
+        layout, names = _layout(tuple(values))
+        given = values.values()
+        try:
+            digests = [siphash(key, one) if key and one.__class__ is str else number(one) for one in given]
+        except UnicodeEncodeError:  # half of a surrogate pair
+            digests = [number(one) for one in given]
+        parts: list[Any] = [None] * (2 * len(digests))
+        parts[::2], parts[1::2] = names, digests
+        return Packed(layout.pack(*parts))
+
+
+@lru_cache(maxsize=1024)
+def _layout(fields: tuple[str, ...]) -> tuple[Struct, list[bytes]]:
+    """How digests of these fields stand in the ledger, and the digests of their names."""
+    return Struct("<" + "4sQ" * len(fields)), [name_digest(name) for name in fields]
+
+
+class Packed(Mapping[bytes, bytes]):
+    """Digests of fields as the ledger keeps them. They are taken apart when somebody asks for one: nobody does before a record
+    changes, and most never do."""
+
+    __slots__ = ("_apart", "blob")
+
+    def __init__(self, blob: bytes) -> None:
+        self.blob = blob
+        self._apart: dict[bytes, bytes] | None = None
+
+    def _all(self) -> dict[bytes, bytes]:
+        if self._apart is None:
+            self._apart = unpack(self.blob)
+        return self._apart
+
+    def __getitem__(self, name: bytes) -> bytes:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self.blob) // 12
+
+    def __hash__(self) -> int:
+        return hash(self.blob)
+
 
 def pack(digests: Mapping[bytes, bytes]) -> bytes:
     """Twelve bytes a field, for the ledger."""
+    if type(digests) is Packed:
+        return digests.blob
     return b"".join(chain.from_iterable(digests.items()))
 
 

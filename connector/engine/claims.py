@@ -62,7 +62,7 @@ def _decide(place: Place, step: Step, record: Record | None) -> None:
         step.state, step.error = "failed", gone(step)
     elif record.claimed_by is not None:
         step.claimable = {}  # left out, and not remembered as sent: the next wish is compared with what was sent before
-        step.digests.update(step.tried)  # whether these arrived, nobody knows: the doubt ends in favour of the person
+        step.remember(step.tried)  # whether these arrived, nobody knows: the doubt ends in favour of the person
     elif place.stream.conditional == "none":
         step.sending, step.claimable = step.sending | step.claimable, {}
     elif record.guard is None:

@@ -79,6 +79,7 @@ class Delivery:
         self._telling = Telling(shop.flow, self._planner, shop.policy)
         self._shares = any(spec.id == "main" and spec.has_key for spec in shop.flow.mapping.lines)
         self._beside = any(spec.needs_main for spec in shop.flow.mapping.lines)
+        self._named = shop.flow.mapping.ends or any(spec.has_target for spec in shop.flow.mapping.lines)
         self._followed: list[Step] = []
         self._joined = shared_by(shop.flow, shop.answered)
         self._watches = self._joined or any(lookup.watch for lookup in shop.flow.mapping.lookups)
@@ -102,8 +103,9 @@ class Delivery:
         except Stopped as stopped:
             self._snooze(stopped.problem, stopped.until)
         finally:
-            steps = [step for work in self._works for step in work.steps]
-            shop.brake.give_back(sum(step.granted and not (step.created or step.found) for step in steps))
+            if shop.brake.limit is not None:
+                steps = [step for work in self._works for step in work.steps]
+                shop.brake.give_back(sum(step.granted and not (step.created or step.found) for step in steps))
         try:
             return self._settle()
         finally:
@@ -123,14 +125,14 @@ class Delivery:
         self._look_for_entered([work for work in self._works if self._planner.may_have_entered(work)])
         if self._shares:
             join(self._shop, self, self._works)
-        for work in self._works:
-            for step in work.steps:
+        if self._named or self._shop.answered is not None:
+            for step in (step for work in self._works for step in work.steps):
                 busy = step.wanted.target is not None or (self._shop.answered is not None and not step.create)
                 if busy and step.target and not self._takes(step, step.target):
                     step.state, step.due = "owed", self._shop.clock.now() + timedelta(seconds=1)
 
         for work in self._works if not (self._telling.on or self._shop.flow.by_state) else ():
-            if not any(step.wanted.values is None for step in work.steps):
+            if not (self._beside and any(step.wanted.values is None for step in work.steps)):
                 work.record = work.leased.record = None  # mapped: thousands of decoded orders need not wait for answers
 
     def _takes(self, step: Step, target: str) -> bool:
@@ -174,8 +176,9 @@ class Delivery:
     def _send(self) -> None:
         """Waves: each sends what waits for nothing any more, until a wave has nothing to send."""
         sender = Sender(self._shop, self._until, self._tally, self._token)
+        works: Sequence[Work] = self._works
         while True:
-            wave = [step for work in self._works if work.settle is None for step in self._next(work)]
+            wave = [step for work in works if work.settle is None for step in self._next(work)]
             if not wave:
                 break
             if self._followed:
@@ -184,6 +187,7 @@ class Delivery:
             sender.send(wave)
             if self._beside:
                 look_for_main(sender, wave)
+            works = [work for work in works if len(work.steps) != 1 or work.steps[0].state in ("waiting", "ready")]
         if self._telling.on:
             self._telling.send(self._works, sender, self._shop.clock.now())
 
@@ -257,7 +261,7 @@ class Delivery:
     def _tell_loops(self) -> None:
         """Loops that were broken just now: who else writes there, as far as the ledger knows, and one line for each field."""
         shop, broken = self._shop, Counter[tuple[str, str]]()
-        for step in (step for work in self._works for step in work.steps):
+        for step in [step for work in self._works for step in work.steps if step.error is not None]:
             fault = step.error
             if not isinstance(fault, Flipping) or fault.again:
                 continue

@@ -30,9 +30,8 @@ def lost(step: Step, digester: Digester) -> None:
         return
     if step.kept is None and (before.uncertain is None or not _differs(step, before, digester)):
         return
-    for name in step.body:
-        if spec.policies.get(name, "always") == "always":
-            step.digests[name_digest(name)] = SEVERAL
+    always = [name for name in step.body if spec.policies.get(name, "always") == "always"]
+    step.remember({name_digest(name): SEVERAL for name in always})
 
 
 def lasting(step: Step, now: datetime) -> datetime | None:

@@ -16,6 +16,13 @@ from connector.store import Ended, LineSettle, Settle
 
 def settle_work(work: Work, now: datetime, policy: Policy, limit: Flips | None = None) -> Settle:
     """Done when all lines are; pending while one may still succeed; parked when one never will."""
+    if len(work.steps) == 1 and work.steps[0].simply_made:
+        return _made(work, work.steps[0])
+    return settle_steps(work, now, policy, limit)
+
+
+def settle_steps(work: Work, now: datetime, policy: Policy, limit: Flips | None = None) -> Settle:
+    """The same by looking at each step."""
     leased = work.leased
     lines: list[LineSettle] = []
     retry: datetime | None = None
@@ -66,7 +73,7 @@ def settle_work(work: Work, now: datetime, policy: Policy, limit: Flips | None =
     settle = Settle(
         leased.row, leased.rev, "done", attempts=attempts, route=work.mapped.route if work.mapped else "",
         entered=entered, lines=lines, created=sum(step.created or step.found for step in work.steps), uncertain=leased.uncertain,
-        ended=ended,
+        ended=tuple(ended),
     )  # fmt: skip
     due = retry if retry is not None else wait
     if retry is None and parked is None and wait is None:
@@ -80,6 +87,15 @@ def settle_work(work: Work, now: datetime, policy: Policy, limit: Flips | None =
             settle.attempts = max(1, attempts)  # so that the refused line is left alone while its siblings go
         settle.reason = next((line.reason for line in lines if line.reason), "")
     return settle
+
+
+def _made(work: Work, step: Step) -> Settle:
+    """What most rows come to: one line, whose object was made. Of it there is nothing more to say."""
+    line = LineSettle(*step.name, step.place.full, "sent", step.target, step.digests, answered=True)
+    leased, route = work.leased, work.mapped.route if work.mapped else ""
+    return Settle(
+        leased.row, leased.rev, "done", None, 0, route, True, lines=[line], created=1, uncertain=leased.uncertain
+    )
 
 
 def _ended_line(step: Step) -> LineSettle:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from connector.digests import NULL, Digester, name_digest
+from connector.digests import NULL, Digester, Packed, name_digest
 from connector.engine.places import Place
 from connector.errors import Conflict, MappingFault, RecordFault
 from connector.mapping.spec import Ending, Mapped, Wanted
@@ -20,6 +20,7 @@ StepState = Literal["waiting", "ready", "sent", "unchanged", "failed", "owed"]
 
 DELETING = name_digest("\0deleting")
 """Among a line's digests: its object was to be deleted, and the answer was not read."""
+NOTHING_SENT = Packed(b"")
 NOTHING_HELD: Mapping[tuple[str, str], Sequence[Hold]] = {}
 
 
@@ -52,7 +53,7 @@ class Step:
     claimable: dict[str, Any] = field(default_factory=dict)
     guard: str | None = None
     """Set: the claimable fields go too, on condition that the object is unchanged since it was looked at."""
-    tried: dict[bytes, bytes] = field(default_factory=dict)
+    tried: Mapping[bytes, bytes] = NOTHING_SENT
     """Digests of claimable fields whose last answer was not read: they count as sent once somebody has the object."""
     wish: Conflict | None = None
     """Why until-claimed fields are still owed although the rest was sent."""
@@ -60,7 +61,8 @@ class Step:
     """Its object was made for another record, under a key that they share."""
     makes: bool = False
     """Whether its object is one that we make under our own key, and may make anew."""
-    digests: dict[bytes, bytes] = field(default_factory=dict)
+    digests: Mapping[bytes, bytes] = NOTHING_SENT
+    """By field, of what counts as sent; never changed in place."""
     uncertain: datetime | None = None
     error: RecordFault | MappingFault | None = None
     due: datetime | None = None
@@ -90,10 +92,20 @@ class Step:
         scope, key = self.work.scope, self.wanted.key
         self.name = (self.wanted.spec.id, key if not scope else f"{scope}:{key}" if key else scope)
 
+    def remember(self, digests: Mapping[bytes, bytes]) -> None:
+        """These count as sent now, over what did before."""
+        self.digests = {**self.digests, **digests}
+
     @property
     def fresh(self) -> bool:
         """Whether its object was made in this delivery, so that nobody can have appended to it before."""
         return any(one.created and one.target == self.target for one in self.work.steps)
+
+    @property
+    def simply_made(self) -> bool:
+        """Sent for the first time, its object made, and no doubt left about anything: what most steps come to."""
+        alone = self.before is None and self.wish is None and self.kept is None and self.again is None
+        return self.created and self.state == "sent" and alone and not (self.error or self.deleted or self.why)
 
     @property
     def stands(self) -> bool:
@@ -190,7 +202,9 @@ def prepare(step: Step, digester: Digester) -> None:
     if known := step.place.stream.conditions:
         conditions = {name: value for name, value in values.items() if name in known and value is not None}
         values = {name: value for name, value in values.items() if name not in known}
-    step.digests = {} if before is None else dict(before.digests) if before.state == "sent" else _since(step, before)
+    step.digests = (
+        NOTHING_SENT if before is None else before.digests if before.state == "sent" else _since(step, before)
+    )
     if step.append:
         step.state = "unchanged" if before and before.state == "sent" else "ready"
         step.sending = {name: value for name, value in values.items() if value is not None}
@@ -240,7 +254,7 @@ def _difference(step: Step, values: Mapping[str, Any], digester: Digester) -> No
             continue
         (step.claimable if policy == "until-claimed" else step.sending)[name] = value
         if last == unread(wanted):
-            step.tried[name_digest(name)] = wanted
+            step.tried = {**step.tried, name_digest(name): wanted}
 
 
 def _refuse_change(step: Step, values: Mapping[str, Any], digester: Digester) -> None:
@@ -263,9 +277,13 @@ def doubted(step: Step, digester: Digester) -> None:
     if step.create or step.append:
         return
     policies = step.wanted.spec.policies
-    for name in step.body:
-        if policies.get(name) in ("until-claimed", "once"):
-            step.digests[name_digest(name)] = unread(digester.value(step.body[name]))
+    step.remember(
+        {
+            name_digest(name): unread(digester.value(value))
+            for name, value in step.body.items()
+            if policies.get(name) in ("until-claimed", "once")
+        }
+    )
 
 
 def unread(digest: bytes) -> bytes:
@@ -277,4 +295,7 @@ def sent_digests(step: Step, sent: Mapping[str, Any], digester: Digester) -> Non
     """Remember what was sent, over what was sent before; conditions are nothing that the object holds."""
     if known := step.place.stream.conditions:
         sent = {name: value for name, value in sent.items() if name not in known}
-    step.digests.update(digester.fields(sent))
+    if step.digests:
+        step.remember(digester.fields(sent))
+    else:
+        step.digests = digester.packed(sent)

@@ -15,7 +15,7 @@ from connector.engine.equal import number, same
 from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.holds import Holding
 from connector.engine.places import Place
-from connector.engine.plan import Step, doubted, sent_digests
+from connector.engine.plan import NOTHING_SENT, Step, doubted, sent_digests
 from connector.engine.report import Tally
 from connector.engine.sharing import after, apart, one_each
 from connector.errors import (
@@ -65,9 +65,11 @@ class Sender:
 
     # -- kinds ---------------------------------------------------------------------------------------------------------
 
-    def _braked(self, wave: Sequence[Step]) -> list[Step]:
+    def _braked(self, wave: Sequence[Step]) -> Sequence[Step]:
         """The wave without creates that the brake holds back."""
         shop = self._shop
+        if shop.brake.limit is None:
+            return wave
         creates = [step for step in wave if step.create and not step.append]
         creates = [step for step in creates if not step.granted]
         granted = shop.brake.take(len(creates)) if creates else 0
@@ -326,7 +328,7 @@ class Sender:
                 step.looked = True  # its object stands already; what differs goes as an update
                 return
             if op == "create":
-                step.digests = {}  # of a try that made nothing
+                step.digests = NOTHING_SENT  # of a try that made nothing
             elif op == "update" and (step.uncertain or step.kept) and not step.place.stream.conditions:
                 late.answered(step, began, self.digester, watches=self._watches)
             sent_digests(step, step.body, self.digester)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.digests import NULL, Digester, name_digest, pack, unpack
+from connector.digests import NULL, Digester, Packed, name_digest, pack, unpack
 from connector.model import Ref
 
 DIGESTER = Digester(b"k" * 32 + b"t" * 16)
@@ -122,3 +122,14 @@ def test_names_of_four_bytes_do_not_meet_in_a_large_mapping() -> None:
 def test_digests_come_back_from_the_ledger(digests: dict[bytes, bytes]) -> None:
     assert unpack(pack(digests)) == digests
     assert len(pack(digests)) == 12 * len(digests)
+
+
+@given(st.dictionaries(st.text(max_size=6), values, max_size=6), st.sampled_from([DIGESTER, OLDER]))
+def test_digests_that_are_made_as_the_ledger_keeps_them_are_the_same_ones(fields: dict[str, Any], of: Digester) -> None:
+    packed = of.packed(fields)
+    assert pack(packed) == pack(of.fields(fields))
+    assert dict(packed) == of.fields(fields)
+    assert (len(packed), bool(packed)) == (len(of.fields(fields)), bool(of.fields(fields)))
+    assert packed == Packed(packed.blob)
+    assert hash(packed) == hash(Packed(packed.blob))
+    assert packed.get(name_digest("no such field")) is None
