@@ -176,9 +176,8 @@ class Delivery:
     def _send(self) -> None:
         """Waves: each sends what waits for nothing any more, until a wave has nothing to send."""
         sender = Sender(self._shop, self._until, self._tally, self._token)
-        works: Sequence[Work] = self._works
         while True:
-            wave = [step for work in works if work.settle is None for step in self._next(work)]
+            wave = [step for work in self._works if work.settle is None for step in self._next(work)]
             if not wave:
                 break
             if self._followed:
@@ -187,7 +186,6 @@ class Delivery:
             sender.send(wave)
             if self._beside:
                 look_for_main(sender, wave)
-            works = [work for work in works if len(work.steps) != 1 or work.steps[0].state in ("waiting", "ready")]
         if self._telling.on:
             self._telling.send(self._works, sender, self._shop.clock.now())
 

@@ -187,6 +187,7 @@ class Planner:
     def complete(self, step: Step) -> None:
         """Values of a line that waited for its main object. Raises MappingFault."""
         if step.wanted.values is not None and step.wanted.spec.to != "main":
+            self._check_target(step)
             return
         work = step.work
         main = next((other for other in work.steps if other.wanted.spec.id == "main"), None)

@@ -235,3 +235,20 @@ def test_a_hundred_messages_map_their_record_twice_not_a_hundred_times(desk: Wor
 
     assert remarks(desk) == [str(number) for number in range(100)]
     assert counting.maps == 2
+
+
+def test_of_two_that_wait_for_the_main_object_the_one_that_names_no_object_parks(tmp_path: Path) -> None:
+    """The first of them is worked out together with the second, once the main object stands."""
+    waiting = """  - {id: here, to: destination.Remark, fields: {ParentId: "{{ main.id }}", Body: here}}
+  - {id: nowhere, to: destination.Remark, fields: {ParentId: "{{ nobody }}", Body: "on {{ main.id }}"}}
+"""
+    world = World(tmp_path, orders=CORRESPONDENCE.split("  - id: messages")[0] + waiting)
+    world.order("0001")
+
+    world.tick()
+
+    (row,) = world.store.rows(flow="orders-to-cases", limit=10)
+    assert row.state == "parked"
+    assert "line 'nowhere' writes to desk.Remark, but nothing says to which object" in row.reason
+    assert remarks(world) == ["here"]
+    world.store.close()

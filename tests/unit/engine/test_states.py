@@ -169,6 +169,8 @@ def test_who_claims_it_between_poll_and_write_keeps_it(desk: Desk) -> None:
     desk.desk.meanwhile(lambda: desk.case(claimed_by="Ines"), call=2, after=True)
     desk.engine.run_pass(FLOW)
     assert (desk.fields()["Priority"], desk.fields()["claimed_by"]) == ("Low", "Ines")
+    (row,) = desk.store.rows(flow=FLOW)
+    assert (row.state, row.reason, row.lines) == ("filtered", "was no longer so when it could be acted on", ())
 
 
 @pytest.mark.parametrize("verb", ["ingest", "settle"])
