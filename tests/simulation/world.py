@@ -15,11 +15,12 @@ from connector.store import Settle
 from tests.simulation.course import Fault, Plan
 from tests.simulation.deliveries import Deliveries
 from tests.simulation.history import Effect, History
+from tests.simulation.loops import BROKEN
 from tests.simulation.people import People
 from tests.simulation.process import Process
 from tests.simulation.scheduler import Killed, Scheduler
 from tests.simulation.systems import EPOCH, System
-from tests.simulation.watch import Watch
+from tests.simulation.watch import STATES, Watch
 
 DAY = 86400.0
 MOST_ROUNDS = 120
@@ -209,7 +210,7 @@ class World:
         if not self._until_quiet(process):
             return
         self.watch_over.judge()
-        loops = sorted(self.watch_over.loops)
+        loops = sorted(self.watch_over.loops | self._looping())
         if not loops or self.history.found or self.people.dropped:
             return
         self.people.looping.clear()
@@ -223,6 +224,11 @@ class World:
         self._play(process, retry)
         if self._until_quiet(process):
             self.watch_over.judge(released=True)
+
+    def _looping(self) -> set[tuple[str, str]]:
+        """Rows that the ledger shows as parked for a loop, also those of a settle after whose commit its process was killed."""
+        statement = 'SELECT name, "row".key FROM "row" JOIN flow ON flow.id=flow WHERE state=? AND instr(reason, ?)'
+        return {(flow, key) for flow, key in self.ledger(statement, STATES.index("parked"), BROKEN)}
 
     def _until_quiet(self, process: Process) -> bool:
         """Passes, one after another, until nothing is owed and nothing moves any more; whether it came to that."""
