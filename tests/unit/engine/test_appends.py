@@ -237,6 +237,27 @@ def test_a_hundred_messages_map_their_record_twice_not_a_hundred_times(desk: Wor
     assert counting.maps == 2
 
 
+@pytest.mark.parametrize("fault", [Rejected("no"), Transient("locked")])
+def test_a_remark_that_was_sent_is_not_sent_again_after_its_case_could_not_be_updated(
+    tmp_path: Path, fault: Rejected | Transient
+) -> None:
+    desk = World(tmp_path, orders=CORRESPONDENCE.replace("{{ record.key }}", "{{ record.key }}, {{ status }}"))
+    said(desk, "0001", "one")
+    desk.tick()
+    desk.clock.forward(minutes=1)
+    desk.order("0001", status="late")
+    desk.desk.fail("write", fault, when=lambda write: write.op == "update")
+    desk.tick()
+    desk.store.replay(desk.clock.now())
+
+    for _ in range(3):
+        desk.tick(minutes=2)
+
+    assert (remarks(desk), desk.states()) == (["one"], {"0001": "done"})
+    assert desk.cases()["0001"]["Subject"] == "Complaint 0001, late"
+    desk.store.close()
+
+
 def test_of_two_that_wait_for_the_main_object_the_one_that_names_no_object_parks(tmp_path: Path) -> None:
     """The first of them is worked out together with the second, once the main object stands."""
     waiting = """  - {id: here, to: destination.Remark, fields: {ParentId: "{{ main.id }}", Body: here}}

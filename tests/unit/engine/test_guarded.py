@@ -357,6 +357,7 @@ also:
     assert row.state == "parked"
     assert "nothing says to which object" in row.reason
     assert guards(world) == []
+    assert world.desk.objects["Case"] == {}, "nobody has to look for what is missing beside a case"
     world.store.close()
 
 

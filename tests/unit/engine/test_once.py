@@ -120,3 +120,21 @@ def test_another_value_than_the_one_whose_answer_was_lost_parks_too(tmp_path: Pa
     world.tick(minutes=1)
     assert world.cases()["0001"]["First"] == "one"
     assert world.states() == {"0001": "parked"}
+
+
+@pytest.mark.parametrize(("number", "ends"), [(5, "done"), (8, "parked")])
+def test_a_request_whose_answer_was_lost_may_have_been_worked_on_but_its_amount_not_changed(
+    tmp_path: Path, number: int, ends: str
+) -> None:
+    alert = ALERT.replace('"{{ alert }}"}}', '"{{ alert }}", State: asked}}')
+    world = World(tmp_path, orders=ORDERS + "also:" + alert)
+    world.order("0001")
+    world.tick()
+    world.order("0001", alert=5)
+    world.desk.fail("write", Transient("no answer", uncertain=True), committed=True)
+    world.tick(minutes=3)
+    (key,) = world.desk.objects["Comment"]
+    world.desk.put("Comment", key, State="carried out", Amount=number)
+    world.tick(minutes=3)
+    assert world.states() == {"0001": ends}
+    assert world.desk.objects["Comment"][key].fields == {"Amount": number, "State": "carried out"}
