@@ -60,6 +60,22 @@ def test_a_newer_value_after_the_lost_one_was_repeated_is_held_too(world: World)
     assert world.cases()["0001"]["Subject"] == "Order 0001 is mended"
 
 
+def test_a_save_that_changes_nothing_of_the_case_does_not_forget_what_may_still_arrive(world: World) -> None:
+    opened(world)
+    arrive = lost(world, status="torn")
+    world.clock.forward(seconds=20)
+    world.order("0001", status="mended")
+    world.tick()
+    world.clock.forward(seconds=20)
+    world.shop.put("orders", "0001", seen=1)
+    world.tick()
+    assert world.states() == {"0001": "pending"}
+    arrive()
+    world.tick(minutes=2)
+    assert world.cases()["0001"]["Subject"] == "Order 0001 is mended"
+    assert world.states() == {"0001": "done"}
+
+
 def test_two_lost_updates_of_different_values_are_both_remembered(world: World) -> None:
     opened(world)
     first = lost(world, status="torn")
