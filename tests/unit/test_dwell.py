@@ -54,11 +54,11 @@ def report(folder: Path, *arguments: str) -> str:
 
 def noted(folder: Path) -> None:
     store = open_store("sqlite:///ledger.db", base=folder)
-    took = Stay("u", "Ines", True, at(days=1, minutes=-20))
+    took = Stay("u", "Ines", True, at(days=2, minutes=-20))
     store.note_stays(
         "service.Case",
         {
-            "1": Held("s", [Stay("q", "Payments", False, at(days=1), took.since), took]),
+            "1": Held("s", [Stay("q", "Payments", False, at(days=2), took.since), took]),
             "2": Held("s", [Stay("q", "=Returns", False, at(hours=1))]),
             "3": Held("s", [Stay("q", "Payments", False, at(days=60))]),
         },
