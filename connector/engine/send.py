@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from connector.digests import NULL, Digester, name_digest
+from connector.digests import Digester
 from connector.engine import late
+from connector.engine.adoption import adopt_once, compare
 from connector.engine.claims import gone, refused, rounds
 from connector.engine.confirmation import look_for
 from connector.engine.endings import Endings
-from connector.engine.equal import number, same
 from connector.engine.fetch import Stopped, fetch_all, stop
 from connector.engine.holds import Holding
 from connector.engine.places import Place
@@ -23,7 +23,6 @@ from connector.errors import (
     Conflict,
     ConnectionFault,
     Gone,
-    MappingFault,
     Misconfigured,
     RecordFault,
     Rejected,
@@ -129,10 +128,14 @@ class Sender:
             found = self._fetch(place, [step.key for step in steps], "our_key", steps)
             existing = [(step, found[step.key]) for step in steps if step.key in found]
             steps = [step for step in steps if step.key not in found]
-        self._call_all(place, "create", steps)
-        existing += [(step, None) for step in steps if step.looked]
-        if existing:
-            self._adopt(place, existing)
+        try:
+            self._call_all(place, "create", steps)
+            existing += [(step, None) for step in steps if step.looked]
+            if existing:
+                self._adopt(place, existing)
+        except Stopped:
+            self._not_looked_at([*steps, *(step for step, _ in existing)])
+            raise
 
     def _adopt(self, place: Place, existing: list[tuple[Step, Record | None]]) -> None:
         """Objects that stand under our keys already: an earlier try made them. From here on they are updated."""
@@ -141,10 +144,10 @@ class Sender:
             step.found = before is not None and before.uncertain is not None and before.target is None
             if record is not None:
                 step.target = record.key
-            step.create, step.looked, step.state = False, True, "ready"
         steps = [step for step, _ in existing]
         live = self._fetch(place, [step.target or "" for step in steps], "key", steps)
         for step in steps:
+            step.create, step.looked, step.state = False, True, "ready"
             record = live.get(step.target or "")
             if record is None and step.joins:
                 step.state, step.error = "failed", gone(step)
@@ -156,53 +159,18 @@ class Sender:
                     remedy="let the client see all records",
                 )
             elif step.wanted.spec.once:
-                self._adopt_once(step, record)
+                adopt_once(step, record, self.digester)
             else:
-                self._compare(step, record)
+                compare(step, record, self.digester)
         self._update(place, [step for step in steps if step.state == "ready"], live)
 
-    def _adopt_once(self, step: Step, live: Record) -> None:
-        """What is sent once stands already. Numbers must be those we want now: money is never moved on a guess. Other
-        values may have been moved on since by those who work on the object (a request that was executed)."""
-        values = {name: value for name, value in (step.wanted.values or {}).items() if value is not None}
-        others = {name: value for name, value in values.items() if not same(live.fields.get(name), value)}
-        differ = [name for name, value in others.items() if number(value)]
-        if differ or _changed_since_tried(step, others, self.digester):
-            names = ", ".join(differ) or "a value"
-            step.state = "failed"
-            step.error = MappingFault(
-                f"line {step.wanted.spec.id!r} is sent once: {step.place.full} {step.target} stands, and {names} differs "
-                + "; ".join(f"{name}: {live.fields.get(name)!r} there, {values[name]!r} wanted now" for name in differ),
-                field=differ[0] if differ else "",
-                remedy="decide by hand which one is right; the first one stays as it is",
-                code="once",
-            )
-            return
-        sent_digests(step, values, self.digester)
-        step.state = "unchanged"
-
-    def _compare(self, step: Step, live: Record) -> None:
-        """What of a create is still to be sent to the object that stands already; equal values need not go again."""
-        policies = step.wanted.spec.policies
-        step.sending, step.claimable = {}, {}
-        for name, value in (step.wanted.values or {}).items():
-            policy = policies.get(name, "always")
-            held, tried = live.fields.get(name), step.digests.get(name_digest(name))
-            # An earlier ledger may have made it, or a try with this same wish: what it holds now may be a person's
-            settled = (
-                policy == "until-claimed"
-                and held is not None
-                and (step.uncertain is None or tried == self.digester.value(value))
-            )
-            if value is None and held is not None and tried not in (None, NULL) and policy == "always":
-                step.sending[name] = None
-            elif value is None or settled or policy in ("on-create", "once") or same(held, value):
-                if value is not None:
-                    sent_digests(step, {name: value}, self.digester)
-            elif policy == "until-claimed":
-                step.claimable[name] = value
-            else:
-                step.sending[name] = value
+    def _not_looked_at(self, steps: Sequence[Step]) -> None:
+        """Of these some stand already, and what they hold is not known: their creation is asked for once more, so that they are
+        looked at then. It may have been this very call that made them, if somebody on the way sent it twice."""
+        unknown = [step for step in steps if step.create and step.state == "ready"]
+        self._doubt([step for step in unknown if step.looked])
+        for step in unknown:
+            step.target = None
 
     def _update(self, place: Place, steps: Sequence[Step], live: dict[str, Record] | None = None) -> None:
         """Until-claimed fields are decided by a look directly before the write, and again when it came too late."""
@@ -390,11 +358,3 @@ class Sender:
         for step in steps:
             step.state, step.due = "owed", stopped.until
         raise stopped
-
-
-def _changed_since_tried(step: Step, values: Mapping[str, Any], digester: Digester) -> bool:
-    """Whether a try whose reply was lost had other values than those wanted now."""
-    tried = step.before.digests if step.before else {}
-    return any(
-        name_digest(name) in tried and tried[name_digest(name)] != digester.value(v) for name, v in values.items()
-    )

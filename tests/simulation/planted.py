@@ -115,7 +115,7 @@ BUGS: tuple[Planted, ...] = (
          "if step.create or (spec.once and step.makes):", "if step.create:"),
     _one("a decision is shown before it is carried out", "engine/deliver.py",
          'return not unfinished & {*spec.after, *(("main",)', 'return not unfinished & {*(("main",)'),
-    _one("on-create fields go to what is adopted", "engine/send.py",
+    _one("on-create fields go to what is adopted", "engine/adoption.py",
          'elif value is None or settled or policy in ("on-create", "once") or same(held, value):',
          "elif value is None or settled or same(held, value):"),
     _one("a parked record forgets what it still owes", "engine/outcome.py",

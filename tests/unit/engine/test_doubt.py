@@ -14,6 +14,7 @@ import pytest
 from connector.cli.uncertain import doubts, uncertain
 from connector.config import Config
 from connector.errors import Transient, Unavailable
+from connector.model import Write
 from connector.stamps import stamp
 from tests.unit.engine.world import ORDERS, World
 
@@ -34,6 +35,10 @@ also:
     key: "1"
     target: "{{ record.key }}"
     fields: {status: held}
+"""
+TICKETS = """
+summary: a ticket for each order
+fields: {First: {from: "{{ first }}", write: once}, Subject: "{{ first }}"}
 """
 RECOVERY = {
     "exclusive": "the system refuses a second one",
@@ -254,3 +259,47 @@ def test_what_a_lost_create_made_is_not_written_again_because_its_system_writes_
 
     updates = [write.fields for _, write in world.desk.sent if write.op == "update"]
     assert updates == [{"Asked": "2026-11-20T10:15:31.000Z"}], "the one is the same instant, the other is not"
+
+
+@pytest.mark.parametrize("note", ["back", None])
+def test_what_a_create_that_was_carried_out_twice_said_is_ours_although_the_look_after_it_failed(
+    tmp_path: Path, note: str | None
+) -> None:
+    """Somebody on the way sent the request again, and the second one's answer is all that we have: it exists."""
+    world = World(tmp_path, orders=ORDERS + '  Note: "{{ note }}"\n')
+    world.order("0001", note="vip", queue="Orders")
+    ours = Write("create", "orders-to-cases:_ref_arch:0001", {"Note": "vip", "OwnerId": "Orders"})
+    world.desk.meanwhile(lambda: void(world.desk.write("Case", [ours])))
+    world.desk.fail("fetch", Unavailable("down"))
+    world.tick()
+    assert world.states() == {"0001": "pending"}
+    world.desk.put("Case", world.case_id("0001"), OwnerId="Returns")
+    world.order("0001", note=note, queue="Orders", status="late")
+    world.tick(minutes=5)
+    case = world.cases()["0001"]
+    assert (case["Note"], case["Subject"]) == (note, "Order 0001 is late")
+    assert case["OwnerId"] == "Returns", "where it was put meanwhile"
+    assert (world.states(), len(world.desk.objects["Case"])) == ({"0001": "done"}, 1)
+    world.store.close()
+
+
+def test_what_an_earlier_ledger_made_is_looked_at_although_the_first_look_failed(world: World) -> None:
+    world.flow("tickets", "shop.orders", "desk.Ticket", TICKETS)
+    world.restart()
+    world.order("0001", first="one")
+    world.tick("tickets")
+    world.store.close()
+    (world.folder / "ledger.db").unlink()
+    world.restart()
+    world.order("0001", first="two")
+    world.desk.meanwhile(lambda: world.desk.fail("fetch", Unavailable("down")), after=True)
+    world.tick("tickets")
+    assert world.states("tickets") == {"0001": "pending"}
+    world.tick("tickets", minutes=5)
+    assert world.states("tickets") == {"0001": "done"}
+    (ticket,) = world.desk.objects["Ticket"].values()
+    assert ticket.fields == {"First": "one", "Subject": "two"}, "what is sent once stands already"
+
+
+def void(_: object) -> None:
+    """Nothing."""
