@@ -152,12 +152,17 @@ def test_a_lost_reply_to_the_create_makes_one_object(world: World, committed: bo
     assert parts(world) == dict.fromkeys(("a", "b", "c"), made["1"])
 
 
-def test_a_create_without_an_answer_is_waited_out_by_whoever_shares_it(tickets: World) -> None:
+@pytest.mark.parametrize("together", [True, False])
+def test_a_create_without_an_answer_is_waited_out_by_whoever_shares_it(tickets: World, *, together: bool) -> None:
     world = tickets
     returned(world, "a")
+    if together:
+        returned(world, "b")
     world.desk.fail("write", Transient("reset", uncertain=True))
     world.tick(FLOW)
-    returned(world, "b")
+    assert world.desk.created == {}
+    if not together:
+        returned(world, "b")
     world.tick(FLOW, minutes=1)
     assert world.desk.created == {}
     late = world.desk.put("Ticket", "late", Subject="Order 1")
