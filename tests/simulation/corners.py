@@ -151,6 +151,12 @@ def _joins_later(rng: Random, at: float) -> Part:
     return acts, ()
 
 
+def _together(rng: Random, at: float) -> Part:
+    """Two claims about one order come together, and the request that makes their folder arrives late."""
+    acts = (Act(at, "claim new", 10, 0.1), Act(at, "claim new", 11, rng.random()))
+    return acts, (Fault("desk.Folder.create", at, "late", rng.uniform(0.15, 1)),)
+
+
 CORNERS: Sequence[tuple[str, float, Mapping[str, Any], Callable[[Random, float], Part], float]] = (
     ("cases", 0.12, {}, _overtaken, 60.0),
     ("recalls", 0.5, {"guarded": "none", "every": 10.0}, _turned, 60.0),
@@ -166,5 +172,6 @@ CORNERS: Sequence[tuple[str, float, Mapping[str, Any], Callable[[Random, float],
     ("parcels", 0.25, {"every": 10.0, "lag": 0.0, "whole_seconds": True, "slow": ""}, _same_second, 60.0),
     ("claims", 0.2, {"every": 10.0, "lag": 0.0}, _deleted_for_all, 60.0),
     ("claims", 0.2, {"every": 10.0, "lag": 0.0}, _joins_later, 60.0),
+    ("claims", 0.2, {"every": 10.0, "lag": 0.0, "create": "plain", "page": 5, "batch": 3}, _together, 60.0),
 )
 """A flow, in how many of its courses, what is set there, what happens, and how long before the end it begins."""

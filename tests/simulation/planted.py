@@ -197,6 +197,8 @@ BUGS: tuple[Planted, ...] = (
          "                    if newer and state", "                    if newer and seen is not None and state"),
     _one("a shared object is made twice after a doubt", "engine/sharing.py",
          "        elif not step.joins and step.place.stream.create == \"plain\":", "        elif False:"),
+    _one("who comes together with the maker of a shared object makes it too", "engine/sharing.py",
+         '            step.state, step.why = "owed", _WHY\n', "            step.why = _WHY\n"),
     _one("a shared object that a person deleted is made for whoever comes", "engine/sharing.py",
          "        if not step.joins and deleted:", "        if False:"),
     _one("only one of those who share an object is answered", "engine/origins.py",

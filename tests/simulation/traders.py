@@ -187,7 +187,8 @@ class Traders:
 
     def _claim(self, act: Act, what: str) -> None:
         own, x = act.who >= OWN, act.x
-        key, order = f"k{act.who if own else act.who % 4}", "9" if own else one_of(("7", "8"), act.who % 4 / 3.9)
+        key = f"k{act.who if own else act.who % 4}"
+        order = str(act.who // 2 + 5) if own else one_of(("7", "8"), act.who % 4 / 3.9)
         priority = one_of(("High", "Low", "Medium"), x * 3 % 1)
         if what == "new":
             fields = {"order_no": order, "word": self._following("w"),
