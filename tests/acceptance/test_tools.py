@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from connector.sandbox.client import Process
-from tests.acceptance.processes import COMMAND, PATIENCE, Daemon, environment, run
+from tests.acceptance.processes import COMMAND, PATIENCE, Daemon, Ended, environment, run
 from tests.acceptance.stage import ROOT, stage
 
 CONFIG = """
@@ -219,6 +219,15 @@ def test_a_customer_is_forgotten_beside_the_daemon_and_nothing_is_made_of_them_a
 # -- reconcile, backup, restore ----------------------------------------------------------------------------------------
 
 
+def reconciled(folder: Path, *between: str) -> Ended:
+    """The first look that finds something: what changed shortly before the last poll, or a moment ago, is the next poll's."""
+    end, looked = time.monotonic() + 120, run(folder, "reconcile", "orders-to-cases")
+    while looked.code == 0 and time.monotonic() < end:
+        assert not between or run(folder, *between).code == 0
+        looked = run(folder, "reconcile", "orders-to-cases")
+    return looked
+
+
 def test_a_lost_ledger_is_reconciled_without_a_second_case(shop: Process, tmp_path: Path) -> None:
     folder, control = lay_out(tmp_path / "lost", shop, start="beginning"), shop.control
     for _ in range(24):
@@ -230,7 +239,7 @@ def test_a_lost_ledger_is_reconciled_without_a_second_case(shop: Process, tmp_pa
 
     for path in folder.glob("ledger.db*"):
         path.unlink()
-    looked = run(folder, "reconcile", "orders-to-cases")
+    looked = reconciled(folder)
     assert looked.code == 1, looked.said
     row = next(line for line in looked.out.splitlines() if "its object stands, no row knows it" in line)
     assert f" {len(cases)} " in row
@@ -248,10 +257,7 @@ def test_a_lost_ledger_is_reconciled_without_a_second_case(shop: Process, tmp_pa
     some = sorted(cases)
     control.agent_delete(case=cases[some[0]]["Id"])
     control.agent_edit(case=cases[some[1]]["Id"], fields={"Subject": "typed over", "Order_Status__c": "over"})
-    end, looked = time.monotonic() + 120, run(folder, "reconcile", "orders-to-cases")
-    while looked.code == 0 and time.monotonic() < end:  # what changed shortly before the last poll is the next one's
-        assert run(folder, "sync").code == 0
-        looked = run(folder, "reconcile", "orders-to-cases")
+    looked = reconciled(folder, "sync")
     assert looked.code == 1, looked.said
     found = json.loads(run(folder, "reconcile", "orders-to-cases", "--apply", "--recreate", "--format", "json").out)
     assert sorted((each["kind"], each["told"]) for each in found["differences"])[0] == ("differs", "Order_Status__c")
