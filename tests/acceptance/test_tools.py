@@ -219,13 +219,13 @@ def test_a_customer_is_forgotten_beside_the_daemon_and_nothing_is_made_of_them_a
 # -- reconcile, backup, restore ----------------------------------------------------------------------------------------
 
 
-def reconciled(folder: Path, *between: str) -> Ended:
-    """The first look that finds something: what changed shortly before the last poll, or a moment ago, is the next poll's."""
-    end, looked = time.monotonic() + 120, run(folder, "reconcile", "orders-to-cases")
-    while looked.code == 0 and time.monotonic() < end:
+def reconciled(folder: Path, differences: int, *between: str) -> Ended:
+    """A look, as soon as one finds so many: what changed shortly before the last poll, or a moment ago, is the next poll's."""
+    end, found = time.monotonic() + 120, -1
+    while found != differences and time.monotonic() < end:
         assert not between or run(folder, *between).code == 0
-        looked = run(folder, "reconcile", "orders-to-cases")
-    return looked
+        found = len(json.loads(run(folder, "reconcile", "orders-to-cases", "--format", "json").out)["differences"])
+    return run(folder, "reconcile", "orders-to-cases")
 
 
 def test_a_lost_ledger_is_reconciled_without_a_second_case(shop: Process, tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_lost_ledger_is_reconciled_without_a_second_case(shop: Process, tmp_pa
 
     for path in folder.glob("ledger.db*"):
         path.unlink()
-    looked = reconciled(folder)
+    looked = reconciled(folder, len(cases))
     assert looked.code == 1, looked.said
     row = next(line for line in looked.out.splitlines() if "its object stands, no row knows it" in line)
     assert f" {len(cases)} " in row
@@ -257,7 +257,7 @@ def test_a_lost_ledger_is_reconciled_without_a_second_case(shop: Process, tmp_pa
     some = sorted(cases)
     control.agent_delete(case=cases[some[0]]["Id"])
     control.agent_edit(case=cases[some[1]]["Id"], fields={"Subject": "typed over", "Order_Status__c": "over"})
-    looked = reconciled(folder, "sync")
+    looked = reconciled(folder, 2, "sync")
     assert looked.code == 1, looked.said
     found = json.loads(run(folder, "reconcile", "orders-to-cases", "--apply", "--recreate", "--format", "json").out)
     assert sorted((each["kind"], each["told"]) for each in found["differences"])[0] == ("differs", "Order_Status__c")
