@@ -8,6 +8,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
+from connector.sandbox.deck import Decks
 from connector.sandbox.gate import World
 from connector.sandbox.salesforce import custom_objects, people
 from connector.sandbox.salesforce.org import Org
@@ -17,22 +18,23 @@ from connector.sandbox.salesforce.table import Row
 from connector.sandbox.salesforce.writes import Transaction
 
 DECISIONS = {
-    "Order Exception": (("Release", 0.6), ("Hold", 0.2), ("Cancel", 0.2)),
-    "Return": (("Refund", 0.6), ("Exchange", 0.2), ("Rejected", 0.2)),
-    "Complaint": (("Refund", 0.3), ("Exchange", 0.2), ("Rejected", 0.3), ("Credit", 0.2)),
-    "Warranty Claim": (("Repair", 0.3), ("Exchange", 0.3), ("Refund", 0.2), ("Rejected", 0.2)),
-    "Dispute": (("Credit", 0.5), ("Correct", 0.2), ("Rejected", 0.3)),
-    "Fraud Review": (("Verify", 0.2), ("Approve", 0.5), ("Reject", 0.3)),
-    "Checkout Problem": (("Contact", 0.4), ("Retry", 0.4), ("No action", 0.2)),
-    "Order Change": (("Accept", 0.7), ("Refuse", 0.3)),
-    "Fulfilment Exception": (("Reship", 0.4), ("Wait", 0.3), ("Refund", 0.1), ("Cancel", 0.2)),
+    "Order Exception": {"Release": 6, "Hold": 2, "Cancel": 2},
+    "Return": {"Refund": 6, "Exchange": 2, "Rejected": 2},
+    "Complaint": {"Refund": 3, "Exchange": 2, "Rejected": 3, "Credit": 2},
+    "Warranty Claim": {"Repair": 3, "Exchange": 3, "Refund": 2, "Rejected": 2},
+    "Dispute": {"Credit": 5, "Correct": 2, "Rejected": 3},
+    "Fraud Review": {"Verify": 2, "Approve": 5, "Reject": 3},
+    "Checkout Problem": {"Contact": 4, "Retry": 4, "No action": 2},
+    "Order Change": {"Accept": 7, "Refuse": 3},
+    "Fulfilment Exception": {"Reship": 4, "Wait": 3, "Refund": 1, "Cancel": 2},
 }
-"""Type of a Case → how the automatic agents decide, with shares."""
+"""Type of a Case → how the automatic agents decide, so many in ten each."""
 
 FIRST = {"Verify": "Please call us, or answer this mail, so that we know it is you."}
 """Decisions that leave the case open, each with what the customer is asked; the next one closes it."""
-ASKING = {"Return": 0.25, "Warranty Claim": 0.25, "Dispute": 0.25}
-"""Type of a Case → how often they ask for evidence first, where customers answer (option `customers`)."""
+ASKING = {"ask": 1, "decide": 3}
+"""How often customers of ASKED are asked for evidence first, where they answer (option `customers`): one in four."""
+ASKED = ("Return", "Warranty Claim", "Dispute")
 QUESTION = "Please send a photograph of the article and the receipt."
 
 NEW_ADDRESS = {
@@ -58,6 +60,7 @@ class Agents:
         self.world = world
         self.org = org
         self.random = Random(world.options.seed + 2)
+        self.decks = Decks(self.random)
         self.decided = 0
         self._new: deque[str] = deque()
         self._asked: set[str] = set()
@@ -277,14 +280,8 @@ class Agents:
             return
         choices = DECISIONS.get(values.get("Type") or "", DECISIONS["Order Exception"])
         if values.get("Resolution__c") in FIRST:
-            choices = tuple(one for one in choices if one[0] not in FIRST)
-        drawn = self.random.random()
-        resolution = choices[-1][0]
-        for name, share in choices:
-            drawn -= share
-            if drawn < 0:
-                resolution = name
-                break
+            choices = {choice: share for choice, share in choices.items() if choice not in FIRST}
+        resolution = self.decks.draw(("deciding", *choices), choices)
         if resolution in FIRST:
             self._ask_first(case, resolution, agent)
             return
@@ -326,8 +323,10 @@ class Agents:
 
     def _ask(self, case: str, values: dict[str, Any], agent: int) -> bool:
         """Whether the customer is asked for evidence instead of a decision."""
-        share = ASKING.get(values.get("Type") or "", 0.0)
-        if self.world.options.customers <= 0 or values.get("Resolution__c") or self.random.random() >= share:
+        kind = values.get("Type")
+        if self.world.options.customers <= 0 or values.get("Resolution__c") or kind not in ASKED:
+            return False
+        if self.decks.draw(("asking", kind), ASKING) != "ask":
             return False
         try:
             self.decide(case, "More evidence", note=QUESTION, agent=agent)

@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from connector.sandbox import Options, Sandbox
+from connector.sandbox.agent import DECISIONS, FIRST
 from connector.sandbox.data.orders import OrderMaker
 from connector.sandbox.options import Options as Knobs
 from tests.contract.sandbox_caller import DATA, Caller
@@ -227,6 +228,20 @@ def test_automatic_agents_work_through_the_cases(box: Sandbox, caller: Caller) -
     caller.upsert({"Commerce_Key__c": "after"})
     box.control.advance(20)
     assert not box.control.case("after")["IsClosed"]
+
+
+@pytest.mark.parametrize("kind", sorted(DECISIONS))
+def test_the_first_ten_decisions_of_automatic_agents_are_all_that_there_are(
+    box: Sandbox, caller: Caller, kind: str
+) -> None:
+    caller.upsert(*[{"Commerce_Key__c": str(i), "Type": kind, "Currency__c": "EUR"} for i in range(10)])
+    box.control.agents(on=True)
+    for _ in range(40):
+        box.control.advance(1)
+    taken = Counter(case["Resolution__c"] for case in box.control.cases())
+    asked = sum(share for choice, share in DECISIONS[kind].items() if choice in FIRST)
+    assert {choice for choice in DECISIONS[kind] if choice not in FIRST} == set(taken)
+    assert all(0 <= taken[choice] - share <= asked for choice, share in DECISIONS[kind].items() if choice not in FIRST)
 
 
 def test_automatic_agents_cancel_nothing_that_was_shipped(box: Sandbox, caller: Caller) -> None:
