@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Longest wait for something that another process does; reached only when the test fails."""
 COMMAND = (sys.executable, "-m", "connector.cli")
 
@@ -68,6 +68,8 @@ class Daemon:
     def __init__(self, folder: Path, *, env: Mapping[str, str] | None = None, command: Sequence[str] = COMMAND) -> None:
         self.folder, self.env, self.command = folder, env, command
         self.lines: list[str] = []
+        self._events: list[dict[str, Any]] = []
+        self._parsed = 0
         self._some = threading.Condition()
 
     def __enter__(self) -> Self:
@@ -98,7 +100,10 @@ class Daemon:
             self._some.notify_all()
 
     def events(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in list(self.lines) if line.startswith("{")]
+        with self._some:
+            self._events.extend(json.loads(line) for line in self.lines[self._parsed :] if line.startswith("{"))
+            self._parsed = len(self.lines)
+            return list(self._events)
 
     def named(self, event: str) -> list[dict[str, Any]]:
         return [each for each in self.events() if each["event"] == event]

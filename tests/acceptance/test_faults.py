@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.processes import PATIENCE
 from tests.acceptance.stage import Stage, stage
 
 
@@ -29,7 +30,7 @@ def whole_way(where: Stage, meanwhile: Callable[[], None] = lambda: None) -> dic
     return where.outcome()
 
 
-def until(what: Callable[[], Any], *, seconds: float = 30) -> Any:
+def until(what: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
     """Poll a running system until something is so."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
