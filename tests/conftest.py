@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from connector.testing import FrozenClock
+
+settings.register_profile("unhurried", parent=settings(), deadline=None)  # no test is about how fast a machine is
+settings.load_profile("unhurried")
 
 _LOCAL_NAMES = {"localhost", "", None}
 _NEVER_RESOLVES = (".invalid", ".test", ".example")
