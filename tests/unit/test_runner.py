@@ -171,13 +171,19 @@ def test_pruning_runs_on_its_schedule_and_says_what_it_removed(rig: Rig) -> None
 
 
 def test_the_drain_waits_for_the_pass_in_flight_and_starts_no_other(rig: Rig) -> None:
-    go_on = threading.Event()
-    passes = Passes(lambda name, number: (go_on.wait(PATIENCE), None)[1])
+    ended = threading.Event()
+
+    def ends_behind_the_drain(name: str, number: int) -> None:
+        assert rig.stop.wait(PATIENCE)
+        assert not ended.wait(0.1)
+        ended.set()
+
+    passes = Passes(ends_behind_the_drain)
     runner = rig(passes, flow("a"))
     passes.wait_for("a", 1)
     rig.told.wait_for("misfire")  # another poll is due meanwhile
-    threading.Timer(0.1, go_on.set).start()
     assert runner.drain(PATIENCE) == []
+    assert ended.is_set()
     assert passes.count == {"a": 1}
 
 
