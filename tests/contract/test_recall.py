@@ -85,7 +85,7 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def recalls(tmp_path: Path, box: Sandbox) -> Iterator[Recalls]:
-    with shop(box, timeouts={"connect": 5, "read": 0.5, "total": 2}, tries=1, settle_after=60) as ref:
+    with shop(box, tries=1, settle_after=60) as ref:
         made = Recalls(tmp_path, ref)
         yield made
         made.store.close()

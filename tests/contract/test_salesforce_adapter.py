@@ -361,7 +361,7 @@ def test_no_call_outlives_its_deadline_sign_in_included(box: Sandbox, path: str)
     verb = (lambda: everything(service)) if path == "/query" else (lambda: list(service.write("Case", creates(1))))
     with pytest.raises((Unavailable, Transient)):
         verb()
-    assert monotonic() - before < 5
+    assert monotonic() - before < 15, "half as long as it says nothing"
     service.close()
     box.control.clear_faults()
 

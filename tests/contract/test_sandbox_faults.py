@@ -159,6 +159,7 @@ def test_a_hang_takes_effect_unless_told_not_to(box: Sandbox, caller: Caller) ->
     box.control.fault(kind="hang", seconds=5, times=1)
     with pytest.raises(requests.exceptions.ReadTimeout):
         caller.upsert(*rows(1), timeout=0.2)
+    assert caller.org("GET", "/limits").status_code == 200, "and what came before has been taken"
     assert len(box.control.cases()) == 1
     box.control.fault(kind="hang", seconds=0.05, commit=False, times=1)
     with pytest.raises(requests.exceptions.ConnectionError):

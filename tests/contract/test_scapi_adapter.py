@@ -33,7 +33,7 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def ref(box: Sandbox) -> Iterator[Shop]:
-    with scapi_shop(box, page=10, timeouts={"connect": 5, "read": 0.5, "total": 3}) as made:
+    with scapi_shop(box, page=10) as made:
         yield made
 
 

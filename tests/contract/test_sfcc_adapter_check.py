@@ -41,7 +41,7 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def ref(box: Sandbox) -> Iterator[Shop]:
-    with shop(box, timeouts={"connect": 5, "read": 0.5, "total": 2}, tries=1) as made:
+    with shop(box, tries=1) as made:
         yield made
 
 

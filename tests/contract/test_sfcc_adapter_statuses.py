@@ -24,7 +24,7 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def ref(box: Sandbox) -> Iterator[Shop]:
-    with shop(box, timeouts={"connect": 5, "read": 0.5, "total": 2}) as made:
+    with shop(box, timeouts={"connect": 5, "read": 2, "total": 10}) as made:
         yield made
 
 

@@ -25,13 +25,13 @@ def box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def ref(box: Sandbox) -> Iterator[Shop]:
-    with shop(box, timeouts={"connect": 5, "read": 0.5, "total": 2}, tries=1) as made:
+    with shop(box, tries=1) as made:
         yield made
 
 
 @pytest.fixture(params=[shop, scapi_shop], ids=["ocapi", "scapi"])
 def either(box: Sandbox, request: pytest.FixtureRequest) -> Iterator[Shop]:
-    with request.param(box, timeouts={"connect": 5, "read": 0.5, "total": 2}, tries=1) as made:
+    with request.param(box, tries=1) as made:
         yield made
 
 
