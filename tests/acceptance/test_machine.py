@@ -127,7 +127,7 @@ def test_without_a_file_handle_left_the_log_stays_short_and_everything_is_delive
 
 def test_a_process_that_is_stopped_past_its_leases_keeps_its_flows_and_makes_nothing_twice(where: Stage) -> None:
     changed(where, "lease: 120s", "lease: 62s")
-    where.box.control.fault(kind="slow", seconds=1.5, times=2, path="composite/sobjects$")
+    where.box.control.fault(kind="slow", seconds=6, times=1, path="composite/sobjects$")  # until it is stopped
     with Daemon(where.folder) as daemon:
         until(lambda: where.box.control.faults()[0]["fired"])
         stopped_outside_a_transaction(daemon, where)
@@ -202,6 +202,7 @@ def test_names_that_no_longer_resolve_are_said_once_a_connection_and_healed_once
 
 def test_the_budget_is_kept_over_a_kill_by_every_process_and_status_tells_it(where: Stage) -> None:
     changed(where, "    page: 10\n", "    page: 10\n    budget: {calls_per_day: 40}\n")
+    changed(where, "every: 1s", "every: 200ms")  # it is used up in seconds
     with Daemon(where.folder) as daemon:
         until(delivered(where))
         daemon.wait_for("budget_held", connection="shop", lane="live")
