@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,8 +44,8 @@ FAULTS: Sequence[dict[str, Any]] = (
 class Life:
     """The daemon on a stage; one that was killed is started again."""
 
-    def __init__(self, where: Stage) -> None:
-        self.where, self.control, self.kills = where, where.box.control, 0
+    def __init__(self, where: Stage, flows: Sequence[str]) -> None:
+        self.where, self.control, self.flows, self.kills = where, where.box.control, flows, 0
         self.daemon = Daemon(where.folder)
 
     def __enter__(self) -> Self:
@@ -84,11 +85,12 @@ class Life:
     def rest(self) -> None:
         """Until nothing is owed and every flow has looked twice since, also where the daemon dies meanwhile."""
         self.until(lambda: not any(books.pending for books in self.where.books().values()))
-        seen: dict[Daemon, int] = {}
+        seen: dict[Daemon, Counter[str]] = {}
 
         def looked() -> bool:
-            idle = len(self.daemon.named("poll_idle"))
-            return idle >= seen.setdefault(self.daemon, idle) + 2 * len(self.where.books())
+            idle = Counter(str(poll["flow"]) for poll in self.daemon.named("poll_idle"))
+            before = seen.setdefault(self.daemon, idle)
+            return all(idle[flow] >= before[flow] + 2 for flow in self.flows)
 
         self.until(looked)
         self.until(lambda: not any(books.pending for books in self.where.books().values()))
@@ -150,7 +152,7 @@ def life(folder: Path, flows: Sequence[str], *, orders: int = 8, **more: Any) ->
         config["defaults"]["every"] = "200ms"
         config["log"]["level"] = "debug"  # idle polls are told there
         (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-        with Life(where) as made:
+        with Life(where, flows) as made:
             yield made
 
 

@@ -32,7 +32,7 @@ EXPECTED = {
     "cases-to-changes": r"shop\.orders\.shipping_status is ",
 }
 """Why the shop may refuse what an agent decided: another case of the same order has cancelled it, or it has left."""
-RUNNING = sum(flow.get("enabled", True) for flow in flows().values())
+RUNNING = [name for name, flow in flows().items() if flow.get("enabled", True)]
 LEFT = ("completed", "cancelled", "failed", "replaced")
 
 
@@ -62,12 +62,15 @@ class Town:
 
         def quiet() -> bool:
             self.box.ask("shop_run")
-            seen = len(self.daemon.named("poll_idle"))
-            before = self.moved()
-            self.until(lambda: len(self.daemon.named("poll_idle")) >= seen + 2 * RUNNING)
+            seen, before = self.idle(), self.moved()
+            self.until(lambda: all(self.idle()[flow] >= seen[flow] + 2 for flow in RUNNING))
             return self.moved() == before and not any(books.pending for books in self.counts().values())
 
         self.until(quiet)
+
+    def idle(self) -> Counter[str]:
+        """How often each flow has looked and found nothing new."""
+        return Counter(str(poll["flow"]) for poll in self.daemon.named("poll_idle"))
 
     def moved(self) -> int:
         return sum(books.settled + books.pending for books in self.counts().values())
