@@ -24,15 +24,15 @@ from tests.acceptance.stage import CONFIG, ROOT
 
 SHOP_SECRET, DESK_SECRET = "Shop-Plant-7Qz4", "Desk-Plant-9Xw2"
 KEY = base64.b64encode(b"Plant of a key for the records..").decode()
-PAYMENT = "Card of Zyxwvut Quellstein, +49 170 9998877, declined"
-TEXTS = ("Zyxwvut Quellstein", "zyxwvut@quellstein.example", "+49 170 9998877")
+PAYMENT = "Card of Zyxwvut Quellstein, +49 170 99988776655443322, declined"
+TEXTS = ("Zyxwvut Quellstein", "zyxwvut@quellstein.example", "+49 170 99988776655443322")
 CUSTOMER: dict[str, object] = {
     "customer_name": "Zyxwvut Quellstein",
     "customer_info": {"customer_no": "C-77", "email": "zyxwvut@quellstein.example", "customer_name": "Zyxwvut Quellstein"},
     "c_paymentError": PAYMENT,
     "c_addressMismatch": True,
 }  # fmt: skip
-PLANTS = ("zyxwvut", "quellstein", "9998877", SHOP_SECRET.lower(), DESK_SECRET.lower(), KEY.lower())
+PLANTS = ("zyxwvut", "quellstein", "99988776655443322", SHOP_SECRET.lower(), DESK_SECRET.lower(), KEY.lower())
 
 
 @pytest.fixture
