@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,13 +126,16 @@ class Stage:
         return found
 
     def settle(self, *, tries: int = 25) -> None:
-        """Passes until nothing is pending; each is a new process on the same ledger."""
-        for _ in range(tries):
+        """Passes until nothing is pending; each is a new process on the same ledger. What waits for its time is given time: the
+        quicker the machine, the more passes."""
+        end, made = time.monotonic() + 2 * tries, 0
+        while made < tries or time.monotonic() < end:
+            made += 1
             ended = self.run("sync")
             assert ended.code in (0, 1, 3), ended.err
             if not any(books.pending for books in self.books().values()):
                 return
-        raise AssertionError(f"still pending after {tries} passes: {self.books()}\n{ended.out}\n{ended.err}")
+        raise AssertionError(f"still pending after {made} passes: {self.books()}\n{ended.out}\n{ended.err}")
 
     def decide_all(self) -> None:
         """The agents decide every open case, each as its number says."""
