@@ -49,7 +49,10 @@ def test_the_exit_code_names_the_worst(problems: list[Any], parked: int, code: i
     assert exit_code(problems, parked=parked) == code
 
 
-def test_the_progress_bar_counts_what_was_read_and_says_what_was_delivered(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_progress_bar_counts_what_was_read_and_says_what_was_delivered(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
     with progress_bar(True) as watch:
         move = watch("orders-to-cases")
         move(Progress("orders-to-cases", read=200, delivered=150, parked=2, total=400))
