@@ -60,7 +60,7 @@ class House:
         self.world.clock.forget()
         self.world.clock.loop = None
         for listener in (self.sfcc, self.salesforce, self.desk):
-            await listener.down()
+            await listener.close()
 
     async def outage(self, system: str, down: bool) -> None:
         listener = {"sfcc": self.sfcc, "salesforce": self.salesforce}[system]

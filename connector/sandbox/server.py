@@ -197,7 +197,7 @@ class Connection(asyncio.Protocol):
 
 
 class Listener:
-    """One port. It can be taken down (connections are refused) and put up again on the same port."""
+    """One port, kept until it is closed. It can be taken down (connections are refused) and put up again."""
 
     def __init__(
         self,
@@ -221,16 +221,30 @@ class Listener:
         return f"http://{self.address[0]}:{self.address[1]}"
 
     async def up(self) -> None:
-        if self._server is None:
-            sock = self._sock or bind(*self.address)
-            self._sock = None
+        if self._sock is not None:
+            sock, self._sock = self._sock, None
             self._server = await self.loop.create_server(lambda: Connection(self), sock=sock, backlog=512)
 
     async def down(self) -> None:
-        """Refuses new connections and breaks the open ones."""
+        """Refuses new connections and breaks the open ones. A socket that does not listen holds the port meanwhile: else a
+        client anywhere on this machine might be given it as its own."""
         server, self._server = self._server, None
         if server is not None:
             server.close()
+            self._sock = bind(*self.address)
+        await self._break_off()
+
+    async def close(self) -> None:
+        """Breaks the open connections and gives the port back."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            sock.close()
+        await self._break_off()
+
+    async def _break_off(self) -> None:
         for connection in list(self.connections):
             if connection.transport is not None:
                 connection.transport.abort()
@@ -239,7 +253,7 @@ class Listener:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket, bound before the data is made, so that documents can carry their own address."""
+    """A socket on a port that is its own, before the data is made, so that documents can carry their own address."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

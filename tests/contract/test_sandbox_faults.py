@@ -359,6 +359,13 @@ def test_an_outage_refuses_connections_and_ends(box: Sandbox, caller: Caller) ->
     assert caller.org("GET", "/limits").status_code == 200
 
 
+def test_nobody_else_gets_the_port_of_a_system_that_is_down() -> None:
+    with Sandbox(orders=1, returns=0) as box, socket.socket() as other:
+        box.outage("salesforce")
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", int(box.salesforce_url.rpartition(":")[2])))
+
+
 def test_faults_are_counted_and_cleared(box: Sandbox, caller: Caller) -> None:
     rule = box.control.fault(kind="status", path="/limits")
     other = box.control.fault(kind="status", path="order_search")
