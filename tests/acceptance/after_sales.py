@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Self
 
 import yaml
 
-from tests.acceptance.processes import PATIENCE, Daemon
+from tests.acceptance.processes import Daemon
 from tests.acceptance.stage import ROOT, Stage, stage
 
 FAULTS: Sequence[dict[str, Any]] = (
@@ -39,6 +38,7 @@ FAULTS: Sequence[dict[str, Any]] = (
     {"kind": "row_locked", "share": 0.5, "per_key": 1},
 )
 """Lost replies on both sides, an outage's page, a limit, locked rows."""
+PATIENCE = 40.0
 
 
 class Life:
@@ -85,12 +85,12 @@ class Life:
     def rest(self) -> None:
         """Until nothing is owed and every flow has looked twice since, also where the daemon dies meanwhile."""
         self.until(lambda: not any(books.pending for books in self.where.books().values()))
-        seen: dict[Daemon, Counter[str]] = {}
+        seen: dict[Daemon, int] = {}
 
         def looked() -> bool:
-            idle = Counter(str(poll["flow"]) for poll in self.daemon.named("poll_idle"))
-            before = seen.setdefault(self.daemon, idle)
-            return all(idle[flow] >= before[flow] + 2 for flow in self.flows)
+            """The first of the two may have been under way."""
+            idle = self.daemon.idle_polls(seen.setdefault(self.daemon, len(self.daemon.events())))
+            return all(idle[flow] >= 2 for flow in self.flows)
 
         self.until(looked)
         self.until(lambda: not any(books.pending for books in self.where.books().values()))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -127,6 +128,20 @@ class Daemon:
         with self._some:
             self._some.wait_for(lambda: len(self.named(event)) >= wanted or self.process.poll() is not None, PATIENCE)
         assert len(self.named(event)) >= wanted, f"no {count} more {event}; it said:\n" + "\n".join(self.lines[-50:])
+
+    def idle_polls(self, since: int = 0) -> Counter[str]:
+        """Polls by flow, beyond the first `since` events, that found nothing new although they looked: one that fails, or is left
+        out for a connection that is down, is idle too, so counting begins anew with every outage and when it is over."""
+        polls, down = Counter[str](), set[str]()
+        for place, each in enumerate(self.events()):
+            if each["event"] == "connection_down":
+                down.add(each["connection"])
+                polls.clear()
+            elif each["event"] == "connection_up":
+                down.discard(each["connection"])
+            elif each["event"] == "poll_idle" and not down and place >= since:
+                polls[each["flow"]] += 1
+        return polls
 
     def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
         self.process.send_signal(number)
