@@ -131,7 +131,7 @@ def test_a_preview_shows_what_is_so_now_also_where_the_mapping_reads_who_has_the
     assert (early.code, early.out) == (1, "")
     assert early.err.strip() == f"{name}: service.Case has no such record, or what `where` says is not so of it now"
     config = where.folder / "config.yaml"  # a fetch goes by the clock of this machine, which nobody advances
-    config.write_text(config.read_text().replace("otherwise: 15m", "otherwise: 1s"))
+    config.write_text(config.read_text().replace("otherwise: 15m", "otherwise: 1ms"))
     late = where.run("preview", "in-time", "--key", name)
     assert late.code == 0, late.err
     assert "queue Escalation" in late.out
