@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 
 from connector.sandbox.client import Process
 from tests.acceptance import files
-from tests.acceptance.processes import Ended, run
+from tests.acceptance.processes import COMMAND, Ended, environment, run
 
 SECRET = "not-the-right-one"
 REMOTE = """\
@@ -60,11 +60,12 @@ def remote(tmp_path: Path, box: Process) -> Path:
     return folder
 
 
-def free_port() -> int:
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """An address where nobody listens, and nobody else can."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
 
 
 def said_once(ended: Ended, code: int, *words: str) -> None:
@@ -132,15 +133,15 @@ def test_every_fault_of_every_file_in_one_go(folder: Path) -> None:
     assert "3 faults; nothing was started" in ended.err
 
 
-def test_an_unreachable_host(remote: Path, box: Process) -> None:
-    files.replace(remote, "config.yaml", box.salesforce_url, f"http://127.0.0.1:{free_port()}")
+def test_an_unreachable_host(remote: Path, box: Process, nowhere: str) -> None:
+    files.replace(remote, "config.yaml", box.salesforce_url, nowhere)
     ended = run(remote, "check", "--live", env=RIGHT)
     said_once(ended, 3, "service: FAIL  Unreachable", "connection refused", "check the connection's url")
     assert "shop: ok" in ended.out
 
 
-def test_a_pass_against_an_unreachable_host_parks_nothing(remote: Path, box: Process) -> None:
-    files.replace(remote, "config.yaml", box.salesforce_url, f"http://127.0.0.1:{free_port()}")
+def test_a_pass_against_an_unreachable_host_parks_nothing(remote: Path, box: Process, nowhere: str) -> None:
+    files.replace(remote, "config.yaml", box.salesforce_url, nowhere)
     said_once(run(remote, "sync", env=RIGHT), 3, "orders-to-cases: Unreachable")
     assert " 0 parked " in run(remote, "status", env=RIGHT).out
 
@@ -235,8 +236,10 @@ def test_a_defect_shows_its_traceback_only_when_asked(folder: Path) -> None:
 
 def test_a_machine_without_file_handles_or_disk_is_told_so_and_is_no_defect(folder: Path) -> None:
     for limit, words in (("ulimit -n 6", "ulimit -n"), ("exec > /dev/full", "free some of that disk")):
-        command = f"{limit}; exec {sys.executable} -m connector.cli sync"
-        ended = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+        command = f"{limit}; exec {shlex.join(COMMAND)} sync"
+        ended = subprocess.run(
+            ["bash", "-c", command], cwd=folder, env=environment(), capture_output=True, text=True, check=False
+        )
         assert ended.returncode == 2, ended.stderr
         assert words in ended.stderr
         assert "Traceback" not in ended.stderr
