@@ -82,13 +82,18 @@ class Health:
             since = before.since if before else now
             self._pauses[scope] = _Pause(outcome.until, now, since, times + 1, problem)
             self._inherited.pop(scope, None)
+        try:  # first: who hears of it may ask other processes at once
+            self._store.health(scope, _state(problem), now, str(problem), problem.remedy)
+        finally:
+            self._say(scope, before, problem, outcome.until)
+        return outcome.until
+
+    def _say(self, scope: str, before: _Pause | None, problem: RemoteError, until: datetime) -> None:
         if before is None or type(before.problem) is not type(problem):
             kind, _, name = scope.partition(":")
             event = "connection_down" if kind == "connection" else "flow_paused"
             self._tell(event, **{kind: name}, error=type(problem).__name__, code=problem.code, reason=str(problem),
-                       remedy=problem.remedy, until=outcome.until.isoformat(timespec="seconds"))  # fmt: skip
-        self._store.health(scope, _state(problem), now, str(problem), problem.remedy)
-        return outcome.until
+                       remedy=problem.remedy, until=until.isoformat(timespec="seconds"))  # fmt: skip
 
     def works(self, scope: str) -> None:
         """A call succeeded. Cheap when nothing was wrong."""

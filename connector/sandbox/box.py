@@ -69,6 +69,7 @@ class House:
     def _take(self, connection: Connection, request: Request) -> None:
         """The control port: POST /verb with arguments as a JSON object."""
         verb = request.path.strip("/").removeprefix("_sandbox/")
+        self.world.clock.run_due()
         try:
             arguments = orjson.loads(request.body) if request.body else {}
             if verb == "outage":

@@ -13,7 +13,8 @@ from itertools import count
 
 def iso(at: float) -> str:
     """Epoch seconds as `2026-11-20T10:02:00.123Z`, the form in which both systems are kept."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{int(at * 1000) % 1000:03d}Z"
+    second, thousandths = divmod(int(at * 1000), 1000)
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{thousandths:03d}Z"
 
 
 class Clock:

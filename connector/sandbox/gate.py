@@ -63,6 +63,7 @@ class Gate:
 
     def take(self, connection: Connection, request: Request) -> None:
         world = self.world
+        world.clock.run_due()  # a loop that is behind hears of a request before its timers are rung
         world.journal.request(self.system.name, request.method, request.path)
         latency = world.options.latency_ms / 1000
         if world.faults.rules:

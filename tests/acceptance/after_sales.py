@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import yaml
 
-from tests.acceptance.processes import Daemon
+from tests.acceptance.processes import PATIENCE, Daemon
 from tests.acceptance.stage import ROOT, Stage, stage
 
 FAULTS: Sequence[dict[str, Any]] = (
@@ -38,7 +38,6 @@ FAULTS: Sequence[dict[str, Any]] = (
     {"kind": "row_locked", "share": 0.5, "per_key": 1},
 )
 """Lost replies on both sides, an outage's page, a limit, locked rows."""
-PATIENCE = 40.0
 
 
 class Life:

@@ -62,15 +62,11 @@ class Town:
 
         def quiet() -> bool:
             self.box.ask("shop_run")
-            seen, before = self.idle(), self.moved()
-            self.until(lambda: all(self.idle()[flow] >= seen[flow] + 2 for flow in RUNNING))
+            seen, before = len(self.daemon.events()), self.moved()
+            self.until(lambda: all(self.daemon.idle_polls(seen)[flow] >= 2 for flow in RUNNING))
             return self.moved() == before and not any(books.pending for books in self.counts().values())
 
         self.until(quiet)
-
-    def idle(self) -> Counter[str]:
-        """How often each flow has looked and found nothing new."""
-        return Counter(str(poll["flow"]) for poll in self.daemon.named("poll_idle"))
 
     def moved(self) -> int:
         return sum(books.settled + books.pending for books in self.counts().values())

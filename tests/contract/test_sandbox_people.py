@@ -12,6 +12,7 @@ import pytest
 
 from connector.sandbox import Options, Sandbox
 from connector.sandbox.agent import DECISIONS, FIRST
+from connector.sandbox.clock import iso
 from connector.sandbox.data.orders import OrderMaker
 from connector.sandbox.options import Options as Knobs
 from tests.contract.sandbox_caller import DATA, Caller
@@ -130,6 +131,11 @@ def test_shop_life_goes_on(box: Sandbox, caller: Caller) -> None:
     assert caller.shop("GET", f"{OBJECTS}/ReturnRequest/RR-x").json()["c_amount"] == 700.0
     with pytest.raises(KeyError, match="no order"):
         box.control.order("0")
+
+
+def test_a_moment_right_before_a_second_is_not_shown_as_its_last_thousandth() -> None:
+    assert iso(1795168802.9999997) == "2026-11-20T10:00:02.999Z"
+    assert iso(1795168803.0) == "2026-11-20T10:00:03.000Z"
 
 
 def test_traffic_is_steady_and_stops(box: Sandbox) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from connector.engine.health import Health
 from connector.errors import AuthFailed, Conflict, Gone, Misconfigured, RateLimited, Rejected, Transient, Unavailable
 from connector.model import Write
+from connector.retry import Policy
 from tests.unit.engine.world import ORDERS, RETURNS, World
 
 
@@ -123,6 +125,18 @@ def test_an_unclear_answer_of_an_ill_system_burns_no_attempt(world: World) -> No
     assert row is not None
     assert (row.state, row.attempts) == ("pending", 0)
     assert world.events("connection_down")
+
+
+def test_whoever_hears_that_a_system_is_down_or_back_finds_it_in_the_ledger(world: World) -> None:
+    scope, heard = "connection:desk", []
+
+    def tell(event: str, **_: object) -> None:
+        heard.append((event, world.store.healths()[scope][0]))
+
+    health = Health(store=world.store, clock=world.clock, policy=Policy(), tell=tell)
+    health.broken(scope, Unavailable("503"))
+    health.works(scope)
+    assert heard == [("connection_down", "down"), ("connection_up", "ok")]
 
 
 def test_two_chunks_that_fail_in_a_row_make_the_stream_unavailable(world: World) -> None:
