@@ -1,11 +1,12 @@
 # Everything that is done with this project. `make` alone lists it. Needs GNU make, and Python 3.11 or newer with venv.
 #
-# PYTHON=python3.12 chooses the interpreter, VENV=folder where the tools go, ARGS=… is passed on to demo, test, chaos, bench and
-# simulate.
+# PYTHON=python3.12 chooses the interpreter, VENV=folder where the tools go, JOBS=n how many processes run tests (0: this one),
+# ARGS=… is passed on to demo, test, chaos, bench and simulate.
 
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+JOBS ?= 2
 
 BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
@@ -32,12 +33,12 @@ install: ## Install the locked libraries and the connector into the folder VENV,
 demo: install ## Show orders and returns becoming cases, and the decisions coming back; ARGS=--stay keeps it up
 	@$(BIN)/connector demo $(ARGS)
 
-test: install ## Run everything that must hold: make check, then all tests; ARGS="-k words" chooses tests
+test: install ## Run everything that must hold: make check, then all tests; ARGS="-k words" chooses tests, JOBS=0 runs them one after the other
 	@$(RUN) check
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 unit: install ## Run the unit tests only
-	$(BIN)/pytest tests/unit $(ARGS)
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile tests/unit $(ARGS)
 
 check: install ## Look without running: ruff (lint and format), mypy --strict, the tests inside the mappings
 	$(BIN)/ruff check .
