@@ -35,10 +35,10 @@ demo: install ## Show orders and returns becoming cases, and the decisions comin
 
 test: install ## Run everything that must hold: make check, then all tests; ARGS="-k words" chooses tests, JOBS=0 runs them one after the other
 	@$(RUN) check
-	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 unit: install ## Run the unit tests only
-	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile tests/unit $(ARGS)
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder tests/unit $(ARGS)
 
 check: install ## Look without running: ruff (lint and format), mypy --strict, the tests inside the mappings
 	$(BIN)/ruff check .
