@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import signal
@@ -132,9 +133,9 @@ def test_a_process_that_is_stopped_past_its_leases_keeps_its_flows_and_makes_not
         until(lambda: where.box.control.faults()[0]["fired"])
         stopped_outside_a_transaction(daemon, where)
         busy = where.run("sync", "orders-to-cases")
-        assert (busy.code, "another process is at work on it" in busy.err) == (1, True)
+        assert (busy.code, "another process is at work on it" in busy.err) == (1, True), busy
         second = run(where.folder, "run")
-        assert (second.code, "stop that one first" in second.err) == (2, True)
+        assert (second.code, "stop that one first" in second.err) == (2, True), second
         daemon.signal(signal.SIGCONT)
         until(delivered(where))
         daemon.signal()
@@ -146,6 +147,7 @@ def stopped_outside_a_transaction(daemon: Daemon, where: Stage) -> None:
     """Stop the process where it does not hold the ledger's own lock, which would keep everybody else out of it."""
     for _ in range(50):
         daemon.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, daemon.process.pid, os.WSTOPPED)  # its threads go on until one of them has taken the signal
         with closing(sqlite3.connect(where.folder / "ledger.db", timeout=0, isolation_level=None)) as ledger:
             try:
                 ledger.execute("BEGIN IMMEDIATE")
