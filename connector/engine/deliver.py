@@ -204,7 +204,7 @@ class Delivery:
                 self._prepare(only)
             return [only] if only.state == "ready" else []
         while True:
-            unfinished = {step.wanted.spec.id for step in work.steps if step.state not in ("sent", "unchanged")}
+            unfinished = {step.wanted.spec.id for step in work.steps if self._unfinished(step)}
             held: set[str] = set()
             freed = False
             for step in work.steps:
@@ -215,6 +215,11 @@ class Delivery:
                     held.add(line)
             if not freed:  # what had nothing to send frees others at once
                 return [step for step in work.steps if step.state == "ready"]
+
+    def _unfinished(self, step: Step) -> bool:
+        """Whether it is still to be done. What a flow by state found is acted on with its until-claimed fields: while these are
+        owed, nothing is told of it."""
+        return step.state not in ("sent", "unchanged") or (self._shop.flow.by_state and step.wish is not None)
 
     def _prepare(self, step: Step) -> bool:
         """Decide what it sends; whether that is nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -454,6 +455,47 @@ also: [{id: told, to: destination.Remark, target: "{{ record.key }}", fields: {t
     desk.poll(30)
     said = {key: len(notes) for key, notes in desk.desk.appended["Remark"].items()}
     assert said == {"C2": 1}
+
+
+WAITS_AND_SAYS = """
+summary: a case that nobody has claimed for 15 minutes
+target: "{{ record.key }}"
+once_per: "{{ record.key }}:{{ queued_since }}"
+fields:
+  OwnerId: {ref: queue, name: Escalation, write: until-claimed}
+also: [{id: told, to: destination.Remark, target: "{{ record.key }}", fields: {text: it was escalated}, write: once}]
+"""
+
+
+@pytest.fixture
+def just_saved(tmp_path: Path) -> Desk:
+    """A case that waits too long, and was saved within the second of the look: the system cannot tell whether it was saved since,
+    so that what is to be done waits."""
+    desk = Desk(tmp_path, WAITS_AND_SAYS)
+    desk.desk.streams = {**desk.desk.streams, "Case": replace(desk.desk.streams["Case"], conditional="1s")}
+    desk.restart()
+    desk.case()
+    desk.poll(0)
+    desk.clock.forward(minutes=15)
+    desk.case(Comment="anybody's")
+    desk.poll(0)
+    return desk
+
+
+def test_nothing_is_told_of_what_had_to_wait_and_then_was_not_done(just_saved: Desk) -> None:
+    just_saved.case(claimed_by="Ines")
+    just_saved.poll()
+    assert (just_saved.fields()["OwnerId"], just_saved.desk.appended["Remark"]["C1"]) == ("Returns", [])
+    (row,) = just_saved.store.rows(flow=FLOW)
+    assert (row.state, row.reason) == ("filtered", "was no longer so when it could be acted on")
+
+
+def test_what_had_to_wait_is_told_when_it_is_done_and_once(just_saved: Desk) -> None:
+    assert just_saved.desk.appended["Remark"]["C1"] == []
+    for _ in range(2):
+        just_saved.poll()
+    assert just_saved.fields()["OwnerId"] == Ref("queue", "Escalation")
+    assert len(just_saved.desk.appended["Remark"]["C1"]) == 1
 
 
 def test_the_remote_clock_tells_what_is_so_also_before_a_write(idle: Desk) -> None:
