@@ -32,7 +32,8 @@ def stale(flow: Flow, leased: Leased, now: datetime) -> bool:
     sent = any(line.state == "sent" or line.uncertain is not None for line in leased.lines.values())
     if sent or leased.uncertain is not None:
         return False
-    return leased.was != "" or leased.attempts > 0 or (now - leased.last_seen).total_seconds() > flow.every
+    since = (now - leased.last_seen).total_seconds()
+    return leased.was != "" or leased.attempts > 0 or not 0 <= since <= flow.every  # below 0: our clock was put back
 
 
 def asks(flow: Flow, stream: Stream) -> bool:

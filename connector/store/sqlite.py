@@ -43,9 +43,9 @@ _NEWEST = "~"
 """The stamp of what was forgotten: no version is newer."""
 _BYTES = {"flow": 1, "turn": 1 << 20, "backfill": 2 << 20}
 """Where the bytes begin that stand for a flow each."""
-_MOVE = (
-    "UPDATE flow SET swept=coalesce(swept, cursor, :cursor), swept_wide=coalesce(swept_wide, cursor, :cursor), "
-    "cursor=:cursor, cursor_at=:at WHERE id=:flow"  # the first sweep begins where the first read did
+_MOVE = (  # the first sweep begins where the first read did; a flow by state has no cursor, and is read all the same
+    "UPDATE flow SET swept=coalesce(swept, cursor, :cursor), swept_wide=coalesce(swept_wide, cursor, :cursor), polled_at=:at, "
+    "cursor=coalesce(:cursor, cursor), cursor_at=iif(:cursor IS NULL, cursor_at, :at) WHERE id=:flow"
 )
 
 
@@ -157,7 +157,7 @@ class SqliteStore(
                 remember_numbers(self._words, db, owner, page.records, name)
             if backfill is not None:
                 move_backfill(db, owner, backfill, page)
-            elif move and page.cursor is not None:
+            elif move:
                 db.execute(_MOVE, {"cursor": bound(page.cursor), "at": at, "flow": owner})
         return done
 

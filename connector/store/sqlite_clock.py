@@ -8,6 +8,7 @@ from connector.store.sqlite_file import LedgerFile
 
 _APART = 60.0
 """Seconds by which clocks may differ without anybody having put one back."""
+_LAST = "SELECT coalesce(max(cursor_at, polled_at), cursor_at, polled_at) FROM flow WHERE id=?"
 _PUT_BACK = (
     'UPDATE line SET uncertain=:now WHERE uncertain>:now AND EXISTS (SELECT 1 FROM "row" WHERE id=line."row" AND flow=:flow)',
     'UPDATE line SET sent_at=:now-1 WHERE sent_at>:now AND EXISTS (SELECT 1 FROM "row" WHERE id=line."row" AND flow=:flow)',
@@ -27,11 +28,11 @@ class PutBack(LedgerFile):
     def put_back(self, flow: str, now: datetime) -> float:
         at, number = now.timestamp(), self._prepare(flow)
         with self._read() as db:
-            last = db.execute("SELECT cursor_at FROM flow WHERE id=?", (number,)).fetchone()[0]
+            last = db.execute(_LAST, (number,)).fetchone()[0]
         if last is None or last - at <= _APART:
             return 0.0
         with self._write() as db:
-            db.execute("UPDATE flow SET cursor_at=? WHERE id=?", (at, number))
+            db.execute("UPDATE flow SET cursor_at=min(cursor_at, ?), polled_at=? WHERE id=?", (at, at, number))
             given = {"now": at, "flow": number, "minute": int(at // 60), "hour": int(last // 60) - 60}
             for statement in _PUT_BACK:
                 db.execute(statement, given)

@@ -438,14 +438,16 @@ def test_a_kill_after_the_write_still_tells_when_the_telling_has_to_wait(idle: D
     assert told(idle) == (1, 1)
 
 
-def test_what_was_over_before_it_could_be_said_is_not_said(tmp_path: Path) -> None:
-    """A line that no look comes before."""
-    mapping = """
+SAYS = """
 summary: says that a case waits
 once_per: "{{ record.key }}:{{ queued_since }}"
 also: [{id: told, to: destination.Remark, target: "{{ record.key }}", fields: {text: it waits}}]
 """
-    desk = Desk(tmp_path, mapping)
+
+
+def test_what_was_over_before_it_could_be_said_is_not_said(tmp_path: Path) -> None:
+    """A line that no look comes before."""
+    desk = Desk(tmp_path, SAYS)
     desk.case("C1")
     desk.case("C2")
     desk.poll(0)
@@ -510,3 +512,32 @@ def test_the_remote_clock_tells_what_is_so_also_before_a_write(idle: Desk) -> No
     idle.poll(1)
     assert idle.fields()["claimed_by"] == ""
     assert told(idle) == (1, 1)
+
+
+def put_back(desk: Desk, hours: float) -> None:
+    """Our clock is; theirs goes on."""
+    desk.desk.clock = FrozenClock(desk.clock.now())
+    desk.clock.forward(hours=-hours)
+
+
+def test_a_clock_that_is_put_back_keeps_no_evaluation_waiting_for_hours(desk: Desk) -> None:
+    desk.case()
+    desk.poll(0)
+    desk.desk.fail("write", Unavailable("down"))
+    desk.poll(15)
+    put_back(desk, 5)
+    desk.poll(0)
+    assert desk.fields()["Priority"] == "High"
+    assert desk.events("clock_put_back")
+
+
+def test_what_was_over_when_the_clock_was_put_back_is_not_said(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, SAYS, **WAITS)
+    desk.case()
+    desk.poll(0)
+    desk.desk.fail("write", Unavailable("down"))
+    desk.poll(15)
+    desk.case(claimed_by="Ines")
+    put_back(desk, 5)
+    desk.poll(0)
+    assert desk.desk.appended["Remark"]["C1"] == []
