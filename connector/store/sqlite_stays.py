@@ -34,6 +34,15 @@ SELECT day, name, c, sum(went=1), sum(went=2), sum(went=3), sum(went=0), sum(ret
   max(iif(n=(c*50+99)/100, took, NULL)), max(iif(n=(c*90+99)/100, took, NULL)), max(iif(n=(c*95+99)/100, took, NULL)), max(took)
 FROM ranked GROUP BY day, name ORDER BY day, name
 """
+_PRUNE = """
+DELETE FROM stay WHERE (stream, key, n) IN (SELECT stream, key, n FROM stay AS old WHERE until < ? AND (
+  person=1
+  OR NOT EXISTS (SELECT 1 FROM stay WHERE stream=old.stream AND key=old.key AND until IS NULL)
+  OR EXISTS (
+    SELECT 1 FROM stay AS claim JOIN stay AS later ON later.stream=claim.stream AND later.key=claim.key AND later.n>claim.n
+    WHERE claim.stream=old.stream AND claim.key=old.key AND claim.n>old.n AND claim.person=1 AND later.person=0)
+) LIMIT ?)
+"""
 _PART = 500
 Span = tuple[str, str | None]
 """Since when and until when."""
@@ -126,11 +135,8 @@ def told_of(db: sqlite3.Connection, keys: Collection[str]) -> list[int]:
 
 
 def prune_stays(db: sqlite3.Connection, before: str, limit: int) -> bool:
-    """The oldest that have ended; whether there may be more."""
-    gone = db.execute(
-        "DELETE FROM stay WHERE (stream, key, n) IN (SELECT stream, key, n FROM stay WHERE until < ? LIMIT ?)",
-        (before, limit),
-    ).rowcount
+    """The oldest that have ended, but for queues of which the present stay of a record is told; whether there may be more."""
+    gone = db.execute(_PRUNE, (before, limit)).rowcount
     return bool(gone == limit)
 
 

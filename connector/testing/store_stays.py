@@ -75,9 +75,21 @@ class StaysPromises(StoreHooks):
         assert alone == first
 
     def test_stays_that_ended_long_ago_go_with_the_audit(self, store: Store) -> None:
-        store.note_stays(CASES, {"1": Held("s", TAKEN)})
+        closed, again = (
+            [stay("q1", 0, 10), stay("ada", 10, 30, person=True)],
+            [*RETURNED[:3], stay("q3", 40, ours=True)],
+        )
+        handed = [*TAKEN[:1], stay("ada", 10, 30, person=True), stay("bob", 30, person=True)]
+        store.note_stays(
+            CASES, {"1": Held("s", closed), "2": Held("s", again), "3": Held("s", TAKEN), "4": Held("s", handed)}
+        )
         store.prune(NOW + timedelta(days=401), delivered=0, parked=0, audit=400 * 86400)
-        assert [one.owner for one in store.stays(CASES, ["1"])["1"].stays] == ["ada"]
+        left = {
+            key: [one.owner for one in held.stays] for key, held in store.stays(CASES, ["1", "2", "3", "4"]).items()
+        }
+        assert left == {"2": ["q2", "q3"], "3": ["q1", "ada"], "4": ["q1", "bob"]}, (
+            "since when, and from where, is still told"
+        )
 
     def test_two_records_stand_beside_one_another_since_the_later_claim_for_as_long_as_it_goes_on(
         self, opened: Callable[[], Store]

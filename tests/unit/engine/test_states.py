@@ -286,6 +286,17 @@ def test_what_is_learnt_outlives_the_process(desk: Desk) -> None:
     assert desk.fields()["Priority"] == "High"
 
 
+def test_a_case_that_waits_for_longer_than_its_stays_are_kept_is_escalated_once_all_the_same(desk: Desk) -> None:
+    desk.case()
+    for _ in range(3):
+        desk.poll(15)
+    desk.clock.forward(days=40)
+    desk.store.prune(desk.clock.now(), delivered=86400, parked=86400, audit=30 * 86400)
+    for _ in range(2):
+        desk.poll(15)
+    assert len(list(desk.store.rows(flow=FLOW))) == 1
+
+
 def went(desk: Desk) -> dict[str, int]:
     """How the stays in queues that the ledger knows ended."""
     now = desk.clock.now()
