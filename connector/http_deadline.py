@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import logging
 import socket
 import threading
 import time
@@ -68,6 +69,21 @@ class _Reply(http.client.HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         raw: Any = self.fp.detach()  # of the reader that makefile("rb") gave
         self.fp = io.BufferedReader(_Receiver(raw, sock), 65536)
+
+    def _read_next_chunk_size(self) -> int:
+        """Python takes a size below zero, and reads all that comes into memory. After a ValueError the answer broke off."""
+        size: int = super()._read_next_chunk_size()  # type: ignore[misc]
+        if size < 0:
+            raise ValueError("a chunk of less than nothing")
+        return size
+
+
+def _quotes_nothing(record: logging.LogRecord) -> bool:
+    """urllib3 warns of a header that it cannot read, with the whole URL and the header; both may give access."""
+    return not str(record.msg).startswith("Failed to parse headers")
+
+
+logging.getLogger("urllib3.connection").addFilter(_quotes_nothing)
 
 
 class _Bounded:

@@ -213,6 +213,8 @@ def _reason(error: Exception) -> tuple[str, str]:
             return "the answer broke off", ""
         if isinstance(one, http.client.RemoteDisconnected | ConnectionResetError | BrokenPipeError):
             return "the connection was closed before an answer", ""
+        if isinstance(one, http.client.BadStatusLine):  # it quotes what came instead
+            return "what it answered is no HTTP", ""
     if any("Timeout" in type(one).__name__ for one in chain):
         return "no answer in time", ""
     return f"{type(chain[0]).__name__} ({redact(str(chain[-1]), longest=120)})", ""

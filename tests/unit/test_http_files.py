@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
+import logging
 import socket
 import time
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ from connector.http_files import Content, Files
 from connector.http_settings import FileSettings
 from connector.model import File
 from tests.file_host import JPEG, PDF, PNG, FileHost, file_host
-from tests.unit.test_http_wire import certificate
+from tests.unit.test_http_wire import Act, Peer, certificate
 
 TYPED = ("application/pdf", "image/jpeg")
 
@@ -328,6 +330,64 @@ def test_no_message_shows_what_gives_access(host: FileHost) -> None:
     for fault in (refused(files(host), at(url)), refused(files(), at(url))):
         assert not [part for part in ("4711", "claim", "0a1b2c3d") if part in f"{fault}{fault.remedy}"]
     assert repr(at(url)) == f"a file at {host.url}"
+
+
+# -- hosts that speak no HTTP, or a little of it -----------------------------------------------------------------------
+
+
+def said(*parts: bytes, headers: bytes = b"Transfer-Encoding: chunked\r\n") -> Act:
+    """An answer as its host wrote it, after which it hangs up."""
+
+    def act(connection: socket.socket) -> bool:
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n" + headers + b"\r\n" + b"".join(parts)
+        )
+        return False
+
+    return act
+
+
+def from_(peer: Peer, path: str = "/r.pdf?sig=0a1b2c3d", largest: int = 100_000) -> Content:
+    opener = files(None, f"127.0.0.1:{peer.port}", timeouts=Timeouts(connect=5, read=5, total=10))
+    return opener.open(at(f"http://127.0.0.1:{peer.port}{path}", largest=largest))
+
+
+@pytest.mark.parametrize("size", [b"-1", b"-5", b"-ffffffff"])
+def test_a_chunk_of_less_than_nothing_does_not_fill_the_memory(size: bytes) -> None:
+    """Python reads to the end for a size of -1: as much as comes in the time that a file may take."""
+    sent = [0]
+
+    def act(connection: socket.socket) -> bool:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\n")
+        for _ in range(100):
+            connection.sendall(bytes(1 << 20))
+            sent[0] += 1 << 20
+        return False
+
+    with Peer(act) as peer, pytest.raises(Transient, match="broke off"):
+        from_(peer)
+    assert sent[0] < 50 << 20
+
+
+def test_what_a_host_says_in_place_of_http_is_not_repeated() -> None:
+    """It may be the file, or our URL come back; reasons go into ledger and log."""
+    for line in (b"%PDF-1.7 Ada Lovelace\r\n", b"GET /r.pdf?sig=0a1b2c3d\r\n"):
+        with Peer(lambda connection, line=line: connection.sendall(line)) as peer:  # type: ignore[misc]
+            with pytest.raises(Transient, match="no HTTP") as caught:
+                from_(peer)
+            assert not [part for part in ("Ada", "0a1b2c3d") if part in f"{caught.value}{caught.value.remedy}"]
+
+
+def test_a_header_that_cannot_be_read_puts_no_signed_url_into_the_log() -> None:
+    log, logger = io.StringIO(), logging.getLogger("urllib3")
+    handler = logging.StreamHandler(log)
+    logger.addHandler(handler)
+    try:
+        with Peer(said(PDF, headers=b"this is no header, sid=4711\r\nX-More: 1\r\n")) as peer:
+            assert from_(peer).type == "application/pdf"
+    finally:
+        logger.removeHandler(handler)
+    assert not [part for part in ("0a1b2c3d", "4711") if part in log.getvalue()]
 
 
 # -- settings, names ---------------------------------------------------------------------------------------------------
