@@ -32,7 +32,11 @@ def _ftyp(*brands: bytes) -> Looks:
 
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_MARKUP = re.compile(r"\s*<(?:!doctype|html|svg|script|\?xml|head|body)", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"\s*<(?:!--|!doctype|html|svg|script|\?xml|head|body|(?:iframe|h1|div|font|table|a|style|title|b|br|p)[\s/>])",
+    re.IGNORECASE,
+)
+"""By what browsers take a text for a page (MIME Sniffing, "Identifying a resource with an unknown MIME type"), and drawings."""
 
 
 def _text(content: Bytes) -> bool:

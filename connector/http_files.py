@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import re
 import socket
 import time
@@ -21,7 +22,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import requests.utils
 from urllib3 import HTTPConnectionPool, Timeout
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, LocationValueError
 from urllib3.response import BaseHTTPResponse
 
 from connector.errors import Rejected, Transient
@@ -161,11 +162,14 @@ class Files:
             raise _refused("URL", "a URL with half a character", field, _LOOK) from None
         if where.scheme == "http" and not all(loopback_address(address[0]) for _, address in addresses):
             raise _refused("SCHEME", "plain http is for this machine only, in a sandbox", field, _LOOK)
-        pool: HTTPConnectionPool = (
-            PinnedTlsPool(host, port, addresses=addresses, ca_certs=self._ca, cert_reqs="CERT_REQUIRED", maxsize=1)
-            if where.scheme == "https"
-            else PinnedPlainPool(host, port, addresses=addresses, maxsize=1)
-        )
+        try:
+            pool: HTTPConnectionPool = (
+                PinnedTlsPool(host, port, addresses=addresses, ca_certs=self._ca, cert_reqs="CERT_REQUIRED", maxsize=1)
+                if where.scheme == "https"
+                else PinnedPlainPool(host, port, addresses=addresses, maxsize=1)
+            )
+        except LocationValueError:  # below *.example.com a record may name anything
+            raise _refused("URL", "a URL whose host can be none", field, _LOOK) from None
         times = self._settings.timeouts
         try:
             answer = pool.urlopen(
@@ -217,7 +221,9 @@ _LOOK = "look at where the file is said to be; when that is put right, connector
 
 
 def _further(url: str, target: str, field: str) -> str:
-    """Where a redirect leads; its host may send anything."""
+    """Where a redirect leads; its host may send anything. Headers are read as Latin-1, and often sent as UTF-8."""
+    with contextlib.suppress(UnicodeError):
+        target = target.encode("latin-1").decode()
     try:
         return urljoin(url, target)
     except ValueError:

@@ -42,10 +42,10 @@ class File:
 
     def __repr__(self) -> str:
         """Without what gives access: a signed URL is as good as a password."""
-        scheme, mark, rest = self.source[:300].partition("://")
-        if not mark:
+        remote = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#\\]*)", self.source)
+        if remote is None:
             return f"a file of {len(self.source):,} characters in the record"
-        return f"a file at {scheme}://{re.split(r'[/?#]', rest, maxsplit=1)[0].rpartition('@')[2]}"
+        return f"a file at {remote[1]}://{remote[2].rpartition('@')[2][:300]}"
 
 
 @dataclass(slots=True)

@@ -390,6 +390,23 @@ def test_a_header_that_cannot_be_read_puts_no_signed_url_into_the_log() -> None:
     assert not [part for part in ("0a1b2c3d", "4711") if part in log.getvalue()]
 
 
+def test_a_redirect_to_a_name_in_utf_8_is_followed_to_it(host: FileHost) -> None:
+    host.serve("/re%C3%A7u.pdf")
+    host.serve("/1", b"", status=302, headers={"Location": "/reçu.pdf".encode().decode("latin-1")})
+    assert files(host).open(at(host.url + "/1")).type == "application/pdf"
+
+
+@pytest.mark.parametrize("name", ["a b", "\u2260", "xn--\u2260"])
+def test_below_a_star_a_host_that_can_be_none_is_refused(name: str) -> None:
+    opener = files(None, "*.media.example", loopback=False, resolve=answers("93.184.216.34"))
+    assert refused(opener, at(f"https://{name}.media.example/r.pdf")).code == "FILE/URL"
+
+
+def test_a_url_with_credentials_of_any_length_shows_its_host() -> None:
+    assert repr(at(f"https://{'x' * 400}:secret@media.example/r.pdf")) == "a file at https://media.example"
+    assert repr(at("data:;base64,QUJD")) == "a file of 17 characters in the record"
+
+
 # -- settings, names ---------------------------------------------------------------------------------------------------
 
 
@@ -426,6 +443,13 @@ def test_a_file_gets_a_name_that_no_system_trips_over(title: str, name: str) -> 
 
 def test_text_is_text_and_no_page() -> None:
     assert type_of("é;1\r\n".encode(), "text/csv", ("text/csv",)) == "text/csv"
-    for hostile in (b"<svg onload=x>", b" <!DOCTYPE html>", b"a\x00b", b"\xff\xfe"):
+    for hostile in (
+        b"<svg onload=x>",
+        b" <!DOCTYPE html>",
+        b"<!-- --><script>",
+        b"<iframe src=x>",
+        b"a\x00b",
+        b"\xff\xfe",
+    ):
         assert type_of(hostile, "text/csv", ("text/csv",)) is None
     assert not [each for each in TYPES if "html" in each or "svg" in each or "javascript" in each]
