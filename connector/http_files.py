@@ -4,7 +4,8 @@ A URL comes out of a record, so somebody outside may have written it. It is http
 every address that it gives must be a public one, and the connection goes to the very address that was looked at, also after
 each redirect. No cookie, no credential and no proxy goes along; size, type and time are bounded while the bytes come in.
 A file that may not or cannot be had is Rejected (its line parks); a host that does not answer is Transient (its record tries
-again). No message shows more of a URL than its host.
+again), and one that goes on so is left alone for a while: files of other hosts wait behind it. No message shows more of a URL
+than its host.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import binascii
 import contextlib
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,6 +41,13 @@ _CHUNK = 1 << 16
 _CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
 _PORTS = {"https": 443, "http": 80}
 _GONE_FOR_NOW = frozenset({408, 425, 429})
+_PATIENCE = 2
+"""So many times as long as one file may take, a host may take without any answer."""
+_LEFT_ALONE = 60.0
+"""Seconds for which it is not asked then."""
+_MOST_HOSTS = 1000
+"""That are remembered: below *.example.com a record may name any."""
+_Hop = tuple[str | None, str, bytearray]
 
 Resolve = Callable[..., Sequence[tuple[Any, ...]]]
 """As `socket.getaddrinfo`."""
@@ -53,11 +62,12 @@ class Content:
 
 
 class Files:
-    """Opens files for one connection. Safe for threads; nothing is kept."""
+    """Opens files for one connection. Safe for threads; nothing is kept but how long a host took and did not answer."""
 
     def __init__(self, name: str, settings: FileSettings, *, resolve: Resolve = socket.getaddrinfo) -> None:
         self._name, self._settings, self._resolve = name, settings, resolve
         self._ca = settings.ca_file or requests.utils.DEFAULT_CA_BUNDLE_PATH
+        self._patience = _Patience(_PATIENCE * settings.timeouts.total)
 
     @property
     def longest(self) -> float:
@@ -89,7 +99,7 @@ class Files:
         try:
             for _ in range(_MOST_REDIRECTS + 1):
                 where = self._allowed(url, field)
-                further, declared, data = self._hop(where, file, field)
+                further, declared, data = self._patience.with_(where.netloc, self._hop, where, file, field)
                 if further is None:
                     return declared, data
                 url = _further(url, further, field)
@@ -151,7 +161,7 @@ class Files:
                 )
         return [(family, address) for family, _, _, _, address in found]
 
-    def _hop(self, where: SplitResult, file: File, field: str) -> tuple[str | None, str, bytearray]:
+    def _hop(self, where: SplitResult, file: File, field: str) -> _Hop:
         """One request: where it redirects to, or the declared type and the content."""
         host, port = where.hostname or "", where.port or _PORTS[where.scheme]
         addresses = self._addresses(host, port, field)
@@ -196,7 +206,7 @@ class Files:
         finally:
             pool.close()
 
-    def _taken(self, answer: BaseHTTPResponse, host: str, file: File, field: str) -> tuple[str | None, str, bytearray]:
+    def _taken(self, answer: BaseHTTPResponse, host: str, file: File, field: str) -> _Hop:
         status = answer.status
         if status in (301, 302, 303, 307, 308) and (target := answer.headers.get("Location")):
             return target, "", bytearray()
@@ -215,6 +225,44 @@ class Files:
             if len(data) > file.largest:
                 raise _too_large(file, field)
         return None, answer.headers.get("Content-Type") or "", data
+
+
+class _Patience:
+    """Hosts that took `most` seconds and did not answer: a call to one ends at once for a while. Each of a hundred files there
+    may take as long as a file may, and whatever is to be sent after them would wait for all."""
+
+    def __init__(self, most: float) -> None:
+        self._most, self._lock = most, threading.Lock()
+        self._lost: dict[str, tuple[float, float]] = {}
+        """By host: seconds lost since it last answered, and until when it is left alone."""
+
+    def with_(self, host: str, call: Callable[..., _Hop], *args: Any) -> _Hop:
+        """Make a call to a host. Raises what it raises, or Transient without making it."""
+        began = time.monotonic()
+        with self._lock:
+            lost, until = self._lost.get(host, (0.0, 0.0))
+        if began < until:
+            told = f"{host} took {lost:.0f} s without any answer, and is left alone for a while"
+            raise Transient(told, code="FETCH", remedy="it is tried again; look at the host of the file")
+        try:
+            answer = call(*args)
+        except Transient:
+            now = time.monotonic()
+            with self._lock:
+                if len(self._lost) >= _MOST_HOSTS:
+                    self._lost.clear()
+                lost = self._lost.get(host, (0.0, 0.0))[0] + now - began
+                self._lost[host] = (lost, now + _LEFT_ALONE if lost >= self._most else 0.0)
+            raise
+        except Rejected:
+            self._answered(host)
+            raise
+        self._answered(host)
+        return answer
+
+    def _answered(self, host: str) -> None:
+        with self._lock:
+            self._lost.pop(host, None)
 
 
 _LOOK = "look at where the file is said to be; when that is put right, connector parked retry"

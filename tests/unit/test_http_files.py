@@ -325,6 +325,38 @@ def test_a_host_that_says_nothing_more_is_left_in_time(host: FileHost) -> None:
     assert time.monotonic() - began < 10, "it would have said nothing for twice as long"
 
 
+def test_a_host_that_goes_on_saying_nothing_is_left_alone_and_others_are_asked(
+    host: FileHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred files of a dead host, half a minute each, would keep the files of all others waiting for an hour."""
+    monkeypatch.setattr("connector.http_files._LEFT_ALONE", 0.5)
+    dead = host.serve("/dead.pdf", PDF, length=len(PDF) + 10, stall=True)
+    with file_host() as other:
+        opener = files(host, f"127.0.0.1:{other.port}", timeouts=Timeouts(connect=1, read=5, total=0.3))
+        for _ in range(20):
+            with pytest.raises(Transient) as caught:
+                opener.open(at(dead))
+        assert "left alone" in str(caught.value)
+        assert host.asked["/dead.pdf"] < 10
+        assert opener.open(at(other.serve("/r.pdf"))).type == "application/pdf"
+    host.serve("/dead.pdf")
+    time.sleep(0.6)
+    assert opener.open(at(dead)).type == "application/pdf", "it is asked again, and answers"
+
+
+def test_a_host_that_answers_in_between_is_asked_for_every_file(host: FileHost) -> None:
+    slow, well = host.serve("/slow.pdf", PDF, length=len(PDF) + 10, stall=True), host.serve("/r.pdf")
+    missing = host.url + "/missing.pdf"
+    opener = files(host, timeouts=Timeouts(connect=1, read=5, total=0.3))
+    for number in range(4):
+        with pytest.raises(Transient, match="in time"):
+            opener.open(at(slow))
+        if number % 2:
+            assert opener.open(at(well)).type == "application/pdf"
+        else:
+            assert refused(opener, at(missing)).code == "FILE/MISSING"
+
+
 def test_no_message_shows_what_gives_access(host: FileHost) -> None:
     url = host.url + "/customer-4711/claim.pdf?sig=0a1b2c3d"
     for fault in (refused(files(host), at(url)), refused(files(), at(url))):
