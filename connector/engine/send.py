@@ -339,22 +339,24 @@ class Sender:
         shop = self._shop
         if fault.uncertain:
             self._doubt(steps)
-        problem: RemoteError | None = None
         alone = len(steps) == 1 and steps[0].work.leased.attempts > 0  # it may be this record that breaks its call
-        if not alone and shop.health.failed_again(f"stream:{place.full}"):
-            problem = Unavailable(
-                f"{place.full} failed twice in a row: {fault}", code=fault.code, uncertain=fault.uncertain
-            )
+        again = not alone and shop.health.failed_again(f"stream:{place.full}")
+        try:
+            place.adapter.check()
+        except RemoteError as error:
+            problem: RemoteError | None = error
         else:
-            try:
-                place.adapter.check()
-            except RemoteError as error:
-                problem = error
+            problem = None
+            if not again or len(steps) == 1:  # the next pass begins with another one, and may get on
+                for step in steps:
+                    step.state, step.error = "failed", fault
+            if again:
+                told = f"{place.full} failed twice in a row: {fault}"
+                problem = Unavailable(told, code=fault.code, uncertain=fault.uncertain)
         if problem is None:
-            for step in steps:
-                step.state, step.error = "failed", fault
             return
         stopped = self._stopped(place, problem)
         for step in steps:
-            step.state, step.due = "owed", stopped.until
+            if step.state == "ready":
+                step.state, step.due = "owed", stopped.until
         raise stopped

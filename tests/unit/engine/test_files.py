@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from connector.adapter import Stream
 from connector.errors import Rejected, Transient
-from connector.model import File, Write
+from connector.model import File, Result, Write
 from tests.unit.engine.world import World
 
 CLAIMS = """
@@ -139,3 +139,22 @@ def test_the_ledger_holds_no_more_of_a_file_than_the_record_did(world: World, tm
     world.store.prune(world.clock.now(), delivered=0, parked=0, audit=0)
     for line in (line for row in world.store.rows(flow="orders-to-cases") for line in row.lines):
         assert "hunter2" not in repr(line)
+
+
+def test_uploads_that_are_never_answered_keep_no_other_waiting_for_ever(world: World) -> None:
+    """Two files that break their calls, as where something on the way takes no body of their size: each has its turns, and so
+    have the others."""
+    answer, titles = world.desk.write, {"large.pdf", "larger.pdf"}
+
+    def write(stream: str, batch: Sequence[Write]) -> Sequence[Result]:
+        if batch[0].fields.get("Title") in titles:
+            world.desk.fail("write", Transient("the connection was closed before an answer", uncertain=True))
+        return answer(stream, batch)
+
+    world.desk.write = write  # type: ignore[method-assign]
+    for key, name in (("0001", "large"), ("0002", "larger"), ("0003", "a")):
+        world.order(key, documents=[document(name)])
+    for _ in range(6):
+        world.tick(minutes=6)
+    assert uploads(world) == ["a.pdf"]
+    assert world.states() == {"0001": "pending", "0002": "pending", "0003": "done"}
