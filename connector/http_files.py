@@ -64,10 +64,17 @@ class Content:
 class Files:
     """Opens files for one connection. Safe for threads; nothing is kept but how long a host took and did not answer."""
 
-    def __init__(self, name: str, settings: FileSettings, *, resolve: Resolve = socket.getaddrinfo) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: FileSettings,
+        *,
+        resolve: Resolve = socket.getaddrinfo,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._name, self._settings, self._resolve = name, settings, resolve
         self._ca = settings.ca_file or requests.utils.DEFAULT_CA_BUNDLE_PATH
-        self._patience = _Patience(_PATIENCE * settings.timeouts.total)
+        self._patience = _Patience(_PATIENCE * settings.timeouts.total, monotonic)
 
     @property
     def longest(self) -> float:
@@ -231,14 +238,14 @@ class _Patience:
     """Hosts that took `most` seconds and did not answer: a call to one ends at once for a while. Each of a hundred files there
     may take as long as a file may, and whatever is to be sent after them would wait for all."""
 
-    def __init__(self, most: float) -> None:
-        self._most, self._lock = most, threading.Lock()
+    def __init__(self, most: float, monotonic: Callable[[], float]) -> None:
+        self._most, self._monotonic, self._lock = most, monotonic, threading.Lock()
         self._lost: dict[str, tuple[float, float]] = {}
         """By host: seconds lost since it last answered, and until when it is left alone."""
 
     def with_(self, host: str, call: Callable[..., _Hop], *args: Any) -> _Hop:
         """Make a call to a host. Raises what it raises, or Transient without making it."""
-        began = time.monotonic()
+        began = self._monotonic()
         with self._lock:
             lost, until = self._lost.get(host, (0.0, 0.0))
         if began < until:
@@ -247,7 +254,7 @@ class _Patience:
         try:
             answer = call(*args)
         except Transient:
-            now = time.monotonic()
+            now = self._monotonic()
             with self._lock:
                 if len(self._lost) >= _MOST_HOSTS:
                     self._lost.clear()

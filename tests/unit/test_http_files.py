@@ -34,10 +34,10 @@ def host() -> Iterator[FileHost]:
 
 
 def files(host: FileHost | None = None, *more: str, loopback: bool = True, **settings: Any) -> Files:
-    resolve = settings.pop("resolve", socket.getaddrinfo)
+    resolve, monotonic = settings.pop("resolve", socket.getaddrinfo), settings.pop("monotonic", time.monotonic)
     hosts = [*more, *([f"127.0.0.1:{host.port}"] if host else [])]
     made = FileSettings.model_validate({"hosts": hosts, "loopback": loopback, **settings})
-    return Files("service", made, resolve=resolve)
+    return Files("service", made, resolve=resolve, monotonic=monotonic)
 
 
 def at(url: str, *types: str, largest: int = 100_000) -> File:
@@ -325,14 +325,17 @@ def test_a_host_that_says_nothing_more_is_left_in_time(host: FileHost) -> None:
     assert time.monotonic() - began < 10, "it would have said nothing for twice as long"
 
 
-def test_a_host_that_goes_on_saying_nothing_is_left_alone_and_others_are_asked(
-    host: FileHost, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_host_that_goes_on_saying_nothing_is_left_alone_and_others_are_asked(host: FileHost) -> None:
     """A hundred files of a dead host, half a minute each, would keep the files of all others waiting for an hour."""
-    monkeypatch.setattr("connector.http_files._LEFT_ALONE", 0.5)
+    later = [0.0]
     dead = host.serve("/dead.pdf", PDF, length=len(PDF) + 10, stall=True)
     with file_host() as other:
-        opener = files(host, f"127.0.0.1:{other.port}", timeouts=Timeouts(connect=1, read=5, total=0.3))
+        opener = files(
+            host,
+            f"127.0.0.1:{other.port}",
+            timeouts=Timeouts(connect=1, read=5, total=0.3),
+            monotonic=lambda: time.monotonic() + later[0],
+        )
         for _ in range(20):
             with pytest.raises(Transient) as caught:
                 opener.open(at(dead))
@@ -340,7 +343,7 @@ def test_a_host_that_goes_on_saying_nothing_is_left_alone_and_others_are_asked(
         assert host.asked["/dead.pdf"] < 10
         assert opener.open(at(other.serve("/r.pdf"))).type == "application/pdf"
     host.serve("/dead.pdf")
-    time.sleep(0.6)
+    later[0] = 61.0
     assert opener.open(at(dead)).type == "application/pdf", "it is asked again, and answers"
 
 
