@@ -83,6 +83,11 @@ def facts(stays: Sequence[Stay], active: str | None = None) -> dict[str, str | N
     return known
 
 
+def waits(stays: Sequence[Stay]) -> bool:
+    """Whether it is in a queue now."""
+    return bool(stays) and stays[-1].until is None and not stays[-1].person
+
+
 def _waiting_since(stays: Sequence[Stay]) -> str:
     at = len(stays) - 1
     while at > 0 and not stays[at - 1].person and (stays[at].ours or stays[at].owner == stays[at - 1].owner):

@@ -65,6 +65,8 @@ class Attending:
         self.streams = adapter.streams
         self._ahead = timedelta(0)
         """How far the remote system's clock is ahead of ours, as the last page told: a fetch tells no time."""
+        self._view: set[str] = set()
+        """What the last poll found: in the ledger a record is in view of one flow alone, which may be slower, paused, or off."""
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -80,12 +82,12 @@ class Attending:
             for page in self._adapter.read(stream, since, select=asked, overlap=overlap):
                 yield replace(page, records=[one.record for one in self._seen(page.records)])
             return
-        left = set(self._store.in_view(self._flow.id))
+        watched, here = set(self._store.in_view(self._flow.id)), set[str]()
         whole: dict[str, _Seen] = {}
         read_at = self._clock.now()
         for page in self._adapter.read(stream, None, select=asked, overlap=overlap):
             seen, read_at = self._seen(page.records), page.read_at
-            left -= {record.key for record in page.records}
+            here |= {record.key for record in page.records}
             self._ahead = read_at - self._clock.now()
             if self._by:  # the other record may stand on any page
                 whole |= {one.record.key: one for one in seen}
@@ -93,15 +95,18 @@ class Attending:
                 yield Page(self._new(self._hits(seen, read_at)), None, read_at)
         if self._by:
             yield Page(self._new(self._hits(list(whole.values()), read_at, whole=True)), None, read_at)
-        self._look_after(sorted(left), asked)
+        self._look_after(sorted(watched - here), asked, watched=False)
+        self._look_after(sorted(self._view - watched - here), asked, watched=None)
+        self._view = here
 
-    def _look_after(self, keys: Sequence[str], asked: Select) -> None:
+    def _look_after(self, keys: Sequence[str], asked: Select, *, watched: bool | None) -> None:
         """Records that this flow had in view and has no more: who has them now ends their stay in the ledger. What is not found
-        was deleted, and ends now."""
+        was deleted, and ends now. What waits in a queue is looked at again until a flow has it in view (`watched` False), or is
+        left to the flow that has."""
         for start in range(0, len(keys), self._stream.fetch_batch):
             part = keys[start : start + self._stream.fetch_batch]
             found = self._adapter.fetch(self._stream.name, part, select=asked)
-            self._seen(list(found.values()), watched=False)
+            self._seen(list(found.values()), watched=watched)
             gone = self._store.stays(self._full, [key for key in part if key not in found])
             ends = stamp(self._clock.now() + self._ahead)
             closed = {key: Held(held.seen, states.ended(held.stays, ends)) for key, held in gone.items()}
@@ -152,10 +157,11 @@ class Attending:
 
     # -- who has it since when -----------------------------------------------------------------------------------------
 
-    def _seen(self, records: Sequence[Record], *, watched: bool | None = None) -> list[_Seen]:
+    def _seen(self, records: Sequence[Record], *, watched: bool | None = True) -> list[_Seen]:
         """Records with their stays: of those that changed since they were last seen, as the system remembers, else by what
         differs from then. What is new is noted in the ledger, also of records that nothing becomes of."""
-        watched = self._flow.by_state if watched is None else watched
+        if not self._flow.by_state:
+            watched = None
         known = self._store.stays(self._full, [record.key for record in records])
         owners = {record.key: self._attended.owner(self._stream.name, record) for record in records}
         changed = [record for record in records if self._is_news(record, owners[record.key], known.get(record.key))]
@@ -164,10 +170,11 @@ class Attending:
         for record in changed:
             before = known[record.key].stays if record.key in known else ()
             found = told.get(record.key) or states.by_difference(before, owners[record.key])
-            noted[record.key] = Held(record.stamp, found, watched)
-        for key in known.keys() - noted.keys():
-            if known[key].watched is not watched and self._flow.by_state:
-                noted[key] = replace(known[key], watched=watched)
+            noted[record.key] = Held(record.stamp, found, watched, watched is False and states.waits(found))
+        for key in known.keys() - noted.keys() if watched is not None else ():
+            if known[key].watched is not watched:
+                left = watched is False and states.waits(known[key].stays)
+                noted[key] = replace(known[key], watched=watched, left=left)
         if noted:
             self._store.note_stays(self._full, noted, flow=self._flow.id)
         together = {**known, **noted}

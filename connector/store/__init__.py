@@ -176,7 +176,7 @@ class Store(Tools, Watches, Shared, Holds, Protocol):
         ...
 
     def in_view(self, flow: str) -> Sequence[str]:
-        """Keys of records that this flow has in view and whose last stay has not ended."""
+        """Keys of records that this flow has in view, or looks after since it `left` them, and whose last stay has not ended."""
         ...
 
     def meet(

@@ -197,11 +197,13 @@ class Cause:
 @dataclass(frozen=True, slots=True)
 class Held:
     """Who had a record, the oldest first, and the stamp of it at which that was last looked at. `watched`: a flow by state has
-    it in view, and will look where it went."""
+    it in view, and will look where it went (None, to note: as it was). `left`: it has it in view no more, and goes on looking
+    where it goes until another flow has it in view."""
 
     seen: str | None
     stays: Sequence[Stay]
-    watched: bool = False
+    watched: bool | None = False
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

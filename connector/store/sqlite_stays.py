@@ -69,15 +69,20 @@ class Stays(LedgerFile):
                     stay = Stay(shown(owner), shown(name), bool(person), since, until, bool(ours))
                     name = shown(key)
                     lists.setdefault(name, []).append(stay)
-                    found[name] = Held(seen, lists[name], watch is not None)
+                    found[name] = Held(seen, lists[name], watch is not None and watch > 0)
         return found
 
     def note_stays(self, stream: str, seen: Mapping[str, Held], *, flow: str | None = None) -> None:
         with self._read():
             number = self._words.number(stream)
             watch = None if flow is None else self._words.flow(flow)
-        rows = [row for key, held in seen.items() for row in _rows(number, key, held, watch if held.watched else None)]
         with self._write() as db:
+            kept = _watches(db, number, [key for key, held in seen.items() if held.watched is None])
+            rows = [
+                row
+                for key, held in seen.items()
+                for row in _rows(number, key, held, kept.get(key) if held.watched is None else _watch(held, watch))
+            ]
             if any_forgotten(db):
                 gone = names_forgotten(db, self.digest_key, seen)
                 rows = [row for row in rows if row[1] not in gone]
@@ -86,8 +91,9 @@ class Stays(LedgerFile):
 
     def in_view(self, flow: str) -> Sequence[str]:
         with self._read() as db:
+            number = self._words.flow(flow)
             found = db.execute(
-                "SELECT key FROM stay WHERE watch=? AND until IS NULL", (self._words.flow(flow),)
+                "SELECT key FROM stay WHERE watch IN (?, ?) AND until IS NULL", (number, -number)
             ).fetchall()
         return [shown(key) for (key,) in found]
 
@@ -138,6 +144,22 @@ def prune_stays(db: sqlite3.Connection, before: str, limit: int) -> bool:
     """The oldest that have ended, but for queues of which the present stay of a record is told; whether there may be more."""
     gone = db.execute(_PRUNE, (before, limit)).rowcount
     return bool(gone == limit)
+
+
+def _watch(held: Held, flow: int | None) -> int | None:
+    """How it is written who watches a record: the flow that has it in view, below 0 one that had it and looks after it."""
+    if flow is None:
+        return None
+    return flow if held.watched else -flow if held.left else None
+
+
+def _watches(db: sqlite3.Connection, stream: int, keys: Sequence[str]) -> dict[str, int | None]:
+    found: dict[str, int | None] = {}
+    for start in range(0, len(keys), _PART):
+        part = [bound(key) for key in keys[start : start + _PART]]
+        asked = f"SELECT DISTINCT key, watch FROM stay WHERE stream=? AND key IN ({marks(len(part))})"
+        found |= {shown(key): watch for key, watch in db.execute(asked, (stream, *part)).fetchall()}
+    return found
 
 
 def _rows(stream: int, key: str, held: Held, watch: int | None) -> Iterator[tuple[Any, ...]]:

@@ -46,6 +46,16 @@ class StaysPromises(StoreHooks):
         store.note_stays(CASES, {"1": Held("s", TAKEN)}, flow="another")
         assert (store.in_view(FLOW), store.in_view("another")) == ([], [])
 
+    def test_a_flow_looks_after_what_left_its_view_until_another_has_it_in_view(self, store: Store) -> None:
+        store.note_stays(CASES, {"1": Held("s", [stay("q1", 0)], left=True)}, flow=FLOW)
+        assert (store.in_view(FLOW), store.stays(CASES, ["1"])["1"].watched) == (["1"], False)
+        store.note_stays(CASES, {"1": Held("t", TAKEN, watched=None)}, flow="another")
+        assert (store.in_view(FLOW), store.in_view("another")) == (["1"], []), "as it was"
+        store.note_stays(CASES, {"1": Held("t", TAKEN, watched=True)}, flow="another")
+        assert (store.in_view(FLOW), store.in_view("another")) == ([], ["1"])
+        store.note_stays(CASES, {"1": Held("u", RETURNED, watched=None)})
+        assert store.in_view("another") == [], "its last stay has ended"
+
     def test_they_outlive_the_process(self, opened: Callable[[], Store]) -> None:
         opened().note_stays(CASES, {"1": Held("s1", TAKEN)})
         assert opened().stays(CASES, ["1"]) == {"1": Held("s1", TAKEN)}

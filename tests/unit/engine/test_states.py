@@ -327,6 +327,73 @@ def test_where_a_case_went_is_looked_up_after_a_restart_too(desk: Desk) -> None:
     assert went(desk) == {"claimed": 1}
 
 
+def second(desk: Desk, **where: Any) -> None:
+    """Another flow by state that reads cases, and does nothing to them."""
+    desk.flow("second", "desk.Case", "desk.Case", SAYS, by_state=True, where={**where, "waiting_longer_than": 1e9})
+    desk.restart()
+
+
+def test_a_flow_that_is_off_hides_from_no_other_that_a_case_waits_anew(desk: Desk) -> None:
+    second(desk, **WAITS)
+    desk.case()
+    desk.engine.run_pass("second")  # and never again: it is turned off
+    desk.poll(0)
+    desk.poll(15)
+    desk.case(claimed_by="Ines")
+    desk.poll(10)
+    assert went(desk) == {"claimed": 1}
+    desk.case(claimed_by=None, Priority="Low")
+    desk.poll()
+    desk.poll(15)
+    assert desk.fields()["Priority"] == "High"
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_case_that_was_given_back_is_in_sight_until_another_flow_sees_it(tmp_path: Path, *, restarted: bool) -> None:
+    desk = Desk(tmp_path)
+    second(desk, open=True, claimed=True)
+    desk.case(claimed_by="Ines")
+    desk.engine.run_pass("second")
+    desk.case(claimed_by=None)
+    desk.clock.forward(seconds=30)
+    desk.engine.run_pass("second")
+    if restarted:
+        desk.restart()
+    desk.case(claimed_by="Omar", closed=True)
+    desk.poll()
+    desk.engine.run_pass("second")
+    assert went(desk) == {"claimed": 1}
+
+
+def test_a_case_that_another_flow_sees_is_looked_after_no_more(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    second(desk, open=True, claimed=True)
+    desk.case(claimed_by="Ines")
+    desk.engine.run_pass("second")
+    desk.case(claimed_by=None)
+    desk.engine.run_pass("second")
+    desk.poll()
+    before = desk.desk.calls()
+    desk.engine.run_pass("second")
+    assert desk.desk.calls() - before == 1
+
+
+@pytest.mark.parametrize("reads", ["edited", "nothing"])
+def test_a_flow_that_reads_what_changed_takes_no_case_out_of_sight(desk: Desk, reads: str) -> None:
+    desk.flow("mirror", "desk.Case", "desk.Ticket", 'summary: who has it\nfields: {by: "{{ claimed_by }}"}\n')
+    desk.restart()
+    desk.case()
+    desk.poll(0)
+    if reads == "edited":
+        desk.clock.forward(seconds=30)
+        desk.case(Comment="seen by the other flow first")
+        desk.engine.run_pass("mirror")
+    desk.restart()
+    desk.desk.remove("Case", "C1")
+    desk.poll()
+    assert went(desk) == {"closed": 1}
+
+
 GIVE_BACK = """
 summary: a case that nobody has worked on for 4 hours goes back
 target: "{{ record.key }}"
